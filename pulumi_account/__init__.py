@@ -1,0 +1,1 @@
+"""API keys of an AI gateway account as Pulumi resources."""
