@@ -1,0 +1,90 @@
+"""The ASGI application: record the call, limit the rate, go wrong if a fault says so, else answer."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from email.utils import format_datetime
+from typing import TYPE_CHECKING
+
+from starlette.routing import Match
+
+from .calls import Call
+from .exchange import ClientGoneError, Exchange
+from .faults import Answer, Drop, Edit, HalfBody, Hang
+from .ratelimit import RateLimit
+from .replies import edited, made_up, too_many_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.applications import Starlette
+    from starlette.types import Receive, Scope, Send
+
+    from .clock import Clock
+    from .exchange import Reply
+    from .faults import Action, Faults
+    from .options import Options
+
+
+class EmulatorApp:
+    """Stands between the server and the API, where proxies and bad networks are."""
+
+    def __init__(
+        self, api: Starlette, options: Options, faults: Faults, clock: Clock, record: Callable[[Call], None]
+    ) -> None:
+        self._api = api
+        self._faults = faults
+        self._clock = clock
+        self._record = record
+        self._retry_after = options.retry_after
+        self._limit = None if options.rate_limit is None else RateLimit(options.rate_limit)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request; only requests come, since neither lifespan nor websockets are switched on."""
+        # A task is cancelled only when the server stops, and then nobody wants to hear of it.
+        with suppress(ClientGoneError, asyncio.CancelledError):
+            exchange = Exchange(scope, receive, send)
+            await exchange.read()
+            call = Call(exchange.method, exchange.path, exchange.query, self._operation(scope), exchange.body)
+            self._record(call)
+            await self._handle(exchange, call)
+
+    async def _handle(self, exchange: Exchange, call: Call) -> None:
+        if self._limit is not None and not self._limit.admit():
+            await self._answer(exchange, call, too_many_requests(self._retry_after))
+            return
+        latency, action = self._faults.plan(call.operation, call.method, call.path)
+        if latency:
+            await asyncio.sleep(latency)
+        reply = await exchange.ask(self._api) if getattr(action, "commit", True) else None
+        await self._act(exchange, call, action, reply)
+
+    async def _act(self, exchange: Exchange, call: Call, action: Action | None, reply: Reply | None) -> None:
+        if isinstance(action, Drop):
+            await exchange.cut()
+        elif isinstance(action, Hang):
+            await exchange.hang(action.seconds)
+        elif isinstance(action, Answer):
+            await self._answer(exchange, call, made_up(action, self._clock.now()))
+        elif reply is not None:
+            await self._answer_really(exchange, call, action, reply)
+
+    async def _answer_really(
+        self, exchange: Exchange, call: Call, action: HalfBody | Edit | None, reply: Reply
+    ) -> None:
+        if isinstance(action, HalfBody):
+            await exchange.answer_half(reply)
+        else:
+            await self._answer(exchange, call, reply if action is None else edited(action, reply))
+
+    async def _answer(self, exchange: Exchange, call: Call, reply: Reply) -> None:
+        call.status = reply.status  # before it is sent: the client may look at the record at once
+        reply.headers.append(("date", format_datetime(self._clock.now(), usegmt=True)))
+        await exchange.answer(reply)
+
+    def _operation(self, scope: Scope) -> str | None:
+        for route in self._api.routes:
+            if route.matches(scope)[0] is Match.FULL:
+                return getattr(route, "name", None)
+        return None

@@ -1,0 +1,216 @@
+"""The account's state, in SQLite."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .credentials import digest, new_plaintext
+
+MEMORY = ":memory:"
+
+_APPLICATION_ID = 0x6B657973  # "keys": marks a file as ours, so that no other database is ever changed
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS api_key (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,  -- AUTOINCREMENT: the id of a deleted key never comes back
+  name TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  expires_at TEXT,
+  expires_at_sent TEXT,
+  is_enabled INTEGER NOT NULL,
+  credit_limit TEXT,                     -- decimal text: SQLite's numbers would round it
+  key_hash TEXT NOT NULL UNIQUE
+);
+CREATE TABLE IF NOT EXISTS usage (
+  date TEXT NOT NULL,
+  key_id INTEGER NOT NULL,
+  key_name TEXT NOT NULL,
+  model TEXT NOT NULL,
+  requests INTEGER NOT NULL,
+  cost TEXT NOT NULL,
+  input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message is one line and names the file."""
+
+
+@dataclass(frozen=True)
+class StoredKey:
+    """A key as stored: everything but its hash."""
+
+    id: int
+    name: str
+    created_at: datetime
+    expires_at: datetime | None
+    expires_at_sent: str | None
+    is_enabled: bool
+    credit_limit: Decimal | None
+
+
+class Usage(NamedTuple):
+    """What one key spent on one model on one day."""
+
+    date: date
+    key_id: int
+    key_name: str
+    model: str
+    requests: int
+    cost: Decimal
+    input_tokens: int
+    output_tokens: int
+
+
+class Store:
+    """The account's keys, usage and balance. Safe to use from any thread.
+
+    One connection and one lock: every statement is short, and a memory database has only one connection.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] = MEMORY, *, must_exist: bool = False) -> None:
+        self._lock = threading.Lock()
+        self._db = _open(os.fspath(path), must_exist=must_exist)
+
+    def close(self) -> None:
+        """Close the database; nothing else may be called afterwards."""
+        with self._lock:
+            self._db.close()
+
+    def insert(self, fields: dict[str, Any]) -> tuple[int, str]:
+        """Add a key; gives its id and its plaintext, which is not kept."""
+        plaintext = new_plaintext()
+        columns = {**_columns(fields), "key_hash": digest(plaintext)}
+        marks = ", ".join("?" * len(columns))
+        sql = f"INSERT INTO api_key ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - our own names
+        with self._lock:
+            key_id = self._db.execute(sql, tuple(columns.values())).lastrowid
+        return int(key_id or 0), plaintext
+
+    def key(self, key_id: int) -> StoredKey | None:
+        """The key with this id."""
+        rows = self._rows("SELECT * FROM api_key WHERE id = ?", key_id)
+        return _stored_key(rows[0]) if rows else None
+
+    def all_keys(self) -> list[StoredKey]:
+        """All keys, by id; expired ones too."""
+        return [_stored_key(row) for row in self._rows("SELECT * FROM api_key ORDER BY id")]
+
+    def update(self, key_id: int, fields: dict[str, Any]) -> StoredKey | None:
+        """Set these fields of a key; None when there is no such key."""
+        columns = _columns(fields)
+        if columns:
+            assignments = ", ".join(f"{column} = ?" for column in columns)
+            sql = f"UPDATE api_key SET {assignments} WHERE id = ?"  # noqa: S608 - our own names
+            self._rows(sql, *columns.values(), key_id)
+        return self.key(key_id)
+
+    def delete(self, key_id: int) -> bool:
+        """Delete a key; whether there was one."""
+        with self._lock:
+            return self._db.execute("DELETE FROM api_key WHERE id = ?", (key_id,)).rowcount > 0
+
+    def id_of_hash(self, key_hash: str) -> int | None:
+        """The id of the key with this hash."""
+        rows = self._rows("SELECT id FROM api_key WHERE key_hash = ?", key_hash)
+        return int(rows[0]["id"]) if rows else None
+
+    @property
+    def balance(self) -> str | None:
+        """The account's balance as it was set, digit for digit; None when it never was."""
+        rows = self._rows("SELECT value FROM setting WHERE name = 'balance'")
+        return str(rows[0]["value"]) if rows else None
+
+    @balance.setter
+    def balance(self, value: str) -> None:
+        self._rows("INSERT OR REPLACE INTO setting VALUES ('balance', ?)", value)
+
+    def add_usage(self, usage: Usage) -> None:
+        """Add a row of usage; it stays when its key is deleted."""
+        row = usage._replace(date=usage.date.isoformat(), cost=format(usage.cost, "f"))  # type: ignore[arg-type]
+        self._rows("INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *row)
+
+    def usage_since(self, first: date) -> list[Usage]:
+        """Usage from this day on, in the order it was added."""
+        rows = self._rows("SELECT * FROM usage WHERE date >= ? ORDER BY rowid", first.isoformat())
+        return [_usage(row) for row in rows]
+
+    def _rows(self, sql: str, *parameters: Any) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._db.execute(sql, parameters).fetchall()
+
+
+def _open(path: str, *, must_exist: bool) -> sqlite3.Connection:
+    mode = "rw" if must_exist else "rwc"
+    target = path if path == MEMORY else f"{Path(path).absolute().as_uri()}?mode={mode}"
+    try:
+        db = sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot open the database {path}: {error}") from error
+    try:
+        _prepare(db)
+    except (sqlite3.Error, StoreError) as error:
+        db.close()
+        raise StoreError(f"cannot use the database {path}: {error}") from error
+    return db
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    db.row_factory = sqlite3.Row
+    if _one(db, "PRAGMA application_id") != _APPLICATION_ID:
+        if _one(db, "SELECT count(*) FROM sqlite_master"):
+            raise StoreError("it belongs to another program")
+        db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    # WAL with NORMAL: no fsync for each key, and readers of the file never block the server.
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.executescript(_SCHEMA)
+
+
+def _one(db: sqlite3.Connection, sql: str) -> int:
+    with closing(db.execute(sql)) as cursor:
+        return int(cursor.fetchone()[0])
+
+
+def _columns(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a key as SQLite values; `expires_at` is an `Expiry`, kept as instant and as text."""
+    columns: dict[str, Any] = {name: fields[name] for name in ("name", "is_enabled") if name in fields}
+    if "created_at" in fields:
+        columns["created_at"] = fields["created_at"].isoformat()
+    if "credit_limit" in fields:
+        limit = fields["credit_limit"]
+        columns["credit_limit"] = None if limit is None else format(limit, "f")
+    if "expires_at" in fields:
+        expiry = fields["expires_at"]
+        columns["expires_at"] = None if expiry is None else expiry.instant.isoformat()
+        columns["expires_at_sent"] = None if expiry is None else expiry.sent
+    return columns
+
+
+def _stored_key(row: sqlite3.Row) -> StoredKey:
+    expires_at, credit_limit = row["expires_at"], row["credit_limit"]
+    return StoredKey(
+        id=row["id"],
+        name=row["name"],
+        created_at=datetime.fromisoformat(row["created_at"]),
+        expires_at=None if expires_at is None else datetime.fromisoformat(expires_at),
+        expires_at_sent=row["expires_at_sent"],
+        is_enabled=bool(row["is_enabled"]),
+        credit_limit=None if credit_limit is None else Decimal(credit_limit),
+    )
+
+
+def _usage(row: sqlite3.Row) -> Usage:
+    usage = Usage(*row)
+    return usage._replace(date=date.fromisoformat(row["date"]), cost=Decimal(row["cost"]))
