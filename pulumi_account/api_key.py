@@ -1,0 +1,178 @@
+"""What a program writes: an API key as a resource."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, overload
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from pulumi_account.lifecycle import ApiKeyLifecycle
+
+__all__ = ["ApiKey", "ApiKeyArgs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyArgs:
+    """The arguments of an `ApiKey`; each may be a plain value or an Output.
+
+    :param name: the key's name, 1 to 255 characters, used exactly as it is. Left out: auto-named.
+    :param name_prefix: what an auto-name begins with, 1 to 248 characters; seven random hex digits follow, which
+        stay the same until the key is replaced. Default: the resource's name and a hyphen. Excludes ``name``.
+    :param credit_limit: what the key may spend, in USD, 0 or more. Left out: no limit. 0 is a limit: the key can
+        spend nothing.
+    :param is_enabled: whether the key can be used. Default: true.
+    :param expires_at: the instant at which the key stops working: ISO 8601 text with an offset, or an aware
+        ``datetime``. Left out: never. It must lie in the future when it is set or changed.
+    :param rotation_triggers: any map of texts; when it changes, the key is replaced by a new one, which is made
+        before the old one is deleted.
+    :param adopt_key_id: the id of an existing key that this resource takes over, instead of making one; it is
+        changed to what is declared. Needs ``name``. Another id replaces the resource: **the key it had is
+        deleted**. Once the key is adopted the argument can be removed.
+    :param adopt_key: the plaintext of the adopted key, which the API never tells again; it becomes the output
+        ``key``. Always a secret.
+    """
+
+    name: pulumi.Input[str] | None = None
+    name_prefix: pulumi.Input[str] | None = None
+    credit_limit: pulumi.Input[float | Decimal] | None = None
+    is_enabled: pulumi.Input[bool] | None = None
+    expires_at: pulumi.Input[str | datetime] | None = None
+    rotation_triggers: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None
+    adopt_key_id: pulumi.Input[int] | None = None
+    adopt_key: pulumi.Input[str] | None = field(default=None, repr=False)
+
+
+class ApiKey(Resource, module="account", name="ApiKey"):
+    """An API key of the account.
+
+    The arguments are those of `ApiKeyArgs`, given one by one or as one ``ApiKeyArgs``. Wrong values are told in
+    the preview, all at once.
+
+    Made with POST ``/v1/account/keys`` (and PATCH where a name is exact), changed with PATCH, read with GET,
+    removed with DELETE.
+
+    :ivar key: the plaintext, always a secret. Known to the state alone: the API shows it once, when the key is
+        made. None for an adopted key whose ``adopt_key`` was not given.
+    :ivar key_id: the key's id, an integer; ``id`` is the same as text.
+    :ivar created_at: the instant at which the key was made, as ISO 8601 text in UTC.
+    :ivar name: the name as the server has it.
+    :ivar name_prefix: as declared, or None.
+    :ivar credit_limit: USD, or None where there is no limit.
+    :ivar is_enabled: whether the key can be used.
+    :ivar expires_at: ISO 8601 text in UTC, or None where the key never expires.
+    :ivar rotation_triggers: as declared, or None.
+    :ivar adopt_key_id: as declared, or None.
+    """
+
+    key: pulumi.Output[str]
+    key_id: pulumi.Output[int]
+    created_at: pulumi.Output[str]
+    name: pulumi.Output[str]
+    name_prefix: pulumi.Output[str | None]
+    credit_limit: pulumi.Output[float | None]
+    is_enabled: pulumi.Output[bool]
+    expires_at: pulumi.Output[str | None]
+    rotation_triggers: pulumi.Output[Mapping[str, str] | None]
+    adopt_key_id: pulumi.Output[int | None]
+
+    @overload
+    def __init__(
+        self, resource_name: str, args: ApiKeyArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        resource_name: str,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        name: pulumi.Input[str] | None = None,
+        name_prefix: pulumi.Input[str] | None = None,
+        credit_limit: pulumi.Input[float | Decimal] | None = None,
+        is_enabled: pulumi.Input[bool] | None = None,
+        expires_at: pulumi.Input[str | datetime] | None = None,
+        rotation_triggers: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+        adopt_key_id: pulumi.Input[int] | None = None,
+        adopt_key: pulumi.Input[str] | None = None,
+    ) -> None: ...
+
+    def __init__(
+        self,
+        resource_name: str,
+        args: ApiKeyArgs | pulumi.ResourceOptions | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Declare a key.
+
+        :param resource_name: the resource's name in the stack.
+        :param args: the arguments as one `ApiKeyArgs`, or each as a keyword.
+        :param opts: resource options.
+        """
+        if isinstance(args, pulumi.ResourceOptions):
+            args, opts = None, args
+        if args is not None and kwargs:
+            raise TypeError(f"ApiKey {resource_name!r}: give either ApiKeyArgs or keywords, not both")
+        self._declare(resource_name, _inputs(resource_name, args or ApiKeyArgs(**kwargs)), opts)
+
+    @classmethod
+    def get(
+        cls, resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
+    ) -> ApiKey:
+        """Read an existing key, without managing it: GET ``/v1/account/keys/{key_id}``.
+
+        Its plaintext is not known: ``key`` is None. An id that the account does not have is an error.
+
+        :param resource_name: the resource's name in the stack.
+        :param id: the key's id.
+        :param opts: resource options.
+        """
+        found = cls.__new__(cls)
+        nothing = {argument.name: None for argument in fields(ApiKeyArgs)}
+        found._declare(
+            resource_name, nothing, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id))
+        )
+        return found
+
+    def _declare(
+        self, resource_name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None
+    ) -> None:
+        secret = ["key"] if inputs.get("adopt_key") is None else ["key", "adopt_key"]
+        marked = pulumi.ResourceOptions(additional_secret_outputs=secret)
+        super().__init__(
+            ApiKeyLifecycle(),
+            resource_name,
+            {**inputs, "key": None, "key_id": None, "created_at": None},
+            pulumi.ResourceOptions.merge(opts, marked),
+        )
+
+
+def _inputs(resource_name: str, args: ApiKeyArgs) -> dict[str, Any]:
+    """What the engine is given: plain values, the plaintext as a secret, a prefix where there is no name."""
+    inputs = {argument.name: _plain(getattr(args, argument.name)) for argument in fields(args)}
+    if args.adopt_key is not None:
+        inputs["adopt_key"] = pulumi.Output.secret(args.adopt_key)
+    if args.name is None and args.name_prefix is None:
+        inputs["name_prefix"] = f"{resource_name}-"
+    return inputs
+
+
+def _plain(value: Any) -> Any:
+    """Instants and money as what the engine can carry: text and numbers; all else as it is."""
+    if isinstance(value, pulumi.Output):
+        return value.apply(_plain)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return _number(value) if isinstance(value, Decimal) else value
+
+
+def _number(money: Decimal) -> float | str:
+    """Money as the engine's kind of number; text, which `check` refuses, where that would not be exact."""
+    number = float(money)
+    exact = not money.is_finite() or Decimal(repr(number)) == money
+    return number if exact else str(money)

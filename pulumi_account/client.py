@@ -1,0 +1,208 @@
+"""The account API, one method per endpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, TypeVar
+
+import httpx
+
+from pulumi_account import exceptions as err
+from pulumi_account.models import (
+    Activity,
+    Balance,
+    CreatedKey,
+    Key,
+    KeyList,
+    format_instant,
+    parse_json,
+    read_model,
+    to_number,
+)
+from pulumi_account.transport import DEFAULT_RETRY_DEADLINE, NOT_SENT, RetryTransport, default_transport
+
+__all__ = ["AccountClient"]
+
+_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+_LONGEST_MESSAGE = 300
+_M = TypeVar("_M", Activity, Balance, CreatedKey, Key, KeyList)
+
+_STATUS_ERRORS: dict[int, type[err.StatusError]] = {
+    401: err.AuthenticationError,
+    402: err.InsufficientCreditsError,
+    403: err.PermissionDeniedError,
+    404: err.NotFoundError,
+    429: err.RateLimitError,
+}
+
+
+class AccountClient:
+    """Calls the account API; safe for any number of threads. Close it, or use it in a ``with`` statement.
+
+    :param endpoint: base URL, such as ``https://api.naga.ac``.
+    :param provisioning_key: the account's provisioning key; an ordinary inference key is refused by the API.
+    :param transport: where requests go; by default the network, with retries.
+    :param retry_deadline: seconds for which one call is retried (default 60); without effect on ``transport``.
+
+    Every method raises `NetworkError`, `UnexpectedResponseError` or `StatusError` (see `exceptions`).
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        provisioning_key: str,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        retry_deadline: float = DEFAULT_RETRY_DEADLINE,
+    ) -> None:
+        self._endpoint = endpoint
+        self._secret = provisioning_key
+        self._http = httpx.Client(
+            base_url=endpoint,
+            headers={"Authorization": f"Bearer {provisioning_key}", "Accept": "application/json"},
+            timeout=_TIMEOUT,
+            transport=transport or RetryTransport(default_transport(endpoint), deadline=retry_deadline),
+        )
+
+    def __repr__(self) -> str:
+        return f"AccountClient({self._endpoint!r})"
+
+    def __enter__(self) -> AccountClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get_balance(self) -> Balance:
+        """GET ``/v1/account/balance``: what is left, in USD."""
+        return self._read(Balance, self._call("GET", "/v1/account/balance"))
+
+    def get_activity(self, days: int = 30) -> Activity:
+        """GET ``/v1/account/activity``: the usage of the last 1 to 30 days."""
+        return self._read(Activity, self._call("GET", f"/v1/account/activity?days={days}"))
+
+    def list_keys(self) -> list[Key]:
+        """GET ``/v1/account/keys``: all keys, without their plaintexts."""
+        return self._read(KeyList, self._call("GET", "/v1/account/keys")).keys
+
+    def create_key(
+        self, name: str, *, credit_limit: Decimal | None = None, expires_at: datetime | None = None
+    ) -> CreatedKey:
+        """POST ``/v1/account/keys``: make a key, enabled; the answer alone holds its plaintext.
+
+        :param credit_limit: USD; None = no limit.
+        :param expires_at: an instant in the future; None = never.
+        """
+        body = {"name": name, "credit_limit": credit_limit, "expires_at": expires_at}
+        return self._read(CreatedKey, self._call("POST", "/v1/account/keys", body))
+
+    def get_key(self, key_id: int) -> Key:
+        """GET ``/v1/account/keys/{key_id}``; `NotFoundError` where there is no such key."""
+        return self._read(Key, self._call("GET", f"/v1/account/keys/{key_id}"))
+
+    def update_key(self, key_id: int, changes: Mapping[str, object]) -> Key:
+        """PATCH ``/v1/account/keys/{key_id}``: change what ``changes`` names.
+
+        ``changes`` may hold ``name``, ``is_enabled``, ``credit_limit`` and ``expires_at``; None removes a limit
+        or an expiry.
+        """
+        return self._read(Key, self._call("PATCH", f"/v1/account/keys/{key_id}", changes))
+
+    def delete_key(self, key_id: int) -> None:
+        """DELETE ``/v1/account/keys/{key_id}``: for good; whoever uses the key loses access at once."""
+        self._call("DELETE", f"/v1/account/keys/{key_id}")
+
+    def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> httpx.Response:
+        content = (
+            None if body is None else json.dumps({name: _to_wire(value) for name, value in body.items()})
+        )
+        headers = {} if content is None else {"Content-Type": "application/json"}
+        try:
+            response = self._http.request(method, path, content=content, headers=headers)
+        except NOT_SENT as error:
+            raise err.ConnectFailedError(
+                f"cannot connect to {self._endpoint}: {self._clean(error)}"
+            ) from None
+        except httpx.HTTPError as error:
+            what = f"{type(error).__name__} {self._clean(error)}".strip()
+            raise err.ResponseLostError(f"{method} {path}: the answer was lost ({what})") from None
+        if not response.is_success:
+            raise self._refusal(f"{method} {path}", response)
+        return response
+
+    def _read(self, model: type[_M], response: httpx.Response) -> _M:
+        try:
+            return read_model(model, response.content)
+        except ValueError as error:
+            request = f"{response.request.method} {response.request.url.path}"
+            raise err.UnexpectedResponseError(
+                f"{request}: unexpected answer with status {response.status_code}: {error}",
+                status=response.status_code,
+            ) from None
+
+    def _refusal(self, request: str, response: httpx.Response) -> err.AccountError:
+        """The error for a status that is not 2xx."""
+        status = response.status_code
+        error = _api_error(response)
+        said = self._clean(_message(error, response))
+        # a proxy or a wrong endpoint answers 404 as well, and then nothing is known about the key
+        if status < 400 or (status == 404 and not isinstance(error, dict)):
+            return err.UnexpectedResponseError(
+                f"{request}: status {status}, but not the account API's answer ({said}): is {self._endpoint} "
+                "its endpoint?",
+                status=status,
+            )
+        kind = err.ServerError if status >= 500 else _STATUS_ERRORS.get(status, err.InvalidRequestError)
+        api_type = error.get("type") if isinstance(error, dict) else None
+        message = f"{request}: {said} (status {status}{_advice(response)})"
+        return kind(message, status=status, type=api_type if isinstance(api_type, str) else None)
+
+    def _clean(self, text: object) -> str:
+        """Somebody else's words on one line, not too long, and without the provisioning key."""
+        line = " ".join(str(text).replace(self._secret, "[provisioning key]").split())
+        line = "".join(c for c in line if c.isprintable())
+        return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
+
+
+def _to_wire(value: object) -> object:
+    if isinstance(value, Decimal):
+        return to_number(value)
+    return format_instant(value) if isinstance(value, datetime) else value
+
+
+def _api_error(response: httpx.Response) -> object:
+    """The ``error`` of a documented error body, else FastAPI's ``detail``, else None."""
+    try:
+        body: Any = parse_json(response.content)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict):
+        return None
+    return body["error"] if isinstance(body.get("error"), dict) else body.get("error") or body.get("detail")
+
+
+def _message(error: object, response: httpx.Response) -> str:
+    if isinstance(error, dict):
+        error = error.get("message") or error.get("type")
+    if error:
+        return error if isinstance(error, str) else json.dumps(error, default=str)
+    kind = response.headers.get("Content-Type", "").split(";")[0]
+    return f"no message, but {kind or 'a body of no type'}" if response.content else "an empty body"
+
+
+def _advice(response: httpx.Response) -> str:
+    if response.status_code == 401:
+        return "; check the provisioning key: an inference key is refused here"
+    if response.status_code == 429 and "Retry-After" in response.headers:
+        return f"; it asks to wait {response.headers['Retry-After']} s"
+    return ""

@@ -1,0 +1,112 @@
+"""Where the endpoint and the provisioning key come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from pulumi_account.exceptions import ConfigurationError
+from pulumi_account.transport import DEFAULT_RETRY_DEADLINE, is_loopback
+
+__all__ = ["DEFAULT_ENDPOINT", "Settings", "resolve"]
+
+DEFAULT_ENDPOINT = "https://api.naga.ac"
+
+ENDPOINT = "account:endpoint"
+PROVISIONING_KEY = "account:provisioningKey"
+#: set by `pulumi_account.Provider` alone: it tells an explicit instance's inputs from a stack's configuration
+INSTANCE = "account:instance"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One account: where its API is, and with what to open it."""
+
+    endpoint: str
+    provisioning_key: str = field(repr=False)
+    retry_deadline: float = DEFAULT_RETRY_DEADLINE
+
+
+def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
+    """Find the endpoint and the provisioning key, and refuse what cannot be used.
+
+    The environment (``ACCOUNT_ENDPOINT``, ``ACCOUNT_PROVISIONING_KEY``) wins over the configuration
+    (``account:endpoint``, ``account:provisioningKey``), because the engine refreshes and destroys with the
+    configuration stored at the last update, and the key may have been rotated since. An explicit provider
+    instance has its own inputs, and the environment does not reach them.
+
+    ``ACCOUNT_RETRY_DEADLINE`` is the number of seconds (default 60, 0 = try once) for which one call is
+    retried. With ``ACCOUNT_LOOPBACK_ONLY`` set, an endpoint that is not on this machine is refused.
+
+    :raises ConfigurationError: one line for whatever is missing or wrong.
+    """
+    instance = configuration.get(INSTANCE)
+    source = environ if instance is None else {}
+    endpoint = source.get("ACCOUNT_ENDPOINT") or configuration.get(ENDPOINT) or DEFAULT_ENDPOINT
+    key = source.get("ACCOUNT_PROVISIONING_KEY") or configuration.get(PROVISIONING_KEY)
+    return Settings(
+        endpoint=_endpoint(str(endpoint), loopback_only=bool(environ.get("ACCOUNT_LOOPBACK_ONLY"))),
+        provisioning_key=_provisioning_key(key, instance),
+        retry_deadline=_seconds(environ.get("ACCOUNT_RETRY_DEADLINE") or str(DEFAULT_RETRY_DEADLINE)),
+    )
+
+
+def _endpoint(text: str, *, loopback_only: bool) -> str:
+    problem = _endpoint_problem(text)
+    if problem:
+        raise ConfigurationError(f"{ENDPOINT} (or ACCOUNT_ENDPOINT) {problem}")
+    if loopback_only and not is_loopback(text):
+        raise ConfigurationError(
+            f"{ENDPOINT} {text} is not on this machine, and ACCOUNT_LOOPBACK_ONLY is set (LocalEngine sets it: "
+            "it is for trying and testing; use the Pulumi CLI for a real account)"
+        )
+    return text.rstrip("/")
+
+
+def _endpoint_problem(text: str) -> str | None:
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is not a URL"
+    if parts.username is not None or parts.password is not None:
+        return "must not hold a user name or password"
+    if parts.scheme not in ("http", "https") or not host:
+        return f"must be an https:// URL, not {text!r}"
+    if parts.query or parts.fragment:
+        return "must not have a query or a fragment"
+    if parts.scheme == "http" and not is_loopback(text):
+        return f"{text} must be https: plain http is for loopback addresses only"
+    return None
+
+
+def _provisioning_key(value: object, instance: object) -> str:
+    key = str(value or "").strip()
+    if not key and instance is not None:
+        raise ConfigurationError(
+            f"the provisioning key of provider {str(instance)!r} is empty: give it provisioning_key=…"
+        )
+    if not key:
+        raise ConfigurationError(
+            "no provisioning key: set it with `pulumi config set --secret account:provisioningKey`, "
+            "or in the environment variable ACCOUNT_PROVISIONING_KEY"
+        )
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        # the HTTP library would quote the whole header in its own error
+        raise ConfigurationError(
+            "the provisioning key holds spaces, line breaks or characters outside ASCII: copy it again"
+        )
+    return key
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 86_400:
+        raise ConfigurationError(
+            f"ACCOUNT_RETRY_DEADLINE must be a number of seconds from 0 to 86400, not {text!r}"
+        )
+    return seconds

@@ -1,0 +1,134 @@
+"""The dynamic provider: what the engine's provider process loads and calls.
+
+The users' stacks hold a reference to ``pulumi_account.lifecycle.ApiKeyLifecycle``: neither name may ever change,
+and the class must have no instance attributes when it is pickled. Programs import this module too, so what only
+the provider's process needs is imported in `configure`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pulumi.dynamic import (
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from pulumi_account.exceptions import AccountError, InternalError
+
+if TYPE_CHECKING:
+    from pulumi_account.steps import Steps
+
+__all__ = ["ApiKeyLifecycle"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _one_line(method: _F) -> _F:
+    """Let out nothing but this package's own one-line errors.
+
+    A message of somebody else's may quote what it was given, a plaintext included: so an unforeseen error is
+    told by its kind and its place.
+    """
+
+    @wraps(method)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except AccountError as error:
+            raise error from None
+        except Exception as error:  # noqa: BLE001 - it is raised again, in other words
+            raise InternalError(
+                f"unexpected {type(error).__name__} at {_place(error)}: a defect of pulumi_account, please report it"
+            ) from None
+
+    return guarded  # type: ignore[return-value]
+
+
+def _place(error: BaseException) -> str:
+    """Where an error came from, innermost first, without any value."""
+    places = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return " < ".join(reversed(places[1:][-6:]))
+
+
+class ApiKeyLifecycle(ResourceProvider):
+    """Check, diff, create, read, update and delete of an API key, as the engine calls them."""
+
+    #: the pickled provider is a mere reference, so it holds nothing that would have to be a secret
+    serialize_as_secret_always = False
+
+    _steps: Steps
+
+    @_one_line
+    def configure(self, req: ConfigureRequest) -> None:
+        """Make the one client of this process; its threads share it.
+
+        :raises ConfigurationError: the endpoint or the provisioning key is missing or cannot be used.
+        """
+        _show_one_line_errors()
+        from pulumi_account.client import AccountClient
+        from pulumi_account.config import ENDPOINT, INSTANCE, PROVISIONING_KEY, resolve
+        from pulumi_account.keys import Keys
+        from pulumi_account.steps import Steps
+
+        given = {name: req.config.get(name) for name in (ENDPOINT, PROVISIONING_KEY, INSTANCE)}
+        settings = resolve(given, os.environ)
+        client = AccountClient(
+            settings.endpoint, settings.provisioning_key, retry_deadline=settings.retry_deadline
+        )
+        self._steps = Steps(Keys(client))
+
+    @_one_line
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Validate and normalise the inputs. No call is made."""
+        return self._steps.check(_olds, news)
+
+    @_one_line
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Compare. No call is made."""
+        return self._steps.diff(_id, _olds, _news)
+
+    @_one_line
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """POST, and PATCH where needed; or GET and PATCH for a key that is adopted."""
+        return self._steps.create(props)
+
+    @_one_line
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """GET, or one LIST for many."""
+        return self._steps.read(id_, props)
+
+    @_one_line
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """PATCH with what changed."""
+        return self._steps.update(_id, _olds, _news)
+
+    @_one_line
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """DELETE."""
+        self._steps.delete(_id)
+
+
+def _show_one_line_errors() -> None:
+    """In the provider's process, let the SDK print errors without their tracebacks.
+
+    The SDK sends the engine a whole traceback for every exception. In the program's process this must not be
+    done: the CLI was seen to hang.
+    """
+    main = getattr(sys.modules.get("__main__"), "__spec__", None)
+    if main is not None and main.name == "pulumi.dynamic.__main__":
+        sys.tracebacklimit = 0

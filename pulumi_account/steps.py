@@ -1,0 +1,287 @@
+"""The engine's steps on property bags: what each means for a key.
+
+A bag is what the engine passes: plain values, numbers as floats, `Unknown` objects while a preview does not
+know a value, and the SDK's own ``__provider``. Inputs that leave `check` are normalised, so that the engine can
+compare them by itself; outputs are the key as the server has it, with the declared inputs it knows nothing of.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
+from pulumi.output import Unknown
+
+from pulumi_account.exceptions import AdoptionError, InvalidInputError, NotFoundError
+from pulumi_account.keys import Keys, auto_name, differences, is_auto_name, utc_now
+from pulumi_account.models import (
+    ApiKeyInputs,
+    Key,
+    declared,
+    format_instant,
+    parse_instant,
+    same_instant,
+    to_number,
+)
+
+__all__ = ["Steps"]
+
+Bag = Mapping[str, Any]
+
+_RESERVED = "__provider"
+#: what only the program and the state know: carried from the inputs to the outputs, and back by a refresh
+_DECLARED_ONLY = ("name_prefix", "rotation_triggers", "adopt_key_id", "adopt_key")
+_INPUTS = ("name", "credit_limit", "is_enabled", "expires_at", *_DECLARED_ONLY)
+
+_log = logging.getLogger(__name__)
+
+
+class Steps:
+    """Check, diff, create, read, update and delete for the keys of one account; safe for any number of threads.
+
+    :param keys: the account's keys.
+    """
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._lock = threading.Lock()
+        #: ids that resources of this run have, and those of them that were adopted: no key may be managed
+        #: twice, and what was adopted here must not be deleted by the resource that had it before
+        self._managed: set[int] = set()
+        self._adopted: set[int] = set()
+
+    def check(self, olds: Bag, news: Bag) -> CheckResult:
+        """Validate and normalise the inputs; all failures at once.
+
+        The engine prints the value of a failure's property, even a secret one: so no failure has a property, and
+        the sentence itself names it.
+        """
+        known, unknown = _split(news)
+        try:
+            inputs = declared(
+                known,
+                now=utc_now(),
+                settled=_instant(olds.get("expires_at")),
+                auto_named=_kept_name(olds, known.get("name_prefix")),
+                unknown=unknown,
+            )
+        except InvalidInputError as error:
+            return CheckResult(dict(news), [CheckFailure("", failure) for failure in error.failures])
+        return CheckResult(_with_name(_merged(_properties(inputs), unknown), olds), [])
+
+    def diff(self, key_id: str, olds: Bag, news: Bag) -> DiffResult:
+        """Compare what is declared with what is known of the key.
+
+        ``changes=None`` lets the engine compare the inputs itself, and name the changed ones.
+
+        :raises AdoptionError: the replacement would adopt the very key that it is about to delete.
+        """
+        adopting = news.get("adopt_key_id") == int(key_id)
+        replaces = _replaces(int(key_id), olds, news)
+        if adopting and replaces:
+            raise AdoptionError(
+                f"rotation_triggers changed, but adopt_key_id {key_id} would adopt again the very key that the "
+                "rotation deletes: remove adopt_key_id"
+            )
+        self._remember(int(key_id), adopted=adopting)
+        changed = any(_differs(name, olds.get(name), news.get(name)) for name in _INPUTS)
+        return DiffResult(changes=None if changed else False, replaces=replaces)
+
+    def create(self, props: Bag) -> CreateResult:
+        """Make the key, or adopt it."""
+        inputs = _inputs(props)
+        if inputs.adopt_key_id is None:
+            created = self._keys.make(inputs)
+            self._remember(created.id)
+            return CreateResult(str(created.id), _outputs(created, inputs, created.key.get_secret_value()))
+        self._claim(inputs.adopt_key_id)
+        adopted = self._keys.adopt(inputs.adopt_key_id, inputs)
+        return CreateResult(str(adopted.id), _outputs(adopted, inputs, _plaintext(inputs)))
+
+    def read(self, key_id: str, props: Bag) -> ReadResult:
+        """A refresh, or ``ApiKey.get``: the key as it is now, with the plaintext that the state has.
+
+        "Gone" is said only where the API itself says so.
+        """
+        key = self._keys.read(_key_id(key_id))
+        refreshing = "key_id" in props  # the engine gives no outputs to ApiKey.get
+        if key is None and not refreshing:
+            raise NotFoundError(f"the account has no key {key_id}", status=404)
+        if key is None:
+            return ReadResult("", {})
+        inputs = _on_server(key) | {name: props[name] for name in _DECLARED_ONLY if name in props}
+        return ReadResult(key_id, inputs | _facts(key, props.get("key")), inputs if refreshing else None)
+
+    def update(self, key_id: str, olds: Bag, news: Bag) -> UpdateResult:
+        """One PATCH with just what changed; the plaintext is carried forward."""
+        wanted = _inputs(news)
+        before = _known_key(int(key_id), olds)
+        changes = differences(before, wanted)
+        key = self._keys.change(before.id, changes) if changes else before
+        return UpdateResult(_outputs(key, wanted, _plaintext(wanted) or olds.get("key")))
+
+    def delete(self, key_id: str) -> None:
+        """Delete the key, unless another resource of this run has it by adoption."""
+        with self._lock:
+            adopted = int(key_id) in self._adopted
+        if adopted:
+            _log.warning("key %s is kept: adopt_key_id gives it to a resource of this stack", key_id)
+        else:
+            self._keys.delete(int(key_id))
+
+    def _remember(self, key_id: int, *, adopted: bool = False) -> None:
+        with self._lock:
+            self._managed.add(key_id)
+            if adopted:
+                self._adopted.add(key_id)
+
+    def _claim(self, key_id: int) -> None:
+        with self._lock:
+            if key_id in self._managed:
+                raise AdoptionError(
+                    f"adopt_key_id {key_id}: this key is managed by a resource of this stack already"
+                )
+            self._managed.add(key_id)
+            self._adopted.add(key_id)
+
+
+# --- bags to models and back -------------------------------------------------------------------------------
+
+
+def _split(news: Bag) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The inputs that are known, and those that a preview does not know yet."""
+    known: dict[str, Any] = {}
+    unknown: dict[str, Any] = {}
+    for name, value in news.items():
+        if isinstance(value, Unknown):
+            unknown[name] = value
+        elif isinstance(value, dict):
+            known[name] = {k: v for k, v in value.items() if not isinstance(v, Unknown)}
+            if len(known[name]) < len(value):
+                unknown[name] = {k: v for k, v in value.items() if isinstance(v, Unknown)}
+        elif name != _RESERVED:
+            known[name] = value
+    return known, unknown
+
+
+def _merged(known: Bag, unknown: Bag) -> dict[str, Any]:
+    merged = dict(known)
+    for name, value in unknown.items():
+        merged[name] = {**merged.get(name, {}), **value} if isinstance(value, dict) else value
+    return merged
+
+
+def _kept_name(olds: Bag, prefix: object) -> str | None:
+    """The name that auto-naming gave before, if it still fits."""
+    name = olds.get("name")
+    if not isinstance(prefix, str) or olds.get("name_prefix") != prefix or not isinstance(name, str):
+        return None
+    return name if is_auto_name(name, prefix) else None
+
+
+def _with_name(inputs: dict[str, Any], olds: Bag) -> dict[str, Any]:
+    """Inputs with a name: an auto-name stays as it is until the key is replaced."""
+    prefix = inputs.get("name_prefix")
+    if prefix is None or "name" in inputs:
+        return inputs
+    name = prefix if isinstance(prefix, Unknown) else _kept_name(olds, prefix) or auto_name(prefix)
+    return {**inputs, "name": name}
+
+
+def _inputs(props: Bag) -> ApiKeyInputs:
+    """Inputs that `check` has passed; an expiry that has passed since then is the API's to refuse."""
+    known, _ = _split(props)
+    settled = _instant(props.get("expires_at"))
+    return declared(known, now=utc_now(), settled=settled, auto_named=known.get("name"))
+
+
+def _properties(inputs: ApiKeyInputs) -> dict[str, Any]:
+    """Inputs as the state holds them: what is left out is absent."""
+    bag = {
+        "name": inputs.name,
+        "credit_limit": None if inputs.credit_limit is None else to_number(inputs.credit_limit),
+        "is_enabled": inputs.is_enabled,
+        "expires_at": None if inputs.expires_at is None else format_instant(inputs.expires_at),
+        "name_prefix": inputs.name_prefix,
+        "rotation_triggers": inputs.rotation_triggers or None,
+        "adopt_key_id": inputs.adopt_key_id,
+        "adopt_key": _plaintext(inputs),
+    }
+    return {name: value for name, value in bag.items() if value is not None}
+
+
+def _plaintext(inputs: ApiKeyInputs) -> str | None:
+    return inputs.adopt_key.get_secret_value() if inputs.adopt_key else None
+
+
+def _on_server(key: Key) -> dict[str, Any]:
+    """The properties of a key that the server knows, as inputs."""
+    bag = {
+        "name": key.name,
+        "credit_limit": None if key.credit_limit is None else to_number(key.credit_limit),
+        "is_enabled": key.is_enabled,
+        "expires_at": None if key.expires_at is None else format_instant(key.expires_at),
+    }
+    return {name: value for name, value in bag.items() if value is not None}
+
+
+def _facts(key: Key, plaintext: str | None) -> dict[str, Any]:
+    """The properties of a key that nobody declares."""
+    facts = {"key_id": key.id, "created_at": format_instant(key.created_at)}
+    return facts if plaintext is None else {**facts, "key": plaintext}
+
+
+def _outputs(key: Key, inputs: ApiKeyInputs, plaintext: str | None) -> dict[str, Any]:
+    declared_only = {name: value for name, value in _properties(inputs).items() if name in _DECLARED_ONLY}
+    return _on_server(key) | declared_only | _facts(key, plaintext)
+
+
+def _known_key(key_id: int, olds: Bag) -> Key:
+    """The key as the state has it."""
+    limit = olds.get("credit_limit")
+    return Key.model_construct(
+        id=key_id,
+        name=olds.get("name"),
+        created_at=_instant(olds.get("created_at")),
+        expires_at=_instant(olds.get("expires_at")),
+        is_enabled=olds.get("is_enabled"),
+        credit_limit=None if limit is None else Decimal(repr(limit)),
+    )
+
+
+def _replaces(key_id: int, olds: Bag, news: Bag) -> list[str]:
+    """What cannot be changed in place: a rotation makes a new key, and so does the adoption of another one."""
+    adopts = news.get("adopt_key_id")
+    found = {
+        "rotation_triggers": _differs(
+            "rotation_triggers", olds.get("rotation_triggers"), news.get("rotation_triggers")
+        ),
+        "adopt_key_id": adopts is not None and adopts != key_id,
+    }
+    return [name for name, replaced in found.items() if replaced]
+
+
+def _differs(name: str, old: Any, new: Any) -> bool:
+    if name == "expires_at" and isinstance(old, str) and isinstance(new, str):
+        return not same_instant(_instant(old), _instant(new))
+    if name == "rotation_triggers":
+        return bool((old or {}) != (new or {}))
+    return bool(old != new)
+
+
+def _instant(value: object) -> datetime | None:
+    try:
+        return parse_instant(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _key_id(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidInputError([f"id must be the id of a key, a whole number, not {text[:40]!r}"])
+    return int(text)

@@ -1,0 +1,169 @@
+"""An httpx transport that retries what may be retried, and lets one 429 slow down every thread.
+
+GET, PATCH and DELETE are idempotent here: they are retried on connection errors, time-outs, cut answers, 429,
+500, 502, 503 and 504. POST makes a key each time, so it is retried only where it certainly was not carried
+out: the connection could not be made, or the answer was 429.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from functools import partial
+from urllib.parse import urlsplit
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception, retry_if_result, wait_random_exponential
+
+__all__ = [
+    "DEFAULT_RETRY_DEADLINE",
+    "NOT_SENT",
+    "RETRY_AFTER_CAP",
+    "RetryTransport",
+    "default_transport",
+    "is_loopback",
+]
+
+#: seconds for which one call is retried, unless told otherwise
+DEFAULT_RETRY_DEADLINE = 60.0
+#: the longest wait, in seconds, that a ``Retry-After`` can impose
+RETRY_AFTER_CAP = 30.0
+
+_IDEMPOTENT = frozenset({"GET", "PATCH", "DELETE"})
+_TRANSIENT = frozenset({429, 500, 502, 503, 504})
+#: what every thread waits after a 429 that does not say how long
+_DEFAULT_COOL_DOWN = 0.5
+#: the errors that mean: nothing was sent, the connection was never made
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+_log = logging.getLogger(__name__)
+_backoff = wait_random_exponential(multiplier=0.25, max=8)
+
+
+def is_loopback(endpoint: str) -> bool:
+    """Whether the endpoint's host is this machine: localhost, 127.0.0.0/8 or ::1."""
+    host = urlsplit(endpoint).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def default_transport(endpoint: str) -> httpx.BaseTransport:
+    """The network, through the proxy that the environment names, but never to this machine itself."""
+    url = httpx.URL(endpoint)
+    direct = is_loopback(endpoint) or urllib.request.proxy_bypass(url.host)
+    return httpx.HTTPTransport(proxy=None if direct else urllib.request.getproxies().get(url.scheme))
+
+
+class RetryTransport(httpx.BaseTransport):
+    """Wraps a transport; safe for any number of threads.
+
+    :param inner: the transport that sends.
+    :param deadline: seconds after which no further attempt of one request begins; 0 = one attempt.
+    :param sleep: waits for a number of seconds (tests pass one that does not).
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        inner: httpx.BaseTransport,
+        *,
+        deadline: float = DEFAULT_RETRY_DEADLINE,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._inner = inner
+        self._deadline = deadline
+        self._sleep = sleep
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._cool_until = 0.0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send, and send again for as long as it may help; the last answer or error is the caller's."""
+        give_up_at = self._clock() + self._deadline
+        retrying = Retrying(
+            retry=retry_if_exception(partial(_worth_another_try, request))
+            | retry_if_result(partial(_is_transient, request)),
+            wait=_pause,
+            stop=partial(self._out_of_time, give_up_at),
+            sleep=self._sleep,
+            retry_error_callback=_last_outcome,
+        )
+        return retrying(self._send, request)
+
+    def close(self) -> None:
+        """Close the wrapped transport."""
+        self._inner.close()
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        self._cool_down()
+        response = self._inner.handle_request(request)
+        response.read()  # here, so that an answer cut off half-way counts as a lost one
+        _log.debug("%s %s: %d", request.method, request.url.path, response.status_code)
+        if response.status_code == 429:
+            self._extend_cool_down(_retry_after(response) or _DEFAULT_COOL_DOWN)
+        return response
+
+    def _cool_down(self) -> None:
+        while (wait := self._cool_until - self._clock()) > 0:
+            self._sleep(wait)
+
+    def _extend_cool_down(self, seconds: float) -> None:
+        with self._lock:
+            self._cool_until = max(self._cool_until, self._clock() + seconds)
+
+    def _out_of_time(self, give_up_at: float, state: RetryCallState) -> bool:
+        return self._clock() + state.upcoming_sleep > give_up_at
+
+
+def _worth_another_try(request: httpx.Request, error: BaseException) -> bool:
+    if isinstance(error, NOT_SENT):
+        return True
+    return isinstance(error, httpx.TransportError) and request.method in _IDEMPOTENT
+
+
+def _is_transient(request: httpx.Request, response: httpx.Response) -> bool:
+    if response.status_code == 429:
+        return True
+    return response.status_code in _TRANSIENT and request.method in _IDEMPOTENT
+
+
+def _pause(state: RetryCallState) -> float:
+    """Seconds until the next attempt: jittered exponential backoff, on top of what ``Retry-After`` asks."""
+    jitter = _backoff(state)
+    if state.outcome is None or state.outcome.failed:
+        return jitter
+    return jitter + (_retry_after(state.outcome.result()) or 0.0)
+
+
+def _last_outcome(state: RetryCallState) -> httpx.Response:
+    assert state.outcome is not None
+    response: httpx.Response = state.outcome.result()
+    return response
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """``Retry-After`` in seconds or as a date, from 0 to the cap; None where it is absent or unreadable."""
+    text = response.headers.get("Retry-After", "").strip()
+    seconds = float(text) if text.isascii() and text.isdigit() else _seconds_until(text)
+    return None if seconds is None else min(max(seconds, 0.0), RETRY_AFTER_CAP)
+
+
+def _seconds_until(http_date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(http_date)
+    except (ValueError, TypeError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return (moment - datetime.now(timezone.utc)).total_seconds()
