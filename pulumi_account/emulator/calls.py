@@ -20,7 +20,7 @@ class Call:
     """The operation's name, such as `create_key`; None for an unknown path or method."""
     body: bytes
     status: int | None = None
-    """The status it was answered with; None while there is no answer, and for ever if there never is one."""
+    """The status it was answered with; None as long as no whole answer was sent, which may be for ever."""
 
     @property
     def json(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -19,17 +20,15 @@ from .validation import Expiry, parse_instant
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from types import TracebackType
 
     from .clock import TimestampStyle
-    from .store import StoredKey
 
 Money = Decimal | int | float | str
 Instant = datetime | str
 
 PROVISIONING_KEY = "emulator-provisioning-key"
-BALANCE = "100.00"
 
 _FIELDS = frozenset({"name", "is_enabled", "credit_limit", "expires_at", "created_at"})
 
@@ -59,6 +58,7 @@ class Emulator:
         activity_cache: seconds the activity is cached; 0 for none.
         rate_limit: requests a second; more are answered 429.
         retry_after: seconds of the `Retry-After` of such an answer; None sends none.
+        record_calls: whether `calls` is filled; a server that runs for days had better not.
 
     Raises:
         ValueError: an option outside its range.
@@ -84,6 +84,7 @@ class Emulator:
         activity_cache: float = 300.0,
         rate_limit: float | None = None,
         retry_after: int | None = None,
+        record_calls: bool = True,
     ) -> None:
         self.faults = Faults() if faults is None else faults
         self.calls = Calls()
@@ -100,7 +101,9 @@ class Emulator:
         )
         self._provisioning_keys = _several(provisioning_key)
         self._inference_keys = _several(inference_key)
-        self._db, self._initial_balance = db, balance
+        self._record_calls = record_calls
+        self._db = db
+        self._initial_balance = None if balance is None else format(decimal_of(balance), "f")
         self._address = (host, port)
         self._running: tuple[Store, ServerThread] | None = None
 
@@ -108,18 +111,16 @@ class Emulator:
         """Start answering; `with` does it. A second start begins anew: only a file remembers."""
         if self._running is not None:
             raise RuntimeError("the emulator is running already")
-        store = open_store(self._db, self._initial_balance)
-        try:
+        with ExitStack() as undo:
+            store = Store(self._db)
+            undo.callback(store.close)
+            if self._initial_balance is not None:
+                store.balance = self._initial_balance
             listener = listen(*self._address)
-        except (OSError, ValueError):
-            store.close()
-            raise
-        keys = (self._provisioning_keys, self._inference_keys)
-        thread = ServerThread(
-            assemble(store, keys, self.clock, self._options, self.faults, self.calls.append), listener
-        )
-        self.url = url_of(listener)
-        thread.start()
+            self.url = url_of(listener)
+            thread = ServerThread(self._application(store), listener)
+            thread.start()
+            undo.pop_all()
         self._running = (store, thread)
 
     def stop(self) -> None:
@@ -147,7 +148,7 @@ class Emulator:
     @property
     def balance(self) -> str:
         """The balance in USD, digit for digit; set it to change it."""
-        return self._store.balance or ""
+        return self._store.balance
 
     @balance.setter
     def balance(self, value: Money) -> None:
@@ -158,12 +159,12 @@ class Emulator:
 
         Each has `id`, `name`, `created_at` and `expires_at` (aware, UTC), `is_enabled`, `credit_limit` (Decimal).
         """
-        return [_as_dict(key) for key in self._store.all_keys()]
+        return [key.as_dict() for key in self._store.all_keys()]
 
     def key(self, key_id: int) -> dict[str, Any] | None:
         """One key as stored; None when there is none."""
         key = self._store.key(key_id)
-        return None if key is None else _as_dict(key)
+        return None if key is None else key.as_dict()
 
     def key_of(self, plaintext: str) -> int | None:
         """The id of the key this plaintext unlocks, None when it unlocks none (any more)."""
@@ -224,35 +225,24 @@ class Emulator:
             Usage(day, key_id, name, model, requests, decimal_of(cost), input_tokens, output_tokens)
         )
 
+    def _application(self, store: Store) -> EmulatorApp:
+        credentials = Credentials(
+            self._provisioning_keys,
+            self._inference_keys,
+            is_issued=lambda hashed: store.id_of_hash(hashed) is not None,
+        )
+        api = AccountApi(store, credentials, self.clock, self._options).application()
+        return EmulatorApp(api, self._options, self.faults, self.clock, self._record)
+
+    def _record(self, call: Call) -> None:
+        if self._record_calls:
+            self.calls.append(call)
+
     @property
     def _store(self) -> Store:
         if self._running is None:
             raise RuntimeError("the emulator is not running")
         return self._running[0]
-
-
-def open_store(db: str | os.PathLike[str], balance: Money | None) -> Store:
-    """The account's state, with this balance, or the one it has, or the usual one."""
-    store = Store(db)
-    if balance is not None:
-        store.balance = format(decimal_of(balance), "f")
-    elif store.balance is None:
-        store.balance = BALANCE
-    return store
-
-
-def assemble(
-    store: Store,
-    keys: tuple[Iterable[str], Iterable[str]],
-    clock: Clock,
-    options: Options,
-    faults: Faults,
-    record: Callable[[Call], None],
-) -> EmulatorApp:
-    """The ASGI application; `keys` are the provisioning keys and the inference keys given."""
-    credentials = Credentials(*keys, is_issued=lambda hashed: store.id_of_hash(hashed) is not None)
-    api = AccountApi(store, credentials, clock, options)
-    return EmulatorApp(api.application(), options, faults, clock, record)
 
 
 def decimal_of(value: Money) -> Decimal:
@@ -294,14 +284,3 @@ def _instant(value: Instant) -> datetime:
     if parsed is None or parsed.tzinfo is None:
         raise ValueError("an instant needs an offset")
     return parsed.astimezone(timezone.utc)
-
-
-def _as_dict(key: StoredKey) -> dict[str, Any]:
-    return {
-        "id": key.id,
-        "name": key.name,
-        "created_at": key.created_at,
-        "expires_at": key.expires_at,
-        "is_enabled": key.is_enabled,
-        "credit_limit": key.credit_limit,
-    }

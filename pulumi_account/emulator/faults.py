@@ -16,6 +16,8 @@ from dataclasses import KW_ONLY, dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from .checks import require
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -51,7 +53,7 @@ class Answer:
     """Send `Retry-After` as an HTTP date, by the server's clock."""
 
     def __post_init__(self) -> None:
-        _require(200 <= self.status <= 599, "status must be a final one, 200 to 599")
+        require(200 <= self.status <= 599, "status must be a final one, 200 to 599")
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,11 @@ class Fault:
 
     def __post_init__(self) -> None:
         known = self.operation is None or self.operation in OPERATIONS
-        _require(known, f"operation must be one of {', '.join(OPERATIONS)}")
-        _require(self.skip >= 0, "skip must be at least 0")
-        _require(self.times is None or self.times >= 1, "times must be at least 1, or None")
-        _require(0 <= self.probability <= 1, "probability must be from 0 to 1")
-        _require(self.latency >= 0, "latency must be at least 0")
+        require(known, f"operation must be one of {', '.join(OPERATIONS)}")
+        require(self.skip >= 0, "skip must be at least 0")
+        require(self.times is None or self.times >= 1, "times must be at least 1, or None")
+        require(0 <= self.probability <= 1, "probability must be from 0 to 1")
+        require(self.latency >= 0, "latency must be at least 0")
 
     def matches(self, operation: str | None, method: str, path: str) -> bool:
         """Whether it applies to such a call."""
@@ -201,8 +203,3 @@ class _Armed:
             return False
         self.hits += 1
         return True
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)

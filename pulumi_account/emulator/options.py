@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .checks import require
 from .clock import TIMESTAMP_STYLES
 
 if TYPE_CHECKING:
@@ -35,14 +36,9 @@ class Options:
     """The `Retry-After` of those answers, in seconds; None sends none."""
 
     def __post_init__(self) -> None:
-        _require(self.create_status in (200, 201), "create_status must be 200 or 201")
-        _require(self.validation_status in (400, 422), "validation_status must be 400 or 422")
-        _require(self.timestamps in TIMESTAMP_STYLES, f"timestamps must be one of {TIMESTAMP_STYLES}")
-        _require(self.activity_cache >= 0, "activity_cache must be at least 0")
-        _require(self.rate_limit is None or self.rate_limit > 0, "rate_limit must be more than 0")
-        _require(self.retry_after is None or self.retry_after >= 0, "retry_after must be at least 0")
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
+        require(self.create_status in (200, 201), "create_status must be 200 or 201")
+        require(self.validation_status in (400, 422), "validation_status must be 400 or 422")
+        require(self.timestamps in TIMESTAMP_STYLES, f"timestamps must be one of {TIMESTAMP_STYLES}")
+        require(self.activity_cache >= 0, "activity_cache must be at least 0")
+        require(self.rate_limit is None or self.rate_limit > 0, "rate_limit must be more than 0")
+        require(self.retry_after is None or self.retry_after >= 0, "retry_after must be at least 0")

@@ -16,7 +16,6 @@ from .exchange import TRANSPORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
 
     from .app import EmulatorApp
 
@@ -75,18 +74,12 @@ class Server(uvicorn.Server):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for server in self.servers:
-            await server.wait_closed()
 
     def stop(self) -> None:
-        """End the server, from any thread or signal handler."""
+        """End the server, from any thread."""
         self.should_exit = True
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's
-        """Stop on a signal. uvicorn's own would raise the signal again at the end, and so the exit status."""
-        self.stop()
 
 
 class ServerThread:
@@ -94,6 +87,7 @@ class ServerThread:
 
     def __init__(self, app: EmulatorApp, listener: socket.socket) -> None:
         self._ready = threading.Event()
+        self._failure: OSError | None = None
         self._server = Server(app, self._ready.set)
         self._listener = listener
         self._thread = threading.Thread(target=self._run, name="account-emulator", daemon=True)
@@ -102,6 +96,9 @@ class ServerThread:
         """Start, and return once requests are answered."""
         self._thread.start()
         self._ready.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
 
     def stop(self) -> None:
         """Stop, and return once nothing is left."""
@@ -111,6 +108,8 @@ class ServerThread:
     def _run(self) -> None:
         try:
             self._server.run([self._listener])
+        except OSError as error:
+            self._failure = error
         finally:
             self._ready.set()  # whatever happened, nobody must wait for ever
 
@@ -132,9 +131,9 @@ def listen(host: str, port: int) -> socket.socket:
         if sys.platform != "win32":  # there the option would let two servers share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((str(address), port))
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        raise OSError(error.errno, f"cannot listen on {host}, port {port}: {error.strerror}") from error
     return listener
 
 

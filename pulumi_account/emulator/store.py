@@ -16,6 +16,8 @@ from .credentials import digest, new_plaintext
 
 MEMORY = ":memory:"
 
+_BALANCE = "100.00"
+
 _APPLICATION_ID = 0x6B657973  # "keys": marks a file as ours, so that no other database is ever changed
 
 _SCHEMA = """
@@ -59,6 +61,17 @@ class StoredKey:
     is_enabled: bool
     credit_limit: Decimal | None
 
+    def as_dict(self) -> dict[str, Any]:
+        """The key's fields under the API's names; instants are aware, money is `Decimal`."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "created_at": self.created_at,
+            "expires_at": self.expires_at,
+            "is_enabled": self.is_enabled,
+            "credit_limit": self.credit_limit,
+        }
+
 
 class Usage(NamedTuple):
     """What one key spent on one model on one day."""
@@ -81,7 +94,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str] = MEMORY, *, must_exist: bool = False) -> None:
         self._lock = threading.Lock()
-        self._db = _open(os.fspath(path), must_exist=must_exist)
+        self._db = _open(os.fspath(path), create=not must_exist)
 
     def close(self) -> None:
         """Close the database; nothing else may be called afterwards."""
@@ -127,10 +140,10 @@ class Store:
         return int(rows[0]["id"]) if rows else None
 
     @property
-    def balance(self) -> str | None:
-        """The account's balance as it was set, digit for digit; None when it never was."""
+    def balance(self) -> str:
+        """The account's balance in USD as it was set, digit for digit; 100.00 when it never was."""
         rows = self._rows("SELECT value FROM setting WHERE name = 'balance'")
-        return str(rows[0]["value"]) if rows else None
+        return str(rows[0]["value"]) if rows else _BALANCE
 
     @balance.setter
     def balance(self, value: str) -> None:
@@ -151,26 +164,26 @@ class Store:
             return self._db.execute(sql, parameters).fetchall()
 
 
-def _open(path: str, *, must_exist: bool) -> sqlite3.Connection:
-    mode = "rw" if must_exist else "rwc"
+def _open(path: str, *, create: bool) -> sqlite3.Connection:
+    mode = "rwc" if create else "rw"
     target = path if path == MEMORY else f"{Path(path).absolute().as_uri()}?mode={mode}"
     try:
         db = sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
         raise StoreError(f"cannot open the database {path}: {error}") from error
     try:
-        _prepare(db)
+        _prepare(db, create=create)
     except (sqlite3.Error, StoreError) as error:
         db.close()
         raise StoreError(f"cannot use the database {path}: {error}") from error
     return db
 
 
-def _prepare(db: sqlite3.Connection) -> None:
+def _prepare(db: sqlite3.Connection, *, create: bool) -> None:
     db.row_factory = sqlite3.Row
     if _one(db, "PRAGMA application_id") != _APPLICATION_ID:
-        if _one(db, "SELECT count(*) FROM sqlite_master"):
-            raise StoreError("it belongs to another program")
+        if not create or _one(db, "SELECT count(*) FROM sqlite_master"):
+            raise StoreError("it is not an emulator's")
         db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     # WAL with NORMAL: no fsync for each key, and readers of the file never block the server.
     db.execute("PRAGMA journal_mode = WAL")
