@@ -101,24 +101,15 @@ class ApiKey(Resource, module="account", name="ApiKey"):
         adopt_key: pulumi.Input[str] | None = None,
     ) -> None: ...
 
-    def __init__(
-        self,
-        resource_name: str,
-        args: ApiKeyArgs | pulumi.ResourceOptions | None = None,
-        opts: pulumi.ResourceOptions | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, resource_name: str, *args: Any, **kwargs: Any) -> None:
         """Declare a key.
 
         :param resource_name: the resource's name in the stack.
         :param args: the arguments as one `ApiKeyArgs`, or each as a keyword.
         :param opts: resource options.
         """
-        if isinstance(args, pulumi.ResourceOptions):
-            args, opts = None, args
-        if args is not None and kwargs:
-            raise TypeError(f"ApiKey {resource_name!r}: give either ApiKeyArgs or keywords, not both")
-        self._declare(resource_name, _inputs(resource_name, args or ApiKeyArgs(**kwargs)), opts)
+        arguments, opts = _arguments(resource_name, *args, **kwargs)
+        self._declare(resource_name, _inputs(resource_name, arguments), opts)
 
     @classmethod
     def get(
@@ -150,6 +141,20 @@ class ApiKey(Resource, module="account", name="ApiKey"):
             {**inputs, "key": None, "key_id": None, "created_at": None},
             pulumi.ResourceOptions.merge(opts, marked),
         )
+
+
+def _arguments(
+    resource_name: str,
+    args: ApiKeyArgs | pulumi.ResourceOptions | None = None,
+    opts: pulumi.ResourceOptions | None = None,
+    **keywords: Any,
+) -> tuple[ApiKeyArgs, pulumi.ResourceOptions | None]:
+    """Both forms as one."""
+    if isinstance(args, pulumi.ResourceOptions):
+        args, opts = None, args
+    if args is not None and keywords:
+        raise TypeError(f"ApiKey {resource_name!r}: give either ApiKeyArgs or keywords, not both")
+    return args or ApiKeyArgs(**keywords), opts
 
 
 def _inputs(resource_name: str, args: ApiKeyArgs) -> dict[str, Any]:
