@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.routing import Match
 
 from .calls import Call
-from .exchange import ClientGoneError, Exchange
+from .exchange import ClientGoneError, Exchange, Reply
 from .faults import Answer, Drop, Edit, HalfBody, Hang
 from .ratelimit import RateLimit
 from .replies import edited, made_up, too_many_requests
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from .clock import Clock
-    from .exchange import Reply
     from .faults import Action, Faults
     from .options import Options
 
@@ -57,26 +56,26 @@ class EmulatorApp:
         latency, action = self._faults.plan(call.operation, call.method, call.path)
         if latency:
             await asyncio.sleep(latency)
-        reply = await exchange.ask(self._api) if getattr(action, "commit", True) else None
+        if action is None or action.commit:
+            reply = await exchange.ask(self._api)
+        else:
+            reply = Reply(500)  # never sent: an action that does not commit has an answer of its own, or none
         await self._act(exchange, call, action, reply)
 
-    async def _act(self, exchange: Exchange, call: Call, action: Action | None, reply: Reply | None) -> None:
-        if isinstance(action, Drop):
-            await exchange.cut()
-        elif isinstance(action, Hang):
-            await exchange.hang(action.seconds)
-        elif isinstance(action, Answer):
-            await self._answer(exchange, call, made_up(action, self._clock.now()))
-        elif reply is not None:
-            await self._answer_really(exchange, call, action, reply)
-
-    async def _answer_really(
-        self, exchange: Exchange, call: Call, action: HalfBody | Edit | None, reply: Reply
-    ) -> None:
-        if isinstance(action, HalfBody):
-            await exchange.answer_half(reply)
-        else:
-            await self._answer(exchange, call, reply if action is None else edited(action, reply))
+    async def _act(self, exchange: Exchange, call: Call, action: Action | None, reply: Reply) -> None:
+        match action:
+            case Drop():
+                await exchange.cut()
+            case Hang(seconds):
+                await exchange.hang(seconds)
+            case HalfBody():
+                await exchange.answer_half(reply)
+            case Answer():
+                await self._answer(exchange, call, made_up(action, self._clock.now()))
+            case Edit():
+                await self._answer(exchange, call, edited(action, reply))
+            case _:
+                await self._answer(exchange, call, reply)
 
     async def _answer(self, exchange: Exchange, call: Call, reply: Reply) -> None:
         call.status = reply.status  # before it is sent: the client may look at the record at once

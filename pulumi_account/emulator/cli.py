@@ -199,7 +199,8 @@ def faults_of(options: argparse.Namespace) -> Faults:
         faults.add(Fault(failure, operation=options.only, times=None, probability=probability))
     for flag, (accident, _) in _ACCIDENTS.items():
         probability = getattr(options, flag[2:].replace("-", "_"))
-        faults.add(Fault(accident, operation=options.only, times=None, probability=probability))
+        if probability:
+            faults.add(Fault(accident, operation=options.only, times=None, probability=probability))
     return faults
 
 

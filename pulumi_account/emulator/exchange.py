@@ -101,8 +101,9 @@ class Exchange:
 
         Only then does it accept that an application returns without an answer, and logs nothing about it.
         """
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        kind = ""
+        while kind != "http.disconnect":
+            kind = (await self._receive())["type"]
 
     @property
     def _transport(self) -> Any:

@@ -14,7 +14,7 @@ import random
 import threading
 from dataclasses import KW_ONLY, dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from .checks import require
 
@@ -80,6 +80,8 @@ class HalfBody:
     An answer that has no body is not sent at all.
     """
 
+    commit: ClassVar[bool] = True
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -88,6 +90,7 @@ class Edit:
     A field is named by its path: `"id"`, `"keys.0.name"`. Fields that are not there stay out.
     """
 
+    commit: ClassVar[bool] = True
     _: KW_ONLY
     remove: tuple[str, ...] = ()
     replace: Mapping[str, Any] = field(default_factory=dict)
@@ -166,6 +169,12 @@ class Faults:
         """Disarm all faults."""
         with self._lock:
             self._armed.clear()
+
+    @property
+    def armed(self) -> list[Fault]:
+        """The faults, in order, those included that have hit all they were to hit."""
+        with self._lock:
+            return [armed.fault for armed in self._armed]
 
     def hits(self, fault: Fault) -> int:
         """How many calls this fault has hit since it was added; 0 when it is not armed."""

@@ -17,7 +17,7 @@ from .exchange import TRANSPORT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .app import EmulatorApp
+    from starlette.types import ASGIApp
 
 
 class Protocol(H11Protocol):
@@ -33,7 +33,7 @@ class Protocol(H11Protocol):
 class Server(uvicorn.Server):
     """A server that tells when it is ready, and stops at once: no polling, no waiting for anybody."""
 
-    def __init__(self, app: EmulatorApp, on_ready: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, on_ready: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
             http=Protocol,
@@ -49,7 +49,8 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self._on_ready = on_ready
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: asyncio.AbstractEventLoop
+        self._stop: asyncio.Event
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening, then tell."""
@@ -68,24 +69,20 @@ class Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         tasks = list(self.server_state.tasks)
-        await asyncio.sleep(
-            0
-        )  # the connections learn that they are over, so that nothing is logged about them
+        await asyncio.sleep(0)  # the connections learn that they are over, so nothing is logged about them
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def stop(self) -> None:
-        """End the server, from any thread."""
-        self.should_exit = True
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._stop.set)
+        """End the server once it is ready, from any thread."""
+        self._loop.call_soon_threadsafe(self._stop.set)
 
 
 class ServerThread:
     """A server in a thread of its own."""
 
-    def __init__(self, app: EmulatorApp, listener: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
         self._ready = threading.Event()
         self._failure: OSError | None = None
         self._server = Server(app, self._ready.set)

@@ -188,7 +188,8 @@ def _prepare(db: sqlite3.Connection, *, create: bool) -> None:
     # WAL with NORMAL: no fsync for each key, and readers of the file never block the server.
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
-    db.executescript(_SCHEMA)
+    if create:
+        db.executescript(_SCHEMA)
 
 
 def _one(db: sqlite3.Connection, sql: str) -> int:
