@@ -1,0 +1,64 @@
+"""Runs a program as the CLI's language host does, in a process of its own: ``python -m pulumi_account.testing._program``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import runpy
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pulumi
+from pulumi.runtime import Settings, configure, run_in_stack, set_all_config
+
+SHOWN = 32  # the exit status that says: the user has seen why
+
+
+def _user_traceback(program: str) -> str:
+    frames = traceback.extract_tb(sys.exc_info()[2])
+    entry = os.path.join(program, "__main__") if os.path.isdir(program) else os.path.splitext(program)[0]
+    for index, frame in enumerate(frames):
+        if os.path.splitext(os.path.abspath(frame.filename))[0] == entry:
+            return traceback.format_exc(limit=index - len(frames))
+    return traceback.format_exc()
+
+
+def _run(program: str, pool: ThreadPoolExecutor) -> int:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.set_default_executor(pool)
+    # The outputs of a program that failed are never awaited, which is no news to anyone.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    try:
+        loop.run_until_complete(run_in_stack(lambda: runpy.run_path(program, run_name="__main__") and None))
+    except pulumi.RunError as error:
+        pulumi.log.error(str(error))
+        return 1
+    except Exception:  # noqa: BLE001
+        pulumi.log.error("Program failed with an unhandled exception:\n" + _user_traceback(program))
+        return SHOWN
+    finally:
+        pool.shutdown()
+        loop.close()
+    return 0
+
+
+def main() -> int:
+    """Set up the SDK's runtime from the settings on the command line, and run the program."""
+    settings: dict[str, Any] = json.loads(sys.argv[1])
+    program = settings.pop("program")
+    set_all_config(
+        json.loads(os.environ["PULUMI_CONFIG"]), json.loads(os.environ["PULUMI_CONFIG_SECRET_KEYS"])
+    )
+    configure(Settings(**settings))
+    sys.argv = [program]
+    sys.path.pop(0)  # the working directory, put there by ``python -m``; runpy adds the program's own
+    return _run(program, ThreadPoolExecutor(settings["parallel"] * 4))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,211 @@
+"""The two gRPC services that a program talks to: one registers resources, the other takes log messages."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, resource_pb2_grpc
+
+from .deploy import PACKAGE, Alias, Deployment, Goal, StoppedError
+from .project import ProjectError, check_inputs
+from .values import UNKNOWN, UnsupportedError, decode, encode
+
+# Fields of a registration that only some versions of the SDK have, and the options they come from.
+_REFUSED = {
+    "remote": "remote components",
+    "importId": "import_",
+    "customTimeouts": "custom_timeouts",
+    "transforms": "transforms",
+    "hooks": "hooks",
+    "replace_with": "replace_with",
+    "replacement_trigger": "replacement_trigger",
+    "deletedWith": "deleted_with",
+    "envVarMappings": "env_var_mappings",
+    "hideDiffs": "hide_diffs",
+    "packageRef": "packages",
+    "version": "version",
+    "pluginDownloadURL": "plugin_download_url",
+    "state_migrations": "state_migrations",
+}
+_CALLS = {
+    "Invoke": "functions (invoke)",
+    "Call": "methods (call)",
+    "ExistsResource": "looking whether a resource exists",
+    "RegisterPackage": "packages",
+    "RegisterStackTransform": "stack transforms",
+    "RegisterStackInvokeTransform": "stack invoke transforms",
+    "RegisterResourceHook": "hooks",
+    "RegisterErrorHook": "hooks",
+}
+# All that the program's side may ask for is said to be there, so that it is refused here, by name.
+_FEATURES = (
+    "secrets",
+    "resourceReferences",
+    "outputValues",
+    "aliasSpecs",
+    "replacementTrigger",
+    "deletedWith",
+    "replaceWith",
+    "transforms",
+    "invokeTransforms",
+    "parameterization",
+    "resourceHooks",
+    "errorHooks",
+)
+_SEVERITIES = {engine_pb2.INFO: "info", engine_pb2.WARNING: "warning", engine_pb2.ERROR: "error"}
+
+
+class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
+    """Registers what the program declares."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self.complete = False
+        self.released = threading.Event()
+        for method, what in _CALLS.items():
+            setattr(self, method, lambda request, context, what=what: self._refuse(context, what))
+
+    def _refuse(self, context: Any, what: str) -> NoReturn:
+        self._deployment.fail("", f"LocalEngine does not support {what}")
+        context.abort(grpc.StatusCode.UNAVAILABLE, "resource monitor shut down")
+        raise AssertionError("abort raises")
+
+    def _answer(self, context: Any, request: Any, answer: Callable[[Any], Any]) -> Any:
+        try:
+            return answer(request)
+        except (UnsupportedError, ProjectError) as error:
+            self._deployment.fail("", f"{request.type}::{request.name}: {error}")
+        except StoppedError:
+            pass
+        return context.abort(grpc.StatusCode.UNAVAILABLE, "resource monitor shut down")
+
+    def GetDeploymentInfo(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        """Tell newer SDKs what this monitor can do."""
+        named = (f"RESOURCE_MONITOR_FEATURE_{_snake(feature)}" for feature in _FEATURES)
+        return resource_pb2.DeploymentInfo(supportedFeatures=[getattr(resource_pb2, name) for name in named])
+
+    def SupportsFeature(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        """Tell older SDKs the same, one by one."""
+        return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in _FEATURES)
+
+    def RegisterResource(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Bring one resource about; answers when it is there."""
+        return self._answer(context, request, self._register)
+
+    def ReadResource(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Look one resource up."""
+        return self._answer(context, request, self._read)
+
+    def RegisterResourceOutputs(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        """Take the outputs of a component or of the stack."""
+        self._deployment.outputs(request.urn, decode(request.outputs))
+        return empty_pb2.Empty()
+
+    def SignalAndWaitForShutdown(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        """Take note that the program has declared everything, and hold it until all is done."""
+        self.complete = True
+        self._deployment.wake.set()
+        self.released.wait()
+        return empty_pb2.Empty()
+
+    def _register(self, request: Any) -> Any:
+        _refuse_options(request)
+        goal = Goal(
+            type=request.type,
+            name=request.name,
+            custom=request.custom,
+            parent=request.parent,
+            inputs=decode(request.object),
+            dependencies=sorted(request.dependencies),
+            property_dependencies=_property_dependencies(request),
+            provider=self._provider(request) if request.custom else "",
+            protect=request.protect if request.HasField("protect") else None,
+            retain_on_delete=request.retainOnDelete if request.HasField("retainOnDelete") else None,
+            delete_before_replace=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
+            ignore_changes=list(request.ignoreChanges),
+            replace_on_changes=list(request.replaceOnChanges),
+            additional_secret_outputs=list(request.additionalSecretOutputs),
+            aliases=[_alias(alias) for alias in request.aliases]
+            + [Alias(urn=urn) for urn in request.aliasURNs],
+        )
+        if request.type.startswith("pulumi:providers:"):
+            check_inputs(goal.inputs, f"account:endpoint of the provider {request.name}")
+        made = self._deployment.register(goal)
+        # A component's outputs come later, in a call of their own.
+        outputs = made.outputs if request.custom else {}
+        return resource_pb2.RegisterResourceResponse(urn=made.urn, id=made.id, object=encode(outputs))
+
+    def _read(self, request: Any) -> Any:
+        _refuse_options(request)
+        goal = Goal(
+            type=request.type,
+            name=request.name,
+            id=request.id,
+            parent=request.parent,
+            inputs=decode(request.properties),
+            dependencies=sorted(request.dependencies),
+            provider=self._provider(request),
+            additional_secret_outputs=list(request.additionalSecretOutputs),
+        )
+        made = self._deployment.read(goal)
+        return resource_pb2.ReadResourceResponse(urn=made.urn, properties=encode(made.outputs))
+
+    def _provider(self, request: Any) -> str:
+        package, _, rest = request.type.partition(":")
+        if request.type.startswith("pulumi:providers:"):
+            package, request.provider = rest.removeprefix("providers:"), ""
+        if package != PACKAGE:
+            raise UnsupportedError(f"LocalEngine runs dynamic providers only, not the provider {package}")
+        if request.type.startswith("pulumi:"):
+            return ""
+        return str(request.provider) or self._deployment.default_provider()
+
+
+def _snake(feature: str) -> str:
+    return "".join(f"_{c}" if c.isupper() else c for c in feature).upper()
+
+
+def _refuse_options(request: Any) -> None:
+    # A message can be sent though nothing is in it.
+    fields = request.ListFields()
+    asked = {field.name for field, value in fields if not hasattr(value, "ByteSize") or value.ByteSize()}
+    for name, option in _REFUSED.items():
+        if name in asked:
+            raise UnsupportedError(f"LocalEngine does not support {option}")
+
+
+def _property_dependencies(request: Any) -> dict[str, list[str]]:
+    if not request.propertyDependencies:
+        return {key: sorted(request.dependencies) for key in request.object.fields}
+    return {key: sorted(item.urns) for key, item in sorted(request.propertyDependencies.items())}
+
+
+def _alias(alias: Any) -> Alias:
+    spec = alias.spec
+    if alias.WhichOneof("alias") == "urn":
+        return Alias(urn=alias.urn)
+    return Alias("", spec.name, spec.type, spec.stack, spec.project, spec.parentUrn, spec.noParent)
+
+
+class EngineService(engine_pb2_grpc.EngineServicer):
+    """Takes the program's log messages."""
+
+    def __init__(self, report: Callable[[str, str, str], None]) -> None:
+        self._report = report
+
+    def Log(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        """Show a message of ``pulumi.log``, unless it is for debugging."""
+        if request.severity in _SEVERITIES:
+            self._report(_SEVERITIES[request.severity], request.urn, request.message)
+        return empty_pb2.Empty()
+
+    def RequirePulumiVersion(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        """Agree: what counts is the SDK, and it is the program's own."""
+        return engine_pb2.RequirePulumiVersionResponse()
+
+
+__all__ = ["UNKNOWN", "EngineService", "Monitor"]

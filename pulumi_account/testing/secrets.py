@@ -1,0 +1,79 @@
+"""Encryption of secrets in a state file: AES-256-GCM under a key made from a passphrase."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_ITERATIONS = 1_000_000
+
+
+class PassphraseError(Exception):
+    """The passphrase does not open the state file."""
+
+
+@lru_cache
+def _key(passphrase: str, salt: bytes) -> bytes:
+    return hashlib.pbkdf2_hmac("sha256", passphrase.encode(), salt, _ITERATIONS, 32)
+
+
+def passphrase(env: Mapping[str, str]) -> str:
+    """``PULUMI_CONFIG_PASSPHRASE``, else the text of ``PULUMI_CONFIG_PASSPHRASE_FILE``, else the empty string."""
+    if "PULUMI_CONFIG_PASSPHRASE" in env or "PULUMI_CONFIG_PASSPHRASE_FILE" not in env:
+        return env.get("PULUMI_CONFIG_PASSPHRASE", "")
+    return Path(env["PULUMI_CONFIG_PASSPHRASE_FILE"]).read_text().strip()
+
+
+class Vault:
+    """Encrypts and decrypts; the key, slow to make by design, is made at first use and once per process."""
+
+    def __init__(self, passphrase: str, state: str | None = None) -> None:
+        self._passphrase = passphrase
+        self._salt = base64.b64decode(state.split(":")[1]) if state else os.urandom(8)
+        self._state = state
+        self._cipher: AESGCM | None = None
+
+    @property
+    def state(self) -> str | None:
+        """What to keep in the state file so that the passphrase can be checked; none while no secret was met."""
+        return self._state
+
+    def _open(self) -> AESGCM:
+        if self._cipher is None:
+            cipher = AESGCM(_key(self._passphrase, self._salt))
+            salt = base64.b64encode(self._salt).decode()
+            self._state = self._state or f"v1:{salt}:{_seal(cipher, 'pulumi')}"
+            if _unseal(cipher, self._state.split(":", 2)[2]) != "pulumi":
+                raise PassphraseError("the state file's secrets do not open with this passphrase")
+            self._cipher = cipher
+        return self._cipher
+
+    def encrypt(self, text: str) -> str:
+        """Encrypt one value."""
+        return _seal(self._open(), text)
+
+    def decrypt(self, text: str) -> str:
+        """Decrypt one value."""
+        return _unseal(self._open(), text)
+
+
+def _seal(cipher: AESGCM, text: str) -> str:
+    nonce = os.urandom(12)
+    data = cipher.encrypt(nonce, text.encode(), None)
+    return f"v1:{base64.b64encode(nonce).decode()}:{base64.b64encode(data).decode()}"
+
+
+def _unseal(cipher: AESGCM, text: str) -> str:
+    _, nonce, data = text.split(":")
+    try:
+        return cipher.decrypt(base64.b64decode(nonce), base64.b64decode(data), None).decode()
+    except InvalidTag:
+        reason = "the state file's secrets do not open with this passphrase (PULUMI_CONFIG_PASSPHRASE)"
+        raise PassphraseError(reason) from None

@@ -1,0 +1,301 @@
+"""The state of a stack: its resources, in a file of the shape that ``pulumi stack export`` writes."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timezone
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from .values import SECRET, SIGNATURE, Properties, Secret, Value, plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .secrets import Vault
+
+
+class StateError(Exception):
+    """The state file cannot be used; the message says why."""
+
+
+def now() -> str:
+    """This instant, as state files write it."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+@dataclass(eq=False)
+class Resource:
+    """One resource; what is false or empty is left out of the file. Compared by identity."""
+
+    urn: str
+    type: str
+    custom: bool = True
+    delete: bool = False
+    id: str = ""
+    inputs: Properties = field(default_factory=dict)
+    outputs: Properties = field(default_factory=dict)
+    parent: str = ""
+    protect: bool = False
+    external: bool = False
+    dependencies: list[str] = field(default_factory=list)
+    provider: str = ""
+    property_dependencies: dict[str, list[str]] = field(default_factory=dict)
+    pending_replacement: bool = False
+    additional_secret_outputs: list[str] = field(default_factory=list)
+    aliases: list[str] = field(default_factory=list)
+    retain_on_delete: bool = False
+    created: str = ""
+    modified: str = ""
+    ignore_changes: list[str] = field(default_factory=list)
+    replace_on_changes: list[str] = field(default_factory=list)
+    rest: dict[str, Any] = field(default_factory=dict)  # what another engine wrote and this one does not use
+    text: str = ""  # the entry as last written
+
+    @property
+    def name(self) -> str:
+        """The resource's name, the last part of its URN."""
+        return self.urn.split("::", 3)[3]
+
+    @property
+    def is_provider(self) -> bool:
+        """Whether this is a provider instance, default or explicit."""
+        return self.type.startswith("pulumi:providers:")
+
+    @property
+    def ref(self) -> str:
+        """What names this provider instance in its resources."""
+        return f"{self.urn}::{self.id}"
+
+    def needs(self) -> set[str]:
+        """The URNs of all that must be there before this resource, its parent and its provider included."""
+        urns = {self.parent, self.provider.rpartition("::")[0], *self.dependencies}
+        return urns.union(*self.property_dependencies.values()) - {""}
+
+
+_NAMES = {
+    item.name: "".join(w.title() if i else w for i, w in enumerate(item.name.split("_")))
+    for item in fields(Resource)
+    if item.name not in ("rest", "text")
+}
+
+
+def entry(resource: Resource, seal: Any) -> dict[str, Any]:
+    """The resource as an entry of a state file; `seal` writes a secret."""
+    pairs = ((name, getattr(resource, key)) for key, name in _NAMES.items())
+    whole = {name: value for name, value in pairs if value or name == "custom"}
+    for name in ("inputs", "outputs"):
+        if name in whole:
+            whole[name] = jsonable(whole[name], seal)
+    return {**whole, **resource.rest}
+
+
+def jsonable(value: Value, seal: Any) -> Value:
+    """The value for JSON: whole numbers without a point, secrets as `seal` writes them."""
+    if isinstance(value, Secret):
+        return seal(jsonable(plain(value), None))
+    if isinstance(value, dict):
+        return {key: jsonable(item, seal) for key, item in sorted(value.items())}
+    if isinstance(value, list):
+        return [jsonable(item, seal) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+class Snapshot:
+    """The resources of the last run and of this one, written to the file after every change."""
+
+    def __init__(self, path: Path, vault_of: Any, *, read_only: bool = False) -> None:
+        self.path = path
+        self.read_only = read_only
+        self._lock = threading.RLock()
+        self._writing = threading.Lock()
+        self._version = self._written = 0
+        self._sealed: dict[tuple[str, str], str] = {}
+        self._new: list[Resource] = []
+        self._done: set[Resource] = set()
+        self._pending: dict[Resource, str] = {}
+        raw = _read(path)
+        providers = raw.get("secrets_providers") or {}
+        self.vault: Vault = vault_of((providers.get("state") or {}).get("salt"))
+        self._metadata = raw.get("metadata") or {}
+        operations = raw.get("pending_operations") or []
+        self.interrupted = [op for op in operations if op["type"] == "creating"]
+        self.base = [self._load(item) for item in raw.get("resources") or []]
+        self._users: defaultdict[str, list[Resource]] = defaultdict(list)
+        for resource in self.base:
+            for urn in resource.needs():
+                self._users[urn].append(resource)
+
+    def _load(self, raw: dict[str, Any]) -> Resource:
+        known = {key: raw[name] for key, name in _NAMES.items() if name in raw}
+        rest = {name: value for name, value in raw.items() if name not in _NAMES.values()}
+        for key in ("inputs", "outputs"):
+            known[key] = self._unseal(raw["urn"], known.get(key) or {})
+        return Resource(**known, rest=rest)
+
+    def _unseal(self, urn: str, value: Value) -> Value:
+        if isinstance(value, dict) and value.get(SIGNATURE) == SECRET:
+            text = value.get("plaintext")
+            if text is None:
+                text = self.vault.decrypt(value["ciphertext"])
+                self._sealed[urn, text] = value["ciphertext"]
+            return Secret(self._unseal(urn, json.loads(text)))
+        if isinstance(value, dict):
+            return {key: self._unseal(urn, item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._unseal(urn, item) for item in value]
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    def _seal(self, urn: str, value: Value) -> dict[str, str]:
+        # A value that has not changed keeps its ciphertext, so a write costs no encryption.
+        text = json.dumps(value)
+        if (urn, text) not in self._sealed:
+            self._sealed[urn, text] = self.vault.encrypt(text)
+        return {SIGNATURE: SECRET, "ciphertext": self._sealed[urn, text]}
+
+    def resources(self) -> list[Resource]:
+        """All resources there are by now: this run's, then those of the last run that it has not touched."""
+        return [resource for resource in (*self._new, *self.base) if resource not in self._done]
+
+    def rename(self, old: str, new: str) -> None:
+        """Let the last run's resources that refer to the old URN refer to the new one."""
+        with self._lock:
+            for user in self._users.pop(old, ()):
+                self._users[new].append(user)
+                user.text = ""
+                user.parent = new if user.parent == old else user.parent
+                if user.provider.rpartition("::")[0] == old:
+                    user.provider = new + user.provider.removeprefix(old)
+                for urns in (user.dependencies, *user.property_dependencies.values()):
+                    urns[:] = [new if urn == old else urn for urn in urns]
+
+    def begin(self, resource: Resource, operation: str) -> None:
+        """Write that an operation on the resource is about to start."""
+        with self._lock:
+            self._pending[resource] = operation
+        self.save(resource)
+
+    def end(
+        self,
+        resource: Resource,
+        *,
+        new: Resource | None = None,
+        done: Resource | None = None,
+        quiet: bool = False,
+    ) -> None:
+        """Write how an operation ended: what it made, if anything, and what is no more; `quiet` leaves it to the next write."""
+        with self._lock:
+            self._pending.pop(resource, None)
+            self._done |= {done} if done else set()
+            self._new += [new] if new else []
+        if not quiet:
+            self.save(*filter(None, (resource, new)))
+
+    def touch(self, resource: Resource) -> None:
+        """Note that the resource has changed; the next write has it."""
+        with self._lock:
+            resource.text = ""
+
+    def replace_base(self, resources: list[Resource]) -> None:
+        """Take what a refresh has found for the last run's resources."""
+        with self._lock:
+            self.base = resources
+        self.save(*resources)
+
+    def save(self, *changed: Resource) -> None:
+        """Have the file hold all changes so far; changes that come while it is being written share the next write."""
+        if self.read_only:
+            return
+        with self._lock:
+            self._version += 1
+            mine = self._version
+            for resource in changed:
+                resource.text = ""
+        with self._writing:
+            if self._written < mine:
+                with self._lock:
+                    written, text = self._version, self._text()
+                self._replace_file(text)
+                self._written = written
+
+    def _text(self) -> str:
+        resources = ",\n".join(map(self._entry_text, self.resources()))
+        head = {key: value for key, value in self._head().items() if value}
+        return f'{{"version": 3, "deployment": {json.dumps(head)[:-1]}, "resources": [\n{resources}\n]}}}}\n'
+
+    def _entry_text(self, resource: Resource) -> str:
+        if not resource.text:
+            resource.text = json.dumps(entry(resource, lambda value: self._seal(resource.urn, value)))
+        return resource.text
+
+    def _head(self) -> dict[str, Any]:
+        operations = [
+            {"resource": json.loads(self._entry_text(r)), "type": op} for r, op in self._pending.items()
+        ]
+        # Entries first: the salt is there only when a secret has been met.
+        for resource in self.resources():
+            self._entry_text(resource)
+        writer = version("pulumi")
+        manifest = {"time": now(), "magic": hashlib.sha256(writer.encode()).hexdigest(), "version": writer}
+        salt = self.vault.state
+        return {
+            "manifest": manifest,
+            "secrets_providers": salt and {"type": "passphrase", "state": {"salt": salt}},
+            "pending_operations": operations + self.interrupted,
+            "metadata": self._metadata,
+        }
+
+    def export(self, *, show_secrets: bool) -> dict[str, Any]:
+        """The whole state as ``pulumi stack export`` shows it, the secrets readable when asked."""
+        with self._lock:
+            whole: dict[str, Any] = json.loads(self._text())
+            if show_secrets:
+                whole["deployment"]["resources"] = [
+                    entry(resource, _in_clear) for resource in self.resources()
+                ]
+            return whole
+
+    def _replace_file(self, text: str) -> None:
+        # mkstemp gives mode 0600; rename makes the change all or nothing.
+        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        os.replace(name, self.path)
+
+
+def _in_clear(value: Value) -> dict[str, str]:
+    return {SIGNATURE: SECRET, "plaintext": json.dumps(value)}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        whole = json.loads(path.read_text())
+        deployment: dict[str, Any] = whole["deployment"]
+    except (ValueError, KeyError, TypeError):
+        raise StateError(f"{path} is not a state file") from None
+    if whole.get("version") != 3:
+        raise StateError(f"{path} is a state file of version {whole.get('version')}; only 3 can be read")
+    return deployment
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the state file for one run; a second run at the same time is told so at once."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(f"{path}.lock", "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StateError(f"another run holds {path}") from None
+        yield
