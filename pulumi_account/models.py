@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta, timezone
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
@@ -98,7 +98,14 @@ def parse_json(text: str | bytes) -> Any:
 
     :raises ValueError: it is not JSON.
     """
-    return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+    return json.loads(text, parse_float=_exact, parse_constant=_no_constant)
+
+
+def _exact(digits: str) -> Decimal:
+    try:
+        return Decimal(digits)
+    except InvalidOperation:  # an exponent of twenty digits, say
+        raise ValueError("a number is out of range") from None
 
 
 def _no_constant(name: str) -> None:
@@ -109,9 +116,13 @@ def _no_constant(name: str) -> None:
 
 
 def _wire_instant(value: object) -> object:
+    return parse_instant(_wire_text(value))
+
+
+def _wire_text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("is not an ISO 8601 text")
-    return parse_instant(value)
+    return value
 
 
 def _no_boolean(value: object) -> object:
@@ -121,6 +132,7 @@ def _no_boolean(value: object) -> object:
 
 
 Instant = Annotated[datetime, BeforeValidator(_wire_instant)]
+Day = Annotated[date, BeforeValidator(_wire_text)]
 Money = Annotated[Decimal, BeforeValidator(_no_boolean)]
 
 
@@ -174,7 +186,7 @@ class UsageStats(_Wire):
 class DailyStats(UsageStats):
     """The same for one day."""
 
-    date: date
+    date: Day
 
 
 class _Usage(_Wire):
@@ -302,7 +314,9 @@ def _rotation_triggers(value: object) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise ValueError(f"must be a map of texts, not {_kind(value)}")
     wrong = [
-        f"the value of {name!r} is {_kind(text)}" for name, text in value.items() if not isinstance(text, str)
+        f"the value of {name!r} is {_kind(text)}" if isinstance(name, str) else f"a name is {_kind(name)}"
+        for name, text in value.items()
+        if not (isinstance(name, str) and isinstance(text, str))
     ]
     if wrong:
         raise ValueError(f"must be a map of texts, but {', '.join(sorted(wrong))}")
