@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, retry_if_result, wait_random_exponential
 
+from pulumi_account.exceptions import ConfigurationError
+
 __all__ = [
     "DEFAULT_RETRY_DEADLINE",
     "NOT_SENT",
@@ -28,6 +30,7 @@ __all__ = [
     "RetryTransport",
     "default_transport",
     "is_loopback",
+    "require_sendable",
 ]
 
 #: seconds for which one call is retried, unless told otherwise
@@ -57,11 +60,44 @@ def is_loopback(endpoint: str) -> bool:
         return False
 
 
+def require_sendable(provisioning_key: str) -> None:
+    """Refuse a key that no header can hold: the HTTP library would quote the whole header in its own error.
+
+    :raises ConfigurationError: it is empty, or holds spaces, line breaks or characters outside ASCII.
+    """
+    if not provisioning_key:
+        raise ConfigurationError("the provisioning key is empty")
+    if not (provisioning_key.isascii() and provisioning_key.isprintable()) or " " in provisioning_key:
+        raise ConfigurationError(
+            "the provisioning key holds spaces, line breaks or characters outside ASCII: copy it again"
+        )
+
+
 def default_transport(endpoint: str) -> httpx.BaseTransport:
-    """The network, through the proxy that the environment names, but never to this machine itself."""
+    """The network, through the proxy that the environment names, but never to this machine itself.
+
+    :raises ConfigurationError: the endpoint is plain http on another machine, or the proxy cannot be used.
+    """
+    if is_loopback(endpoint):
+        return httpx.HTTPTransport()
     url = httpx.URL(endpoint)
-    direct = is_loopback(endpoint) or urllib.request.proxy_bypass(url.host)
-    return httpx.HTTPTransport(proxy=None if direct else urllib.request.getproxies().get(url.scheme))
+    if url.scheme != "https":
+        raise ConfigurationError(f"{endpoint} must be https: plain http is for loopback addresses only")
+    try:
+        return httpx.HTTPTransport(proxy=_proxy(url.host))
+    except (ValueError, ImportError, httpx.InvalidURL):
+        raise ConfigurationError(
+            "the proxy that HTTPS_PROXY or ALL_PROXY names cannot be used: it must be http://host:port "
+            "(SOCKS needs `pip install httpx[socks]`)"
+        ) from None
+
+
+def _proxy(host: str) -> str | None:
+    if urllib.request.proxy_bypass(host):
+        return None
+    named = urllib.request.getproxies()
+    proxy = named.get("https") or named.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 class RetryTransport(httpx.BaseTransport):
@@ -69,6 +105,7 @@ class RetryTransport(httpx.BaseTransport):
 
     :param inner: the transport that sends.
     :param deadline: seconds after which no further attempt of one request begins; 0 = one attempt.
+        A cool-down is waited for no longer than that.
     :param sleep: waits for a number of seconds (tests pass one that does not).
     :param clock: monotonic seconds.
     """
@@ -94,19 +131,19 @@ class RetryTransport(httpx.BaseTransport):
         retrying = Retrying(
             retry=retry_if_exception(partial(_worth_another_try, request))
             | retry_if_result(partial(_is_transient, request)),
-            wait=_pause,
+            wait=self._pause,
             stop=partial(self._out_of_time, give_up_at),
             sleep=self._sleep,
             retry_error_callback=_last_outcome,
         )
-        return retrying(self._send, request)
+        return retrying(self._send, request, give_up_at)
 
     def close(self) -> None:
         """Close the wrapped transport."""
         self._inner.close()
 
-    def _send(self, request: httpx.Request) -> httpx.Response:
-        self._cool_down()
+    def _send(self, request: httpx.Request, give_up_at: float) -> httpx.Response:
+        self._cool_down(give_up_at)
         response = self._inner.handle_request(request)
         response.read()  # here, so that an answer cut off half-way counts as a lost one
         _log.debug("%s %s: %d", request.method, request.url.path, response.status_code)
@@ -114,13 +151,20 @@ class RetryTransport(httpx.BaseTransport):
             self._extend_cool_down(_retry_after(response) or _DEFAULT_COOL_DOWN)
         return response
 
-    def _cool_down(self) -> None:
-        while (wait := self._cool_until - self._clock()) > 0:
+    def _cool_down(self, give_up_at: float) -> None:
+        while (wait := min(self._cool_until, give_up_at) - self._clock()) > 0:
             self._sleep(wait)
 
     def _extend_cool_down(self, seconds: float) -> None:
         with self._lock:
             self._cool_until = max(self._cool_until, self._clock() + seconds)
+
+    def _pause(self, state: RetryCallState) -> float:
+        """Seconds until the next attempt: jittered exponential backoff, on top of what must be waited for."""
+        asked = 0.0
+        if state.outcome is not None and not state.outcome.failed:
+            asked = _retry_after(state.outcome.result()) or 0.0
+        return _backoff(state) + max(asked, self._cool_until - self._clock())
 
     def _out_of_time(self, give_up_at: float, state: RetryCallState) -> bool:
         return self._clock() + state.upcoming_sleep > give_up_at
@@ -136,14 +180,6 @@ def _is_transient(request: httpx.Request, response: httpx.Response) -> bool:
     if response.status_code == 429:
         return True
     return response.status_code in _TRANSIENT and request.method in _IDEMPOTENT
-
-
-def _pause(state: RetryCallState) -> float:
-    """Seconds until the next attempt: jittered exponential backoff, on top of what ``Retry-After`` asks."""
-    jitter = _backoff(state)
-    if state.outcome is None or state.outcome.failed:
-        return jitter
-    return jitter + (_retry_after(state.outcome.result()) or 0.0)
 
 
 def _last_outcome(state: RetryCallState) -> httpx.Response:
@@ -162,7 +198,7 @@ def _retry_after(response: httpx.Response) -> float | None:
 def _seconds_until(http_date: str) -> float | None:
     try:
         moment = parsedate_to_datetime(http_date)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
