@@ -23,7 +23,13 @@ from pulumi_account.models import (
     read_model,
     to_number,
 )
-from pulumi_account.transport import DEFAULT_RETRY_DEADLINE, NOT_SENT, RetryTransport, default_transport
+from pulumi_account.transport import (
+    DEFAULT_RETRY_DEADLINE,
+    NOT_SENT,
+    RetryTransport,
+    default_transport,
+    require_sendable,
+)
 
 __all__ = ["AccountClient"]
 
@@ -48,6 +54,8 @@ class AccountClient:
     :param transport: where requests go; by default the network, with retries.
     :param retry_deadline: seconds for which one call is retried (default 60); without effect on ``transport``.
 
+    :raises ConfigurationError: the provisioning key or the endpoint cannot be used.
+
     Every method raises `NetworkError`, `UnexpectedResponseError` or `StatusError` (see `exceptions`).
     """
 
@@ -59,6 +67,7 @@ class AccountClient:
         transport: httpx.BaseTransport | None = None,
         retry_deadline: float = DEFAULT_RETRY_DEADLINE,
     ) -> None:
+        require_sendable(provisioning_key)
         self._endpoint = endpoint
         self._secret = provisioning_key
         self._http = httpx.Client(
@@ -154,7 +163,7 @@ class AccountClient:
         """The error for a status that is not 2xx."""
         status = response.status_code
         error = _api_error(response)
-        said = self._clean(_message(error, response))
+        said = self._clean(_message(error, response)) or "a blank message"
         # a proxy or a wrong endpoint answers 404 as well, and then nothing is known about the key
         if status < 400 or (status == 404 and not isinstance(error, dict)):
             return err.UnexpectedResponseError(
@@ -164,13 +173,13 @@ class AccountClient:
             )
         kind = err.ServerError if status >= 500 else _STATUS_ERRORS.get(status, err.InvalidRequestError)
         api_type = error.get("type") if isinstance(error, dict) else None
-        message = f"{request}: {said} (status {status}{_advice(response)})"
-        return kind(message, status=status, type=api_type if isinstance(api_type, str) else None)
+        message = f"{request}: {said} (status {status}{self._clean(_advice(response))})"
+        return kind(message, status=status, type=self._clean(api_type) if isinstance(api_type, str) else None)
 
     def _clean(self, text: object) -> str:
         """Somebody else's words on one line, not too long, and without the provisioning key."""
-        line = " ".join(str(text).replace(self._secret, "[provisioning key]").split())
-        line = "".join(c for c in line if c.isprintable())
+        line = "".join(c for c in " ".join(str(text).split()) if c.isprintable())
+        line = line.replace(self._secret, "[provisioning key]")
         return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
 
 
@@ -204,5 +213,5 @@ def _advice(response: httpx.Response) -> str:
     if response.status_code == 401:
         return "; check the provisioning key: an inference key is refused here"
     if response.status_code == 429 and "Retry-After" in response.headers:
-        return f"; it asks to wait {response.headers['Retry-After']} s"
+        return f"; Retry-After: {response.headers['Retry-After']}"
     return ""

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import httpx
+
 from pulumi_account.exceptions import ConfigurationError
-from pulumi_account.transport import DEFAULT_RETRY_DEADLINE, is_loopback
+from pulumi_account.transport import DEFAULT_RETRY_DEADLINE, is_loopback, require_sendable
 
 __all__ = ["DEFAULT_ENDPOINT", "Settings", "resolve"]
 
@@ -46,7 +48,7 @@ def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> 
     endpoint = source.get("ACCOUNT_ENDPOINT") or configuration.get(ENDPOINT) or DEFAULT_ENDPOINT
     key = source.get("ACCOUNT_PROVISIONING_KEY") or configuration.get(PROVISIONING_KEY)
     return Settings(
-        endpoint=_endpoint(str(endpoint), loopback_only=bool(environ.get("ACCOUNT_LOOPBACK_ONLY"))),
+        endpoint=_endpoint(str(endpoint).strip(), loopback_only=bool(environ.get("ACCOUNT_LOOPBACK_ONLY"))),
         provisioning_key=_provisioning_key(key, instance),
         retry_deadline=_seconds(environ.get("ACCOUNT_RETRY_DEADLINE") or str(DEFAULT_RETRY_DEADLINE)),
     )
@@ -67,14 +69,16 @@ def _endpoint(text: str, *, loopback_only: bool) -> str:
 def _endpoint_problem(text: str) -> str | None:
     try:
         parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
+        host, _, _ = parts.hostname, parts.port, httpx.URL(text).host
+    except (ValueError, httpx.InvalidURL):
         return "is not a URL"
     if parts.username is not None or parts.password is not None:
         return "must not hold a user name or password"
     if parts.scheme not in ("http", "https") or not host:
-        return f"must be an https:// URL, not {text!r}"
-    if parts.query or parts.fragment:
+        return "must be an https:// URL"  # what it is instead may be a key that was put here by mistake
+    if not text.isprintable() or " " in text:
+        return "must not hold spaces or line breaks"
+    if "?" in text or "#" in text:
         return "must not have a query or a fragment"
     if parts.scheme == "http" and not is_loopback(text):
         return f"{text} must be https: plain http is for loopback addresses only"
@@ -92,11 +96,7 @@ def _provisioning_key(value: object, instance: object) -> str:
             "no provisioning key: set it with `pulumi config set --secret account:provisioningKey`, "
             "or in the environment variable ACCOUNT_PROVISIONING_KEY"
         )
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        # the HTTP library would quote the whole header in its own error
-        raise ConfigurationError(
-            "the provisioning key holds spaces, line breaks or characters outside ASCII: copy it again"
-        )
+    require_sendable(key)
     return key
 
 
