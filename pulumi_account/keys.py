@@ -26,6 +26,7 @@ from pulumi_account.exceptions import (
     NotFoundError,
     ServerError,
     StatusError,
+    UnexpectedResponseError,
 )
 from pulumi_account.models import SUFFIX_DIGITS, ApiKeyInputs, CreatedKey, Key, format_instant, same_instant
 
@@ -147,11 +148,15 @@ class Keys:
     def delete(self, key_id: int) -> None:
         """Delete the key for good; one that is gone already is no error."""
         try:
-            self._client.delete_key(key_id)
-        except NotFoundError:
-            _log.info("key %d was gone already", key_id)
+            self._delete(key_id)
         finally:
             self._wrote()
+
+    def _delete(self, key_id: int) -> None:
+        try:
+            self._client.delete_key(key_id)
+        except NotFoundError:  # a retry, too, finds gone what an attempt with a lost answer has deleted
+            _log.info("key %d was gone already", key_id)
 
     # --- making
 
@@ -186,7 +191,7 @@ class Keys:
                     "delete those that are yours"
                 )
             for key_id in found:
-                self._client.delete_key(key_id)
+                self._delete(key_id)
         except LeftoverError:
             raise
         except AccountError as error:
@@ -212,9 +217,7 @@ class Keys:
     def _withdraw(self, created: CreatedKey, cause: BaseException) -> None:
         """Delete a key that could not be made as declared; its plaintext has reached nobody."""
         try:
-            self._client.delete_key(created.id)
-        except NotFoundError:
-            pass
+            self._delete(created.id)
         except AccountError as error:
             raise LeftoverError(
                 f"{cause}; key {created.id}, made for it, could not be deleted ({error}): delete it, "
@@ -237,8 +240,9 @@ class Keys:
     def _listed(self) -> dict[int, Key]:
         """All keys, listed once for all threads until this process writes."""
         with self._list_lock:  # whoever comes meanwhile waits for this one list
-            if self._snapshot is not None:
-                return self._snapshot
+            snapshot = self._snapshot  # looked at once: a write may throw it away meanwhile
+            if snapshot is not None:
+                return snapshot
             writes = self._writes
             listed = {key.id: key for key in self._client.list_keys()}
             with self._lock:
@@ -256,6 +260,8 @@ def _in_doubt(error: AccountError) -> bool:
     """Whether the request may have been carried out all the same."""
     if isinstance(error, ServerError):
         return True
+    if isinstance(error, UnexpectedResponseError):
+        return not 400 <= error.status < 500
     return not isinstance(error, (ConnectFailedError, StatusError))
 
 
