@@ -11,7 +11,7 @@ from typing import Any, overload
 import pulumi
 from pulumi.dynamic import Resource
 
-from pulumi_account.lifecycle import ApiKeyLifecycle
+from pulumi_account.lifecycle import PREVIEW, ApiKeyLifecycle
 
 __all__ = ["ApiKey", "ApiKeyArgs"]
 
@@ -164,6 +164,8 @@ def _inputs(resource_name: str, args: ApiKeyArgs) -> dict[str, Any]:
         inputs["adopt_key"] = pulumi.Output.secret(args.adopt_key)
     if args.name is None and args.name_prefix is None:
         inputs["name_prefix"] = f"{resource_name}-"
+    if pulumi.runtime.is_dry_run():
+        inputs[PREVIEW] = True
     return inputs
 
 

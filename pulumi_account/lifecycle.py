@@ -28,7 +28,11 @@ from pulumi_account.exceptions import AccountError, InternalError
 if TYPE_CHECKING:
     from pulumi_account.steps import Steps
 
-__all__ = ["ApiKeyLifecycle"]
+__all__ = ["PREVIEW", "ApiKeyLifecycle"]
+
+#: the property by which a program tells `check`, which the engine does not, that this is a preview; names with
+#: two underscores are the SDK's and the engine's own: they are neither shown nor, as `check` drops it, stored
+PREVIEW = "__preview"
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -95,7 +99,7 @@ class ApiKeyLifecycle(ResourceProvider):
     @_one_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Validate and normalise the inputs. No call is made."""
-        return self._steps.check(_olds, news)
+        return self._steps.check(_olds, news, preview=PREVIEW in news)
 
     @_one_line
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
-from pulumi.output import Unknown
+from pulumi.output import UNKNOWN, Unknown
 
 from pulumi_account.exceptions import AdoptionError, InvalidInputError, NotFoundError
 from pulumi_account.keys import Keys, auto_name, differences, is_auto_name, utc_now
@@ -33,7 +33,6 @@ __all__ = ["Steps"]
 
 Bag = Mapping[str, Any]
 
-_RESERVED = "__provider"
 #: what only the program and the state know: carried from the inputs to the outputs, and back by a refresh
 _DECLARED_ONLY = ("name_prefix", "rotation_triggers", "adopt_key_id", "adopt_key")
 _INPUTS = ("name", "credit_limit", "is_enabled", "expires_at", *_DECLARED_ONLY)
@@ -55,7 +54,7 @@ class Steps:
         self._managed: set[int] = set()
         self._adopted: set[int] = set()
 
-    def check(self, olds: Bag, news: Bag) -> CheckResult:
+    def check(self, olds: Bag, news: Bag, *, preview: bool = False) -> CheckResult:
         """Validate and normalise the inputs; all failures at once.
 
         The engine prints the value of a failure's property, even a secret one: so no failure has a property, and
@@ -72,7 +71,8 @@ class Steps:
             )
         except InvalidInputError as error:
             return CheckResult(dict(news), [CheckFailure("", failure) for failure in error.failures])
-        return CheckResult(_with_name(_merged(_properties(inputs), unknown), olds), [])
+        normalised = _merged(_properties(inputs), unknown)
+        return CheckResult(_with_name(normalised, olds, preview=preview), [])
 
     def diff(self, key_id: str, olds: Bag, news: Bag) -> DiffResult:
         """Compare what is declared with what is known of the key.
@@ -164,7 +164,7 @@ def _split(news: Bag) -> tuple[dict[str, Any], dict[str, Any]]:
             known[name] = {k: v for k, v in value.items() if not isinstance(v, Unknown)}
             if len(known[name]) < len(value):
                 unknown[name] = {k: v for k, v in value.items() if isinstance(v, Unknown)}
-        elif name != _RESERVED:
+        elif not name.startswith("__"):  # the SDK's own
             known[name] = value
     return known, unknown
 
@@ -184,13 +184,16 @@ def _kept_name(olds: Bag, prefix: object) -> str | None:
     return name if is_auto_name(name, prefix) else None
 
 
-def _with_name(inputs: dict[str, Any], olds: Bag) -> dict[str, Any]:
-    """Inputs with a name: an auto-name stays as it is until the key is replaced."""
+def _with_name(inputs: dict[str, Any], olds: Bag, *, preview: bool) -> dict[str, Any]:
+    """Inputs with a name: an auto-name stays as it is until the key is replaced.
+
+    A preview does not know a new one: the deployment would draw another, so showing one would be a lie.
+    """
     prefix = inputs.get("name_prefix")
     if prefix is None or "name" in inputs:
         return inputs
-    name = prefix if isinstance(prefix, Unknown) else _kept_name(olds, prefix) or auto_name(prefix)
-    return {**inputs, "name": name}
+    new = UNKNOWN if preview or isinstance(prefix, Unknown) else auto_name(prefix)
+    return {**inputs, "name": _kept_name(olds, prefix) or new}
 
 
 def _inputs(props: Bag) -> ApiKeyInputs:

@@ -141,6 +141,19 @@ def test_check_leaves_an_auto_name_unknown_while_its_prefix_is(provider: Provide
     assert inputs["name"] == UNKNOWN
 
 
+def test_a_new_auto_name_is_unknown_in_a_preview(provider: ProviderProcess) -> None:
+    """A preview shows no name that the deployment would not draw again."""
+    inputs, _ = provider.check({**AUTO, "__preview": True})
+    assert inputs == {**AUTO, "is_enabled": True, "name": UNKNOWN}
+
+
+def test_an_old_auto_name_is_known_in_a_preview(provider: ProviderProcess) -> None:
+    """A name that the key has already is shown."""
+    olds, _ = provider.check(AUTO)
+    news, _ = provider.check({**AUTO, "__preview": True}, olds)
+    assert news == olds
+
+
 def test_auto_name_is_prefix_and_seven_hex_digits(provider: ProviderProcess) -> None:
     """An auto-name is the prefix and seven random hex digits."""
     inputs, _ = provider.check(AUTO)

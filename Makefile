@@ -1,0 +1,54 @@
+# `make up` and `make test` are all a newcomer needs: both set up what they use, in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TRYOUT := $(BIN)/python -m pulumi_account.testing.tryout
+
+.PHONY: help up preview refresh destroy test lint format reference clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: $(VENV)/.try ## deploy examples/environments to an emulated account
+	@$(TRYOUT) up
+
+preview: $(VENV)/.try ## show what `make up` would change
+	@$(TRYOUT) preview
+
+refresh: $(VENV)/.try ## take over what was changed behind Pulumi's back
+	@$(TRYOUT) refresh
+
+destroy: $(VENV)/.try ## delete the keys again
+	@$(TRYOUT) destroy
+
+test: $(VENV)/.dev ## run every test, with coverage
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: $(VENV)/.dev ## types and style
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## lay the code out
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+reference: $(VENV)/.dev ## write the README's reference anew from the docstrings
+	$(BIN)/python -m tests.reference
+
+clean: ## remove what a run made: the virtual environment, the emulated account, caches
+	rm -rf $(VENV) .local .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis Pulumi.tryout.yaml
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Python 3.10 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.try: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[testing]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.try
