@@ -1,0 +1,115 @@
+"""Small builders that the core modules' tests share."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import settings
+
+from pulumi_account.client import AccountClient
+from pulumi_account.models import ApiKeyInputs, declared
+from tests.canaries import PLAINTEXT, PROVISIONING_KEY, assert_clean
+
+ENDPOINT = "https://account.invalid"
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=timezone.utc)
+#: lies in the future for a long time, for tests against a server with a clock of its own
+FAR = "2099-01-01T00:00:00Z"
+#: a busy machine is no failure
+unhurried = settings(deadline=None)
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+def key_json(**changes: Any) -> dict[str, Any]:
+    """A key as the API writes it."""
+    key = {
+        "id": 7,
+        "name": "production",
+        "created_at": "2026-01-01T00:00:00",
+        "expires_at": "2027-01-01T00:00:00+00:00",
+        "is_enabled": True,
+        "credit_limit": 10.5,
+    }
+    return {**key, **changes}
+
+
+def created_json(**changes: Any) -> dict[str, Any]:
+    """The answer to a POST."""
+    return key_json(key=PLAINTEXT, message="store it", **changes)
+
+
+def stats_json(**changes: Any) -> dict[str, Any]:
+    """Requests, cost and tokens as the API writes them."""
+    stats = {
+        "total_requests": 3,
+        "total_cost": "0.10",
+        "total_input_tokens": 20,
+        "total_output_tokens": 30,
+    }
+    return {**stats, **changes}
+
+
+def activity_json() -> dict[str, Any]:
+    """An activity report with one day, one model and one key."""
+    usage = {"request_count": 3, "total_cost": "0.10", "total_input_tokens": 20, "total_output_tokens": 30}
+    return {
+        "period_days": 7,
+        "total_stats": stats_json(),
+        "daily_stats": [stats_json(date="2026-05-31")],
+        "top_models": [{"model_name": "m", **usage}],
+        "api_key_usage": [{"api_key_id": 7, "api_key_name": "production", **usage}],
+    }
+
+
+def account(transport: httpx.BaseTransport | Handler, key: str = PROVISIONING_KEY) -> AccountClient:
+    """A client over a transport or a mere handler."""
+    if not isinstance(transport, httpx.BaseTransport):
+        transport = httpx.MockTransport(transport)
+    return AccountClient(ENDPOINT, key, transport=transport)
+
+
+def wanted(properties: Mapping[str, object] | None = None, **more: object) -> ApiKeyInputs:
+    """A valid declaration; a name beside a prefix counts as auto-named."""
+    given = {**(properties or {}), **more}
+    return declared(given, now=NOW, auto_named=given.get("name"))
+
+
+def refusal(kind: type[BaseException], action: Callable[[], object], match: str = "") -> Any:
+    """The error that an action raises: of this very kind, one line, and clean however it is shown."""
+    with pytest.raises(kind, match=match) as caught:
+        action()
+    error = caught.value
+    assert type(error) is kind
+    assert str(error).isprintable(), f"not one readable line: {error!r}"
+    assert_clean(str(error), repr(error), *traceback.format_exception(error), vars(error))
+    return error
+
+
+class FakeClock:
+    """Monotonic seconds that pass only while somebody sleeps; safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass at once."""
+        with self._lock:
+            self.now += seconds
+
+
+class Broken(httpx.SyncByteStream):
+    """A body that breaks off in the middle."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b'{"bal'
+        raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")

@@ -1,0 +1,118 @@
+"""Who may import whom, what is public, and what an import loads."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pulumi_account
+
+ROOT = Path(pulumi_account.__file__).parent
+#: a module imports only from rows above its own
+ROWS = [
+    ["exceptions"],
+    ["models"],
+    ["transport"],
+    ["client"],
+    ["config"],
+    ["keys"],
+    ["steps"],
+    ["lifecycle"],
+    ["provider"],
+    ["api_key"],
+    ["functions"],
+    ["components"],
+    ["review", "policy"],
+    ["cli"],
+]
+ROW = {module: row for row, modules in enumerate(ROWS) for module in modules}
+MODULES = sorted(path.stem for path in ROOT.glob("*.py") if not path.stem.startswith("__"))
+EMULATOR = sorted((ROOT / "emulator").glob("*.py"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The modules of this package that a file imports from outside its own folder, deferred imports included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [] if node.level == 1 and path.parent != ROOT else ["pulumi_account.relative"]
+        else:
+            continue
+        for name in names:
+            package, _, rest = name.partition(".")
+            if package == "pulumi_account":
+                yield rest.split(".")[0]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_has_a_row(module: str) -> None:
+    """A module has its place in the house before it has imports."""
+    assert module in ROW
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_import_only_from_above(module: str) -> None:
+    """No module imports from its own row, from below, or from the emulator; the command line may use all."""
+    allowed = {name for name, row in ROW.items() if row < ROW[module]}
+    allowed |= {"emulator", "testing"} if module == "cli" else set()
+    assert set(imported(ROOT / f"{module}.py")) <= allowed
+
+
+@pytest.mark.parametrize("path", EMULATOR, ids=lambda path: path.stem)
+def test_emulator_stands_alone(path: Path) -> None:
+    """The emulator imports nothing of the package, so it cannot repeat a wrong model."""
+    assert list(imported(path)) == []
+
+
+def test_imported_finds_every_form(tmp_path: Path) -> None:
+    """The reader of imports overlooks neither a deferred nor a relative one."""
+    file = tmp_path / "module.py"
+    file.write_text(
+        "import pulumi_account.a\nfrom pulumi_account import b\nfrom pulumi_account.c import x\n"
+        "import os, pulumi\ndef f():\n    from pulumi_account.d.e import y\n    from .. import z\n"
+    )
+    assert sorted(imported(file)) == ["a", "b", "c", "d", "relative"]
+
+
+def test_public_names_can_be_imported() -> None:
+    """Each name in `__all__` is there, those included that are loaded when they are first used."""
+    for name in pulumi_account.__all__:
+        assert getattr(pulumi_account, name).__name__ == name
+
+
+def test_all_is_complete() -> None:
+    """`__all__` is sorted and holds whatever the package defines or imports under a public name."""
+    submodules = {*MODULES, "emulator", "testing"}
+    helpers = {"annotations", "import_module", "TYPE_CHECKING"}
+    seen = {name for name in vars(pulumi_account) if not name.startswith("_")} - submodules - helpers
+    assert pulumi_account.__all__ == sorted(pulumi_account.__all__)
+    assert seen <= set(pulumi_account.__all__)
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    """Loading on first use leaves wrong names what they are."""
+    with pytest.raises(AttributeError, match=r"'pulumi_account' has no attribute 'Nothing'"):
+        _ = pulumi_account.Nothing
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_export_what_they_have(module: str) -> None:
+    """Each name in a module's own `__all__` exists."""
+    loaded = importlib.import_module(f"pulumi_account.{module}")
+    assert [name for name in loaded.__all__ if not hasattr(loaded, name)] == []
+
+
+def test_import_is_light() -> None:
+    """A program that only declares keys loads neither httpx, pydantic nor tenacity."""
+    code = "import sys, pulumi_account; print(*{'httpx', 'pydantic', 'tenacity'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.strip() == ""
