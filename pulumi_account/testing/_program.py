@@ -1,4 +1,4 @@
-"""Runs a program as the CLI's language host does, in a process of its own: ``python -m pulumi_account.testing._program``."""
+"""Runs a program, in a process of its own, as the CLI's language host does."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ def _user_traceback(program: str) -> str:
     return traceback.format_exc()
 
 
+def _declare(program: str) -> None:
+    runpy.run_path(program, run_name="__main__")
+
+
 def _run(program: str, pool: ThreadPoolExecutor) -> int:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -34,7 +38,7 @@ def _run(program: str, pool: ThreadPoolExecutor) -> int:
     # The outputs of a program that failed are never awaited, which is no news to anyone.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
-        loop.run_until_complete(run_in_stack(lambda: runpy.run_path(program, run_name="__main__") and None))
+        loop.run_until_complete(run_in_stack(lambda: _declare(program)))
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
         return 1

@@ -101,6 +101,9 @@ class Report(Protocol):
     def failed(self, step: Step) -> None:
         """A step has failed."""
 
+    def hide(self, *bags: Properties) -> None:
+        """From now on, what is secret in these properties must not show in any message."""
+
 
 class Deployment:
     """One run over one stack."""
@@ -138,17 +141,19 @@ class Deployment:
         self._registered: dict[str, Step] = {}
         self._goals: dict[str, Goal] = {}
         self._stack_outputs: Properties | None = None
+        for old in snapshot.base:
+            report.hide(old.inputs, old.outputs)
         self.stopped = threading.Event()
         self.wake = (
             threading.Event()
         )  # set when the program has declared everything, has ended, or need not go on
-        self.errored = self._lenient = False
+        self.errored = self.step_failed = self._lenient = False
         self._appliers: dict[str, Callable[[Step], None]] = {
             "same": self._same,
             "create": self._create,
             "create-replacement": self._create,
             "update": self._update,
-            "replace": lambda step: None,
+            "replace": lambda _: None,
             "read": self._read,
             "read-replacement": self._read,
             "refresh": self._refresh,
@@ -198,6 +203,7 @@ class Deployment:
         return self._handle(goal, self._plan_read)
 
     def _handle(self, goal: Goal, plan: Callable[[Goal, str], list[Step]]) -> Resource:
+        self._report.hide(goal.inputs)
         urn = self._urn(goal)
         with self._planning:
             if self.stopped.is_set():
@@ -224,7 +230,7 @@ class Deployment:
 
     def outputs(self, urn: str, outputs: Properties) -> None:
         """Set the outputs of a component, or the stack's, which count only at the end of the run."""
-        if urn.split("::")[2] == STACK:
+        if _is_stack(urn):
             self._stack_outputs = outputs
         else:
             self._set_outputs(self._registered[urn], outputs)
@@ -254,8 +260,9 @@ class Deployment:
 
     def _find_old(self, goal: Goal, urn: str) -> tuple[Resource | None, list[str]]:
         if urn in self._aliased:
+            other = self._aliased[urn]
             raise PlanError(
-                f"Duplicate resource URN '{urn}' conflicting with alias on resource with URN '{self._aliased[urn]}'"
+                f"Duplicate resource URN '{urn}' conflicting with alias on resource with URN '{other}'"
             )
         for candidate in (urn, *self._alias_urns(goal)):
             if old := self._olds.get(candidate):
@@ -265,7 +272,8 @@ class Deployment:
     def _take_alias(self, old: str, new: str) -> str:
         if other := old if old in self._urns else self._aliased.get(old):
             raise PlanError(
-                f"Duplicate resource alias '{old}' applied to resource with URN '{new}' conflicting with resource with URN '{other}'"
+                f"Duplicate resource alias '{old}' applied to resource with URN '{new}' "
+                f"conflicting with resource with URN '{other}'"
             )
         self._aliased[old], self._former[new] = new, old
         self.snapshot.rename(old, new)
@@ -356,8 +364,8 @@ class Deployment:
         if not (old.protect and new.protect):
             return
         message = (
-            f'unable to replace resource "{new.urn}"\nas it is currently marked for protection. To unprotect the resource, '
-            "remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`"
+            f'unable to replace resource "{new.urn}"\nas it is currently marked for protection. To unprotect the '
+            "resource, remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`"
         )
         if not self.preview:
             raise PlanError(message)
@@ -385,9 +393,10 @@ class Deployment:
                 continue
             if dependent.protect:
                 raise PlanError(
-                    f'unable to replace resource "{dependent.urn}" as part of replacing "{old.urn}" as it is currently marked for '
-                    "protection. To unprotect the resource, remove the `protect` flag from the resource in your Pulumi program and "
-                    f"run `pulumi up`, or use the command:\n`pulumi state unprotect '{dependent.urn}'`"
+                    f'unable to replace resource "{dependent.urn}" as part of replacing "{old.urn}" as it is currently '
+                    "marked for protection. To unprotect the resource, remove the `protect` flag from the resource in "
+                    "your Pulumi program and run `pulumi up`, or use the command:\n"
+                    f"`pulumi state unprotect '{dependent.urn}'`"
                 )
             self._deletes[dependent.urn] = keys
             self._deleted.add(dependent)
@@ -447,14 +456,15 @@ class Deployment:
         try:
             self._appliers.get(step.op, self._delete)(step)
         except (ProviderError, PlanError) as error:
-            self.errored = True
+            self.errored = self.step_failed = True
             self._report.diagnostic("error", step.resource.urn, str(error))
             self._report.failed(step)
             self.snapshot.end(step.resource)
             if not (self._lenient or isinstance(error, _ProtectedError)):
                 self._stop()
             raise StoppedError from None
-        if step.new and step.op not in ("replace", "refresh"):
+        self._report.hide(step.resource.outputs)
+        if step.new and step.op != "replace":
             self._registered[step.new.urn] = step
         self._report.finished(step)
 
@@ -659,19 +669,23 @@ class Deployment:
 
     def finish(self) -> Step | None:
         """Set the stack's outputs: in a failed run, those that are missing may just not have been reached."""
-        step = next((s for urn, s in self._registered.items() if urn.split("::")[2] == STACK), None)
+        step = next((s for urn, s in self._registered.items() if _is_stack(urn)), None)
         if step and self._stack_outputs is not None:
             kept = step.old.outputs if step.old and self.errored else {}
             self._set_outputs(step, {**kept, **self._stack_outputs})
         self.snapshot.save()
-        return step if self._stack_outputs is not None else None
+        return step
+
+
+def _is_stack(urn: str) -> bool:
+    return urn.split("::")[2] == STACK
 
 
 class _ProtectedError(PlanError):
     def __init__(self, urn: str) -> None:
         super().__init__(
-            f'resource "{urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, either remove the `protect` '
-            "flag from the resource in your Pulumi program and run `pulumi up`, or use the command:\n"
+            f'resource "{urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, either remove '
+            "the `protect` flag from the resource in your Pulumi program and run `pulumi up`, or use the command:\n"
             f"`pulumi state unprotect '{urn}'`"
         )
 

@@ -10,10 +10,11 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TextIO
@@ -27,16 +28,17 @@ from .monitor import EngineService, Monitor
 from .project import check_endpoints, load_config, load_project
 from .provider import OPTIONS, Launch, Provider, finish
 from .secrets import Vault, passphrase
-from .state import Snapshot, jsonable, locked
-from .values import Secret, masked, plain
+from .state import Snapshot, locked
+from .values import Properties, Secret, plain, secret_texts, visible
 
+_TELLING = 3  # characters of a secret, at least, that is looked for in messages
 _GRACE = 2.0  # seconds for a program to end by itself when the run has stopped
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """A message to the user: severity is ``info``, ``warning`` or ``error``; the URN is empty when it is the stack's."""
+    """A message: severity is ``info``, ``warning`` or ``error``; the URN is empty when it is the stack's."""
 
     severity: str
     urn: str
@@ -131,15 +133,12 @@ class LocalEngine:
         config = load_config(self._project, self._stack, self._config, self._secrets)
         check_endpoints(self._environment(), {key: plain(value) for key, value in config.items()})
         with locked(self._state), _terminable():
-            snapshot = self._snapshot(read_only=kind == "preview")
-            return _Run(self, kind, snapshot, config).go()
+            return _Run(self, kind, config).go()
 
 
 def _outputs(snapshot: Snapshot, show_secrets: bool) -> dict[str, Any]:
     outputs = next((r.outputs for r in snapshot.resources() if r.type == STACK), {})
-    return {
-        key: jsonable(plain(value) if show_secrets else masked(value), None) for key, value in outputs.items()
-    }
+    return {key: visible(plain(value) if show_secrets else value) for key, value in outputs.items()}
 
 
 @contextmanager
@@ -162,27 +161,34 @@ def _terminable() -> Iterator[None]:
 class _Run:
     """One preview, update, refresh or destroy; also the report that it makes."""
 
-    def __init__(
-        self, engine: LocalEngine, kind: str, snapshot: Snapshot, config: Mapping[str, str | Secret]
-    ) -> None:
-        self._kind, self._snapshot, self._config = kind, snapshot, config
+    def __init__(self, engine: LocalEngine, kind: str, config: Mapping[str, str | Secret]) -> None:
+        self._kind, self._config = kind, config
         self._project, self._stack = engine._project, engine._stack
         self._launch = Launch(
-            engine._python, str(self._project.program), self._program_env(engine._environment())
+            engine._python, str(self._project.folder), self._program_env(engine._environment())
         )
+        self._load = lambda: engine._snapshot(read_only=kind == "preview")
         self._display = Display(kind, engine._stack, self._project.name, engine._diff, engine._echo)
         self._changes: Counter[str] = Counter()
+        self._starts: dict[str, float] = {}
         self._steps: list[StepResult] = []
+        self._hidden: set[str] = set()
+        self.hide(dict(config))
         self._diagnostics: list[Diagnostic] = []
         self._lock = threading.Lock()
+
+    def _deploy(self) -> Deployment:
+        self._snapshot = self._load()
         self._deployment = Deployment(
             (self._project.name, self._stack),
-            snapshot,
-            lambda inputs: Provider(self._launch, inputs),
+            self._snapshot,
+            partial(Provider, self._launch),
             self,
-            preview=kind == "preview",
-            config=dict(config),
+            preview=self._kind == "preview",
+            config=dict(self._config),
         )
+        self._warn_of_interrupted()
+        return self._deployment
 
     def _program_env(self, env: dict[str, str]) -> dict[str, str]:
         return {
@@ -196,11 +202,16 @@ class _Run:
             ),
         }
 
+    @property
+    def _noun(self) -> str:
+        return "preview" if self._kind == "preview" else "update"
+
     # The report
 
     def diagnostic(self, severity: str, urn: str, message: str) -> None:
         """Keep and show a message."""
         with self._lock:
+            message = self._without_secrets(message)
             self._diagnostics.append(Diagnostic(severity, urn, message))
             self._display.diagnostic(severity, urn, message)
 
@@ -209,9 +220,20 @@ class _Run:
         if not (severity == "error" and self._deployment.stopped.is_set()):
             self.diagnostic(severity, urn, message)
 
+    def hide(self, *bags: Properties) -> None:
+        """Keep what is secret in these out of all messages; what is short would hide half of every text."""
+        for bag in bags:
+            self._hidden |= {text for text in secret_texts(bag) if len(text) >= _TELLING}
+
+    def _without_secrets(self, message: str) -> str:
+        for text in sorted(self._hidden, key=len, reverse=True):
+            message = message.replace(text, "[secret]")
+        return message
+
     def starting(self, step: Step) -> None:
         """Show that a step begins."""
         with self._lock:
+            self._starts[step.resource.urn] = time.monotonic()
             self._display.starting(step)
 
     def finished(self, step: Step) -> None:
@@ -221,7 +243,7 @@ class _Run:
             if op:
                 self._changes[op] += 1
                 self._steps.append(_step_result(op, step))
-            self._display.finished(step)
+            self._display.finished(step, time.monotonic() - self._starts[step.resource.urn])
 
     def failed(self, step: Step) -> None:
         """Show that a step has failed."""
@@ -233,51 +255,53 @@ class _Run:
     def go(self) -> Result:
         """Do it all, and leave no process behind."""
         began = time.monotonic()
-        self._warn_of_interrupted()
-        try:
-            self._act()
-        except KeyboardInterrupt:
-            self._deployment.interrupt()
-            self.diagnostic("error", "", f"{self._display.noun} canceled")
-            self._close(began)
-            raise
-        finally:
-            self._deployment.stop_providers()
+        with ExitStack() as last:
+            start = self._open_program(last) if self._kind in ("preview", "up") else None
+            deployment = self._deploy()
+            last.callback(deployment.stop_providers)
+            try:
+                if start:
+                    start()
+                elif self._kind == "refresh":
+                    deployment.refresh()
+                else:
+                    deployment.delete_unseen()
+            except KeyboardInterrupt:
+                deployment.interrupt()
+                self.diagnostic("error", "", f"{self._noun} canceled")
+                self._close(began)
+                raise
         return self._close(began)
-
-    def _act(self) -> None:
-        if self._kind == "refresh":
-            self._deployment.refresh()
-        elif self._kind == "destroy":
-            self._deployment.delete_unseen()
-        else:
-            self._run_program()
 
     def _warn_of_interrupted(self) -> None:
         if self._snapshot.interrupted and self._kind != "preview":
             urns = "".join(f"\n  * {op['resource']['urn']}" for op in self._snapshot.interrupted)
             self.diagnostic("warning", "", f"a previous run was interrupted while it created:{urns}")
 
-    def _run_program(self) -> None:
-        monitor = Monitor(self._deployment)
+    def _open_program(self, last: ExitStack) -> Callable[[], None]:
+        # The program's process starts first, and finds the port open: it has much to import
+        # while the state is being decrypted here.
         server = grpc.server(ThreadPoolExecutor(PARALLEL * 4 + 8), options=OPTIONS)
+        address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        process = self._start_program(address)
+        last.callback(server.stop, None)
+        last.callback(finish, process)
+        return lambda: self._serve(server, process)
+
+    def _serve(self, server: grpc.Server, process: subprocess.Popen[bytes]) -> None:
+        deployment = self._deployment
+        monitor = Monitor(deployment)
         resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, server)
         engine_pb2_grpc.add_EngineServicer_to_server(EngineService(self._logged), server)
-        address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         server.start()
-        process = self._start_program(address)
-        wake = self._deployment.wake
+        threading.Thread(target=_wake_at_end, args=(process, deployment.wake), daemon=True).start()
         try:
-            threading.Thread(target=lambda: (process.wait(), wake.set()), daemon=True).start()
-            wake.wait()
-            if monitor.complete and not self._deployment.stopped.is_set():
-                self._deployment.delete_unseen()
-            monitor.released.set()
-            self._judge(process)
+            deployment.wake.wait()
+            if monitor.complete and not deployment.stopped.is_set():
+                deployment.delete_unseen()
         finally:
             monitor.released.set()
-            finish(process)
-            server.stop(None)
+        self._judge(process)
 
     def _judge(self, process: subprocess.Popen[bytes]) -> None:
         stopped = self._deployment.stopped.is_set()
@@ -290,7 +314,7 @@ class _Run:
 
     def _start_program(self, address: str) -> subprocess.Popen[bytes]:
         settings = {
-            "program": str(self._project.program.resolve()),
+            "program": str(self._project.program),
             "project": self._project.name,
             "stack": self._stack,
             "organization": "organization",
@@ -303,16 +327,35 @@ class _Run:
         return self._launch.start("-m", f"{__package__}._program", json.dumps(settings))
 
     def _close(self, began: float) -> Result:
+        if self._deployment.step_failed:
+            self.diagnostic("error", "", f"{self._noun} failed")
         step = self._deployment.finish()
-        outputs = _outputs(self._snapshot, show_secrets=False)
-        self._display.close(self._changes, step, time.monotonic() - began)
-        ok = not self._deployment.errored and all(item.severity != "error" for item in self._diagnostics)
-        digest = self._display.digest(self._config, self._changes, time.monotonic() - began)
-        changes = MappingProxyType(dict(self._changes))
-        diagnostics = tuple(self._diagnostics)
-        return Result(ok, changes, tuple(self._steps), outputs, diagnostics, self._display.text(), digest)
+        seconds = time.monotonic() - began
+        self._display.close(self._changes, step, seconds)
+        return Result(
+            ok=not self._deployment.errored,
+            changes=MappingProxyType(dict(self._changes)),
+            steps=tuple(self._steps),
+            outputs=_outputs(self._snapshot, show_secrets=False),
+            diagnostics=tuple(self._diagnostics),
+            text=self._display.text(),
+            json=self._digest(seconds),
+        )
+
+    def _digest(self, seconds: float) -> dict[str, Any]:
+        messages = [
+            {"urn": d.urn, "message": f"{d.severity}: {d.message}", "severity": d.severity}
+            for d in self._diagnostics
+        ]
+        more = {"duration": int(seconds * 1e9), "changeSummary": dict(sorted(self._changes.items()))}
+        return self._display.digest(self._config, messages, more)
+
+
+def _wake_at_end(process: subprocess.Popen[bytes], wake: threading.Event) -> None:
+    process.wait()
+    wake.set()
 
 
 def _step_result(op: str, step: Step) -> StepResult:
-    old, new = (r and jsonable(masked(r.inputs), None) for r in (step.old, step.new))
+    old, new = (None if r is None else visible(r.inputs) for r in (step.old, step.new))
     return StepResult(op, step.resource.urn, old, new, tuple(step.changed), tuple(step.keys))

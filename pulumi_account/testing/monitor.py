@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 import grpc
@@ -12,7 +13,7 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, reso
 
 from .deploy import PACKAGE, Alias, Deployment, Goal, StoppedError
 from .project import ProjectError, check_inputs
-from .values import UNKNOWN, UnsupportedError, decode, encode
+from .values import UnsupportedError, decode, encode
 
 # Fields of a registration that only some versions of the SDK have, and the options they come from.
 _REFUSED = {
@@ -67,9 +68,9 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         self.complete = False
         self.released = threading.Event()
         for method, what in _CALLS.items():
-            setattr(self, method, lambda request, context, what=what: self._refuse(context, what))
+            setattr(self, method, partial(self._refuse, what))
 
-    def _refuse(self, context: Any, what: str) -> NoReturn:
+    def _refuse(self, what: str, request: Any, context: Any) -> NoReturn:  # noqa: ARG002
         self._deployment.fail("", f"LocalEngine does not support {what}")
         context.abort(grpc.StatusCode.UNAVAILABLE, "resource monitor shut down")
         raise AssertionError("abort raises")
@@ -206,6 +207,3 @@ class EngineService(engine_pb2_grpc.EngineServicer):
     def RequirePulumiVersion(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         """Agree: what counts is the SDK, and it is the program's own."""
         return engine_pb2.RequirePulumiVersionResponse()
-
-
-__all__ = ["UNKNOWN", "EngineService", "Monitor"]

@@ -28,6 +28,11 @@ class Project:
     program: Path
     defaults: dict[str, Any]
 
+    @property
+    def folder(self) -> Path:
+        """Where the program runs."""
+        return self.program if self.program.is_dir() else self.program.parent
+
 
 def load_project(folder: Path) -> Project:
     """Read Pulumi.yaml in the folder or, as the CLI does, in the nearest one above that has it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import subprocess
 import sys
@@ -94,7 +93,7 @@ class Provider:
         try:
             return getattr(self._connect(), method)(request)
         except grpc.RpcError as error:
-            raise ProviderError(error.details()) from None  # type: ignore[attr-defined]
+            raise ProviderError(error.details()) from None
 
     def check(self, olds: Properties, news: Properties) -> tuple[Properties, list[tuple[str, str]]]:
         """The inputs as the provider takes them, and what is wrong with them: pairs of property and reason."""
@@ -203,11 +202,12 @@ def _copy(stream: IO[bytes]) -> None:
 
 def finish(process: subprocess.Popen[bytes]) -> None:
     """Interrupt a process and wait for its end; kill it when that takes too long."""
-    for stop in (lambda: process.send_signal(signal.SIGINT), process.kill):
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            stop()
-            process.wait(_PATIENCE)
-            return
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 Factory = Callable[[Properties], Provider]

@@ -192,7 +192,7 @@ class Snapshot:
         done: Resource | None = None,
         quiet: bool = False,
     ) -> None:
-        """Write how an operation ended: what it made, if anything, and what is no more; `quiet` leaves it to the next write."""
+        """Write what an operation has made, if anything, and what is no more; `quiet` leaves it to the next write."""
         with self._lock:
             self._pending.pop(resource, None)
             self._done |= {done} if done else set()
@@ -229,7 +229,7 @@ class Snapshot:
 
     def _text(self) -> str:
         resources = ",\n".join(map(self._entry_text, self.resources()))
-        head = {key: value for key, value in self._head().items() if value}
+        head = {key: value for key, value in self._head().items() if value} | {"metadata": self._metadata}
         return f'{{"version": 3, "deployment": {json.dumps(head)[:-1]}, "resources": [\n{resources}\n]}}}}\n'
 
     def _entry_text(self, resource: Resource) -> str:
@@ -251,7 +251,6 @@ class Snapshot:
             "manifest": manifest,
             "secrets_providers": salt and {"type": "passphrase", "state": {"salt": salt}},
             "pending_operations": operations + self.interrupted,
-            "metadata": self._metadata,
         }
 
     def export(self, *, show_secrets: bool) -> dict[str, Any]:

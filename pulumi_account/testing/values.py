@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from google.protobuf import struct_pb2
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 REFERENCE = "5cf8f73096256a8f31e491e813e4eb8e"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
@@ -105,6 +105,20 @@ def _nested(value: Value) -> Iterator[Value]:
         yield from _nested(item)
 
 
+def secret_texts(value: Value) -> Iterator[str]:
+    """Every text within a secret."""
+    for item in _nested(value):
+        if isinstance(item, Secret):
+            yield from (text for text in _nested(item.value) if isinstance(text, str))
+
+
+def visible(value: Value) -> Value:
+    """The value as a user reads it: ``[secret]``, ``[unknown]``, and whole numbers without a point."""
+    if isinstance(value, Secret) or value == UNKNOWN:
+        return "[secret]" if isinstance(value, Secret) else "[unknown]"
+    return int(value) if isinstance(value, float) and value.is_integer() else _walk(value, visible)
+
+
 def has_secret(value: Value) -> bool:
     """Whether a secret lies anywhere in the value."""
     return any(isinstance(item, Secret) for item in _nested(value))
@@ -148,10 +162,8 @@ def changes(old: Value, new: Value, path: tuple[str | int, ...] = ()) -> list[Ch
         keys: list[Any] = sorted(key for key in {**old, **new} if not key.startswith("__"))
         pairs = [(key, old.get(key), new.get(key)) for key in keys]
     elif isinstance(old, list) and isinstance(new, list):
-        pairs = [
-            (i, *(side[i] if i < len(side) else None for side in (old, new)))
-            for i in range(max(map(len, (old, new))))
-        ]
+        last = max(len(old), len(new))
+        pairs = [(i, old[i] if i < len(old) else None, new[i] if i < len(new) else None) for i in range(last)]
     else:
         return [("add" if old is None else "delete" if new is None else "update", path)]
     return [change for key, was, now in pairs for change in changes(was, now, (*path, key))]
@@ -184,7 +196,8 @@ def keep_old(path: list[str | int], old: Value, new: Value) -> bool:
         keys: list[Any] = (
             list(old) if isinstance(old, dict) else list(range(len(old))) if isinstance(old, list) else []
         )
-        return all([keep_old([key, *rest], old, new) for key in keys])
+        fits = [keep_old([key, *rest], old, new) for key in keys]
+        return all(fits)
     has_old, has_new = _has(old, head), _has(new, head)
     if rest:
         return keep_old(rest, old[head], new[head]) if has_old and has_new else has_old == has_new

@@ -1,0 +1,158 @@
+"""The real Pulumi CLI behind LocalEngine's methods: the same test runs on both, and the CLI is right."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulumi_account.testing import Diagnostic, Result, StepResult
+
+_LOGICAL = ("same", "create", "update", "delete", "replace", "read", "read-discard")
+
+
+def require_cli() -> None:
+    """Skip the test without a CLI on the PATH, or fail it where there has to be one."""
+    if shutil.which("pulumi") is None:
+        reason = "no pulumi CLI on the PATH"
+        if os.environ.get("PULUMI_ACCOUNT_REQUIRE_CLI") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+class CliEngine:
+    """One stack of a project in a backend of its own, in a folder, with no network."""
+
+    def __init__(
+        self,
+        project: Path,
+        home: Path,
+        *,
+        stack: str = "local",
+        config: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        (home / "backend").mkdir(parents=True, exist_ok=True)
+        self._project, self._home, self._stack = project, home, stack
+        bin_ = str(Path(sys.executable).parent)
+        self._env = {
+            **os.environ,
+            "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}",
+            "PULUMI_PYTHON_CMD": sys.executable,
+            "PULUMI_HOME": str(home / "home"),
+            "PULUMI_BACKEND_URL": f"file://{home / 'backend'}",
+            "PULUMI_SKIP_UPDATE_CHECK": "1",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
+            "PULUMI_CONFIG_PASSPHRASE": "",
+            "ACCOUNT_LOOPBACK_ONLY": "1",
+            **(env or {}),
+        }
+        self._pulumi("stack", "select", "--create", stack)
+        self.configure(config or {}, secrets or {})
+
+    def configure(self, config: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+        """Set configuration."""
+        plain = [arg for key, value in config.items() for arg in ("--plaintext", f"{key}={value}")]
+        hidden = [arg for key, value in secrets.items() for arg in ("--secret", f"{key}={value}")]
+        if plain or hidden:
+            self._pulumi("config", "set-all", *plain, *hidden)
+
+    def _call(self, *args: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+        command = ["pulumi", "--non-interactive", "--color", "never", *args]
+        return subprocess.run(
+            command, cwd=self._project, env=self._env, input=text, capture_output=True, text=True, check=False
+        )
+
+    def _pulumi(self, *args: str, text: str | None = None) -> str:
+        done = self._call(*args, text=text)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def preview(self) -> Result:
+        """``pulumi preview``."""
+        return self._run("preview")
+
+    def up(self) -> Result:
+        """``pulumi up``."""
+        return self._run("up", "--yes", "--skip-preview")
+
+    def refresh(self) -> Result:
+        """``pulumi refresh``."""
+        return self._run("refresh", "--yes", "--skip-preview")
+
+    def destroy(self) -> Result:
+        """``pulumi destroy``."""
+        return self._run("destroy", "--yes", "--skip-preview")
+
+    def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        """``pulumi stack output``."""
+        found: dict[str, Any] = json.loads(
+            self._pulumi("stack", "output", "--json", *(["--show-secrets"] if show_secrets else []))
+        )
+        return found
+
+    def export(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        """``pulumi stack export``."""
+        found: dict[str, Any] = json.loads(
+            self._pulumi("stack", "export", *(["--show-secrets"] if show_secrets else []))
+        )
+        return found
+
+    def import_state(self, state: dict[str, Any]) -> None:
+        """``pulumi stack import``."""
+        self._pulumi("stack", "import", text=json.dumps(state))
+
+    def _run(self, *args: str) -> Result:
+        log = self._home / "events"
+        log.unlink(missing_ok=True)
+        done = self._call(*args, "--event-log", str(log))
+        events = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        changes: dict[str, int] = {}
+        steps: dict[str, StepResult] = {}
+        diagnostics = []
+        for event in events:
+            if "summaryEvent" in event:
+                changes = event["summaryEvent"]["resourceChanges"]
+            if "resourcePreEvent" in event:
+                _note(steps, event["resourcePreEvent"]["metadata"])
+            if "resOutputsEvent" in event and args[0] == "refresh":
+                _note(steps, event["resOutputsEvent"]["metadata"])
+            if "diagnosticEvent" in event and event["diagnosticEvent"]["severity"] != "debug":
+                item = event["diagnosticEvent"]
+                message = (
+                    (item.get("prefix", "") + item["message"]).partition(": ")[2]
+                    if item.get("prefix")
+                    else item["message"]
+                )
+                severity = item["severity"].removesuffix("#err")
+                diagnostics.append(
+                    Diagnostic(severity, item.get("urn", ""), _uncoloured(message).rstrip("\n"))
+                )
+        outputs = self.outputs() if args[0] != "preview" else {}
+        text = done.stdout + done.stderr
+        return Result(
+            done.returncode == 0, changes, tuple(steps.values()), outputs, tuple(diagnostics), text, {}
+        )
+
+
+def _note(steps: dict[str, StepResult], metadata: dict[str, Any]) -> None:
+    if metadata["urn"].endswith("pulumi:providers:pulumi-python::default") or metadata["op"] not in _LOGICAL:
+        return
+    old, new = ((metadata.get(side) or {}).get("inputs") for side in ("old", "new"))
+    diff, keys = tuple(metadata.get("diffs") or ()), tuple(metadata.get("keys") or ())
+    steps[metadata["urn"]] = StepResult(metadata["op"], metadata["urn"], old, new, diff, keys)
+
+
+def _uncoloured(text: str) -> str:
+    while "<{%" in text:
+        head, _, tail = text.partition("<{%")
+        text = head + tail.partition("%}>")[2]
+    return text
