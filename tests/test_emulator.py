@@ -8,6 +8,7 @@ import logging
 import re
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -666,6 +667,16 @@ def test_usage_of_deleted_keys_stays(emulator: Emulator, client: httpx.Client) -
     assert (usage["api_key_id"], usage["api_key_name"], usage["total_cost"]) == (key_id, "gone", "2")
 
 
+def test_usage_of_a_renamed_key_is_one(emulator: Emulator, client: httpx.Client) -> None:
+    """Usage belongs to the key, not to its name: it is one sum, under the newest name."""
+    key_id, _ = emulator.add("old")
+    emulator.add_usage(key_id)
+    emulator.edit(key_id, name="new")
+    emulator.add_usage(key_id)
+    [usage] = client.get("/v1/account/activity").json()["api_key_usage"]
+    assert (usage["api_key_name"], usage["request_count"]) == ("new", 2)
+
+
 def test_usage_under_a_given_name(emulator: Emulator, client: httpx.Client) -> None:
     """Usage can be added under any name, on any day, for keys that never were."""
     emulator.add_usage(77, key_name="legend", day=date(2001, 1, 1))
@@ -769,7 +780,7 @@ def test_keys_can_be_changed_behind_the_clients_back(emulator: Emulator, client:
         is_enabled=False,
         credit_limit="2.50",
         expires_at="2001-01-01T01:00:00+01:00",
-        created_at=datetime(2000, 1, 1, tzinfo=timezone.utc),
+        created_at=datetime(2000, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))),
     )
     assert client.get(f"{KEYS}/{key_id}").json() == {
         "id": key_id,
@@ -858,22 +869,24 @@ def test_starting_and_stopping(emulator: Emulator) -> None:
 
 
 def test_it_is_quick_and_leaves_nothing() -> None:
-    """Ten starts and stops, with a request each, take less than a second and leave no thread."""
+    """Ten starts and stops, with a request each, take less than three seconds and leave no thread."""
     threads = threading.active_count()
-    began = datetime.now(timezone.utc)
+    began = time.monotonic()
     for _ in range(10):
         with Emulator() as emulator:
-            assert httpx.get(emulator.url, trust_env=False).status_code == 404
-    assert (datetime.now(timezone.utc) - began) < timedelta(seconds=5)
+            assert httpx.get(emulator.url, trust_env=False, verify=False).status_code == 404
+    assert time.monotonic() - began < 3
     assert threading.active_count() == threads
 
 
-def test_a_port_in_use(emulator: Emulator) -> None:
-    """A port that is taken is an error that names it, and leaves nothing open."""
+def test_a_port_in_use(emulator: Emulator, tmp_path: Path) -> None:
+    """A port that is taken is an error that names it, and leaves no database open."""
     port = httpx.URL(emulator.url).port
     assert port is not None
-    with pytest.raises(OSError, match=f"port {port}"):
-        Emulator(port=port).start()
+    with pytest.raises(OSError, match=f"port {port}") as caught:
+        Emulator(port=port, db=tmp_path / "keys.db").start()
+    assert [path.name for path in tmp_path.iterdir()] == ["keys.db"]  # an open one has a journal beside it
+    assert caught.tb is not None  # which would have kept it open
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org", ""])
@@ -927,11 +940,17 @@ def test_64_clients_at_once(start: Start, tmp_path: Path) -> None:
     assert len(emulator.calls) == 64 * 6
 
 
-def test_no_fsync_for_each_key(start: Start, tmp_path: Path) -> None:
-    """A file is in WAL mode, where synchronous=NORMAL writes a key without waiting for the disk."""
+def test_a_file_is_quick(start: Start, tmp_path: Path) -> None:
+    """Keys are written to a file without waiting for the disk, and answers are not held back by TCP.
+
+    Either would take this many calls well beyond the limit: Nagle's algorithm alone costs 40 ms a call.
+    """
     path = tmp_path / "keys.db"
     _, client = start(db=path)
-    client.post(KEYS, json={"name": "x"})
+    began = time.monotonic()
+    for _ in range(250):
+        client.post(KEYS, json={"name": "x"})
+    assert time.monotonic() - began < 8
     assert path.with_name("keys.db-wal").stat().st_size > 0
 
 

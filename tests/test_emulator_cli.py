@@ -34,7 +34,9 @@ KEYS = "/v1/account/keys"
 @contextmanager
 def running(*flags: str, key: str | None = "prov-1") -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The command in a process of its own, and the address it prints."""
-    environment = {name: value for name, value in os.environ.items() if name != "ACCOUNT_PROVISIONING_KEY"}
+    # Unbuffered output would hide that the address has to be flushed.
+    left_out = ("ACCOUNT_PROVISIONING_KEY", "PYTHONUNBUFFERED")
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
     if key is not None:
         environment["ACCOUNT_PROVISIONING_KEY"] = key
     process = subprocess.Popen(

@@ -466,6 +466,15 @@ def test_the_rate_limit(retry_after: int | None) -> None:
         assert client.get(KEYS).status_code == 200
 
 
+def test_a_pause_is_not_saved_up() -> None:
+    """However long nobody calls, no more than a second's calls pass at once."""
+    with Emulator(rate_limit=5) as emulator, client_of(emulator) as client:
+        time.sleep(1.5)
+        began = time.monotonic()
+        passed = [client.get(KEYS).status_code for _ in range(30)].count(200)
+        assert 5 <= passed <= 5 + 5 * (time.monotonic() - began) + 1
+
+
 def test_a_slow_rate_limit() -> None:
     """Less than one call a second still lets the first one through."""
     with Emulator(rate_limit=0.01) as emulator, client_of(emulator) as client:

@@ -30,7 +30,7 @@ class Clock:
 
 
 def write_instant(instant: datetime, style: TimestampStyle, *, fractions: bool) -> str:
-    """Write an instant in one of the styles; `"sent"` has no original here and falls back to `"naive"`."""
-    text = instant.astimezone(timezone.utc).replace(tzinfo=None)
+    """Write an instant (in UTC) in one of the styles; `"sent"` has no original here and becomes `"naive"`."""
+    text = instant.replace(tzinfo=None)
     suffix = {"Z": "Z", "offset": "+00:00"}.get(style, "")
     return text.isoformat(timespec="microseconds" if fractions else "seconds") + suffix

@@ -68,8 +68,8 @@ class Server(uvicorn.Server):
             server.close()
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+        # By the time a task learns of its end its connection knows of its own, so nothing is logged about it.
         tasks = list(self.server_state.tasks)
-        await asyncio.sleep(0)  # the connections learn that they are over, so nothing is logged about them
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
