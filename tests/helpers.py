@@ -80,7 +80,7 @@ def wanted(properties: Mapping[str, object] | None = None, **more: object) -> Ap
     return declared(given, now=NOW, auto_named=given.get("name"))
 
 
-def refusal(kind: type[BaseException], action: Callable[[], object], match: str = "") -> Any:
+def refusal(kind: type[BaseException], action: Callable[[], object], match: str | None = None) -> Any:
     """The error that an action raises: of this very kind, one line, and clean however it is shown."""
     with pytest.raises(kind, match=match) as caught:
         action()
