@@ -162,17 +162,18 @@ class AccountClient:
     def _refusal(self, request: str, response: httpx.Response) -> err.AccountError:
         """The error for a status that is not 2xx."""
         status = response.status_code
-        error = _api_error(response)
-        said = self._clean(_message(error, response)) or "a blank message"
+        body = _object(response)
+        own = body["error"] if isinstance(body.get("error"), dict) else None
+        said = self._clean(_message(body, response)) or "a blank message"
         # a proxy or a wrong endpoint answers 404 as well, and then nothing is known about the key
-        if status < 400 or (status == 404 and not isinstance(error, dict)):
+        if status < 400 or (status == 404 and own is None):
             return err.UnexpectedResponseError(
                 f"{request}: status {status}, but not the account API's answer ({said}): is {self._endpoint} "
                 "its endpoint?",
                 status=status,
             )
         kind = err.ServerError if status >= 500 else _STATUS_ERRORS.get(status, err.InvalidRequestError)
-        api_type = error.get("type") if isinstance(error, dict) else None
+        api_type = own.get("type") if own else None
         message = f"{request}: {said} (status {status}{self._clean(_advice(response))})"
         return kind(message, status=status, type=self._clean(api_type) if isinstance(api_type, str) else None)
 
@@ -189,22 +190,22 @@ def _to_wire(value: object) -> object:
     return format_instant(value) if isinstance(value, datetime) else value
 
 
-def _api_error(response: httpx.Response) -> object:
-    """The ``error`` of a documented error body, else FastAPI's ``detail``, else None."""
+def _object(response: httpx.Response) -> dict[str, Any]:
+    """The body's JSON object, empty where it has none."""
     try:
         body: Any = parse_json(response.content)
     except (ValueError, RecursionError):
-        return None
-    if not isinstance(body, dict):
-        return None
-    return body["error"] if isinstance(body.get("error"), dict) else body.get("error") or body.get("detail")
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
-def _message(error: object, response: httpx.Response) -> str:
+def _message(body: Mapping[str, Any], response: httpx.Response) -> str:
+    """What the documented error says, else FastAPI's ``detail``, else what kind of body there is."""
+    error = body.get("error") or body.get("detail")
     if isinstance(error, dict):
-        error = error.get("message") or error.get("type")
+        error = error.get("message") or error.get("type") or error
     if error:
-        return error if isinstance(error, str) else json.dumps(error, default=str)
+        return error if isinstance(error, str) else json.dumps(error, default=str, ensure_ascii=False)
     kind = response.headers.get("Content-Type", "").split(";")[0]
     return f"no message, but {kind or 'a body of no type'}" if response.content else "an empty body"
 

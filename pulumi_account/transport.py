@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 import threading
 import time
 import urllib.request
@@ -45,6 +46,9 @@ _DEFAULT_COOL_DOWN = 0.5
 #: the errors that mean: nothing was sent, the connection was never made
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
+#: visible ASCII without quotes and backslashes
+_SENDABLE = re.compile(r"""[^\s"'\\\x00-\x20\x7f-\U0010ffff]+""")
+
 _log = logging.getLogger(__name__)
 _backoff = wait_random_exponential(multiplier=0.25, max=8)
 
@@ -63,13 +67,16 @@ def is_loopback(endpoint: str) -> bool:
 def require_sendable(provisioning_key: str) -> None:
     """Refuse a key that no header can hold: the HTTP library would quote the whole header in its own error.
 
-    :raises ConfigurationError: it is empty, or holds spaces, line breaks or characters outside ASCII.
+    Quotes and backslashes are refused as well: an echo of the key might come escaped, and so not be found.
+
+    :raises ConfigurationError: it is empty, or holds one of those.
     """
     if not provisioning_key:
         raise ConfigurationError("the provisioning key is empty")
-    if not (provisioning_key.isascii() and provisioning_key.isprintable()) or " " in provisioning_key:
+    if not _SENDABLE.fullmatch(provisioning_key):
         raise ConfigurationError(
-            "the provisioning key holds spaces, line breaks or characters outside ASCII: copy it again"
+            "the provisioning key holds spaces, line breaks, quotes, backslashes or characters outside ASCII: "
+            "copy it again"
         )
 
 
