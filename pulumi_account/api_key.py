@@ -180,6 +180,7 @@ def _plain(value: Any) -> Any:
 
 def _number(money: Decimal) -> float | str:
     """Money as the engine's kind of number; text, which `check` refuses, where that would not be exact."""
+    if not money.is_finite():
+        return float("nan") if money.is_nan() else float(money)
     number = float(money)
-    exact = not money.is_finite() or Decimal(repr(number)) == money
-    return number if exact else str(money)
+    return number if Decimal(repr(number)) == money else str(money)

@@ -1,0 +1,182 @@
+"""`ApiKey` as a program writes it: what it asks the engine for. Uses Pulumi's own mocks."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pulumi
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pulumi.runtime import mocks
+from pulumi.runtime.stack import run_pulumi_func
+
+from pulumi_account import ApiKey, ApiKeyArgs, Provider
+from pulumi_account.api_key import _number
+from tests.canaries import PLAINTEXT, assert_clean
+
+# the SDK's mocks give each of their threads an event loop, and close none
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+class Engine(mocks.Mocks):
+    """Takes every resource as it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, mocks.MockResourceArgs] = {}
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        """A resource with the inputs as its outputs."""
+        self.asked[args.name] = args
+        return "1", {**args.inputs, "key_id": 1.0, "created_at": "2026-01-01T00:00:00Z", "key": "made"}
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        """No function is ever called through the engine."""
+        raise AssertionError("the engine was asked for a function")
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[..., dict[str, Any]]]:
+    """Runs a program and gives the inputs of the resource named ``k``."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+
+    def run(program: Callable[[], Any], *, preview: bool = False) -> dict[str, Any]:
+        engine = Engine()
+        mocks.set_mocks(engine, preview=preview)
+
+        async def main() -> None:
+            await run_pulumi_func(program)
+
+        loop.run_until_complete(main())
+        inputs = dict(engine.asked["k"].inputs)
+        inputs.pop("__provider", None)
+        return inputs
+
+    yield run
+    loop.close()
+    asyncio.set_event_loop(None)
+    gc.collect()
+
+
+def test_type_token_is_pinned() -> None:
+    """Users' stacks hold this very type."""
+    assert ApiKey._resource_type_name == "dynamic/account:ApiKey"
+
+
+def test_input_names_are_pinned() -> None:
+    """The inputs that users' states hold have these names."""
+    assert [argument.name for argument in fields(ApiKeyArgs)] == [
+        "name", "name_prefix", "credit_limit", "is_enabled", "expires_at", "rotation_triggers", "adopt_key_id",
+        "adopt_key",
+    ]  # fmt: skip
+
+
+def test_keywords_and_args_are_the_same(run: Callable[..., dict[str, Any]]) -> None:
+    """Both forms ask for the same key."""
+    declared: dict[str, Any] = {"name": "n", "credit_limit": 1.5, "is_enabled": False}
+    one = run(lambda: ApiKey("k", **declared))
+    other = run(lambda: ApiKey("k", ApiKeyArgs(**declared)))
+    assert one == other == declared
+
+
+def test_typed_signature_names_every_argument() -> None:
+    """The keyword form that type checkers see has the arguments of `ApiKeyArgs`, no more and no fewer."""
+    source = inspect.getsource(ApiKey)
+    keywords = source[source.index("*,") : source.index(") -> None: ...", source.index("*,"))]
+    for argument in fields(ApiKeyArgs):
+        assert f"{argument.name}: {argument.type} = None" in keywords
+    assert keywords.count(": pulumi.Input") == len(fields(ApiKeyArgs))
+
+
+def test_both_forms_at_once_are_refused() -> None:
+    """`ApiKeyArgs` beside keywords is a mistake that is told."""
+    with pytest.raises(TypeError, match="ApiKey 'k': give either ApiKeyArgs or keywords"):
+        ApiKey("k", ApiKeyArgs(name="n"), name="m")  # type: ignore[call-overload]
+
+
+def test_unknown_argument_is_refused() -> None:
+    """A misspelt argument is told, not ignored."""
+    with pytest.raises(TypeError, match="credit"):
+        ApiKey("k", credit=5)  # type: ignore[call-overload]
+
+
+def test_options_may_be_second(run: Callable[..., dict[str, Any]]) -> None:
+    """Options may be given by position, as in generated packages."""
+    assert run(lambda: ApiKey("k", pulumi.ResourceOptions(), name="n")) == {"name": "n"}
+
+
+def test_prefix_is_the_resource_name(run: Callable[..., dict[str, Any]]) -> None:
+    """Without a name, the prefix is the resource's name and a hyphen."""
+    assert run(lambda: ApiKey("k")) == {"name_prefix": "k-"}
+
+
+def test_preview_is_told(run: Callable[..., dict[str, Any]]) -> None:
+    """In a preview, `check` is told so."""
+    assert run(lambda: ApiKey("k", name="n"), preview=True) == {"name": "n", "__preview": True}
+
+
+@pytest.mark.parametrize("wrap", [lambda value: value, pulumi.Output.from_input])
+def test_instants_and_money_become_plain(
+    run: Callable[..., dict[str, Any]], wrap: Callable[[Any], Any]
+) -> None:
+    """A datetime and a Decimal may be given, also as Outputs."""
+    moment = datetime(2040, 1, 1, tzinfo=timezone(timedelta(hours=1)))
+    inputs = run(lambda: ApiKey("k", name="n", expires_at=wrap(moment), credit_limit=wrap(Decimal("10.10"))))
+    assert inputs == {"name": "n", "expires_at": "2040-01-01T00:00:00+01:00", "credit_limit": 10.1}
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False))
+def test_money_is_exact_or_left_for_check_to_refuse(money: Decimal) -> None:
+    """A Decimal that the engine's numbers cannot hold is passed as text, never as another amount."""
+    number = _number(money)
+    assert Decimal(repr(number) if isinstance(number, float) else number) == money
+
+
+@pytest.mark.parametrize("wrong", ["NaN", "Infinity", "-Infinity", "sNaN"])
+def test_decimals_that_are_no_numbers_reach_check(wrong: str) -> None:
+    """NaN and infinite Decimals reach `check`, which refuses them."""
+    assert str(_number(Decimal(wrong))) in ("nan", "inf", "-inf")
+
+
+def test_adopted_plaintext_is_a_secret(run: Callable[..., dict[str, Any]]) -> None:
+    """`adopt_key` is a secret even where the program gives it as plain text."""
+    inputs = run(lambda: ApiKey("k", name="n", adopt_key_id=1, adopt_key=PLAINTEXT))
+    assert inputs["adopt_key"] == {
+        "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+        "value": PLAINTEXT,
+    }
+
+
+def test_args_do_not_show_the_plaintext() -> None:
+    """The repr of `ApiKeyArgs` leaves the plaintext out."""
+    assert_clean(repr(ApiKeyArgs(name="n", adopt_key=PLAINTEXT)))
+
+
+def test_types_of_outputs(run: Callable[..., dict[str, Any]]) -> None:
+    """Outputs have their Python types: the id is an int, a map is a map, what is absent is None."""
+    seen: list[Any] = []
+
+    def program() -> None:
+        key = ApiKey("k", name="n", rotation_triggers={"q": "1"})
+        outputs = pulumi.Output.all(key.key_id, key.rotation_triggers, key.credit_limit, key.id)
+        outputs.apply(seen.extend)
+
+    run(program)
+    assert seen == [1, {"q": "1"}, None, "1"]
+    assert type(seen[0]) is int
+
+
+def test_provider_takes_a_secret(run: Callable[..., dict[str, Any]]) -> None:
+    """A `Provider` keeps its provisioning key as a secret, and marks itself as an explicit instance."""
+    inputs = run(lambda: Provider("k", provisioning_key="p", endpoint="https://account.example"))
+    assert inputs["account:instance"] == "k"
+    assert inputs["account:endpoint"] == "https://account.example"
+    assert inputs["account:provisioningKey"]["value"] == "p"
