@@ -1,0 +1,69 @@
+"""Each example runs as it stands, and changes nothing when it is run again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pulumi_account.emulator import Emulator
+from tests.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY, assert_clean
+from tests.test_end_to_end import ENGINES, Bench
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted(path.parent.relative_to(ROOT) for path in ROOT.glob("examples/*/__main__.py"))
+
+
+@pytest.fixture(params=ENGINES)
+def kind(request: pytest.FixtureRequest) -> str:
+    """The engine's kind."""
+    return str(request.param)
+
+
+@pytest.fixture
+def emulators() -> Iterator[tuple[Emulator, Emulator]]:
+    """Two accounts."""
+    with (
+        Emulator(provisioning_key=PROVISIONING_KEY) as account,
+        Emulator(provisioning_key=OTHER_PROVISIONING_KEY) as eu,
+    ):
+        yield account, eu
+
+
+def copied(example: Path, folder: Path) -> Path:
+    """A copy of the project's folder as far as the example needs it, and where its Pulumi.yaml is."""
+    shutil.copytree(
+        ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns(".*", "Pulumi.*.yaml")
+    )
+    shutil.copy(ROOT / "Pulumi.yaml", folder)
+    inside = folder / example
+    return inside if (inside / "Pulumi.yaml").exists() else folder
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_example_runs_and_settles(
+    example: Path, kind: str, tmp_path: Path, emulators: tuple[Emulator, Emulator]
+) -> None:
+    """`up` makes the keys, a second `up` changes nothing, `destroy` leaves none."""
+    from tests.cli import require_cli
+
+    if kind == "cli":
+        require_cli()
+    account, eu = emulators
+    bench = Bench(kind, copied(example, tmp_path), account)
+    bench.options["secrets"] = {"several-accounts:euProvisioningKey": OTHER_PROVISIONING_KEY}
+    config = {"several-accounts:euEndpoint": eu.url}
+    made = bench.run("up", **config)
+    assert made.ok, made.text
+    assert account.keys()
+    assert set(bench.run("up", **config).changes) == {"same"}
+    assert_clean(bench.files())
+    assert bench.run("destroy", **config).ok
+    assert account.keys() == eu.keys() == []
+
+
+def test_there_are_examples() -> None:
+    """The examples are found where they are looked for."""
+    assert Path("examples/environments") in EXAMPLES

@@ -1,0 +1,56 @@
+"""The README says what is so."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import metadata
+from pathlib import Path
+
+import pytest
+
+from pulumi_account import config
+from tests.reference import BEGIN, END, README, reference
+
+ROOT = Path(__file__).parent.parent
+TEXT = README.read_text(encoding="utf-8")
+
+
+def test_reference_is_that_of_the_docstrings() -> None:
+    """The reference is written by `make reference`."""
+    assert TEXT.partition(BEGIN)[2].partition(END)[0].strip() == reference().strip()
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"`?make (\w+)`?", TEXT)) - {"and"}))
+def test_make_targets_exist(target: str) -> None:
+    """Every `make` command that is named is in the Makefile."""
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", TEXT))))
+def test_links_lead_somewhere(link: str) -> None:
+    """Every relative link leads to a file."""
+    assert link.startswith("https://") or (ROOT / link).exists()
+
+
+@pytest.mark.parametrize("variable", ["ACCOUNT_ENDPOINT", "ACCOUNT_PROVISIONING_KEY", "ACCOUNT_RETRY_DEADLINE",
+                                      "ACCOUNT_LOOPBACK_ONLY"])  # fmt: skip
+def test_configuration_is_complete(variable: str) -> None:
+    """Every environment variable that is read is explained."""
+    assert variable in Path(config.__file__).read_text()
+    assert f"`{variable}`" in TEXT
+
+
+def test_named_extras_exist() -> None:
+    """The extras that the README names can be installed."""
+    extras = metadata("pulumi_account").get_all("Provides-Extra") or []
+    assert set(re.findall(r"pulumi_account\[(\w+)\]", TEXT)) <= set(extras)
+
+
+def test_first_program_is_valid() -> None:
+    """The first program in the README is Python, and uses names that exist."""
+    program = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)[0]
+    import pulumi_account
+
+    for name in re.findall(r"account\.(\w+)\(", program):
+        assert hasattr(pulumi_account, name)
+    compile(program, "README.md", "exec")
