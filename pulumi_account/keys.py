@@ -162,7 +162,7 @@ class Keys:
 
     def _post(self, wanted: ApiKeyInputs) -> CreatedKey:
         for attempt in range(1, _POST_ATTEMPTS + 1):
-            draft = self._draft(wanted)
+            draft = self._draft(wanted, again=attempt > 1)
             try:
                 return self._client.create_key(
                     draft.name, credit_limit=draft.credit_limit, expires_at=draft.expires_at
@@ -175,9 +175,13 @@ class Keys:
                     raise
         raise AssertionError("the loop returns or raises")
 
-    def _draft(self, wanted: ApiKeyInputs) -> _Draft:
+    def _draft(self, wanted: ApiKeyInputs, *, again: bool) -> _Draft:
+        """The declaration, if it has a name that no other key has; else a reservation.
+
+        The first POST of an auto-named key may be carried out late: its name is not used a second time.
+        """
         assert wanted.name is not None
-        if wanted.name_prefix is not None:
+        if wanted.name_prefix is not None and not again:
             return _Draft(wanted.name, wanted.credit_limit, wanted.expires_at)
         return _Draft(RESERVATION_PREFIX + secrets.token_hex(16), Decimal(0), self._clock() + LEASE)
 
