@@ -29,6 +29,7 @@ lint: $(VENV)/.dev ## types and style
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	for program in examples/*/__main__.py; do $(BIN)/mypy "$$program" || exit 1; done
 
 format: $(VENV)/.dev ## lay the code out
 	$(BIN)/ruff format .
