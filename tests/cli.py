@@ -15,7 +15,7 @@ import pytest
 
 from pulumi_account.testing import Diagnostic, Result, StepResult
 
-_LOGICAL = ("same", "create", "update", "delete", "replace", "read", "read-discard")
+_LOGICAL = ("same", "create", "update", "delete", "replace", "read", "discard")
 
 
 def require_cli() -> None:
@@ -50,6 +50,7 @@ class CliEngine:
             "PULUMI_HOME": str(home / "home"),
             "PULUMI_BACKEND_URL": f"file://{home / 'backend'}",
             "PULUMI_SKIP_UPDATE_CHECK": "1",
+            "PULUMI_DEBUG_COMMANDS": "1",  # for --event-log
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
             "PULUMI_CONFIG_PASSPHRASE": "",
             "ACCOUNT_LOOPBACK_ONLY": "1",
@@ -127,14 +128,9 @@ class CliEngine:
                 _note(steps, event["resOutputsEvent"]["metadata"])
             if "diagnosticEvent" in event and event["diagnosticEvent"]["severity"] != "debug":
                 item = event["diagnosticEvent"]
-                message = (
-                    (item.get("prefix", "") + item["message"]).partition(": ")[2]
-                    if item.get("prefix")
-                    else item["message"]
-                )
                 severity = item["severity"].removesuffix("#err")
                 diagnostics.append(
-                    Diagnostic(severity, item.get("urn", ""), _uncoloured(message).rstrip("\n"))
+                    Diagnostic(severity, item.get("urn", ""), _uncoloured(item["message"]).rstrip("\n"))
                 )
         outputs = self.outputs() if args[0] != "preview" else {}
         text = done.stdout + done.stderr

@@ -15,7 +15,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime import Settings, configure, run_in_stack, set_all_config
 
-SHOWN = 32  # the exit status that says: the user has seen why
+from pulumi_account.testing._exit import SHOWN
 
 
 def _user_traceback(program: str) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from .provider import Diff, Factory, Provider, ProviderError, ignoring, replacing
 from .state import Resource, Snapshot, now
-from .values import UNKNOWN, Change, Properties, Secret, changes, plain, same
+from .values import UNKNOWN, Change, Properties, Secret, changes, same
 
 PARALLEL = 16
 PACKAGE = "pulumi-python"
@@ -258,7 +258,7 @@ class Deployment:
 
     # Former identities
 
-    def _find_old(self, goal: Goal, urn: str) -> tuple[Resource | None, list[str]]:
+    def _find_old(self, goal: Goal, urn: str) -> Resource | None:
         if urn in self._aliased:
             other = self._aliased[urn]
             raise PlanError(
@@ -266,10 +266,12 @@ class Deployment:
             )
         for candidate in (urn, *self._alias_urns(goal)):
             if old := self._olds.get(candidate):
-                return old, [] if candidate == urn else [self._take_alias(candidate, urn)]
-        return None, []
+                if candidate != urn:
+                    self._take_alias(candidate, urn)
+                return old
+        return None
 
-    def _take_alias(self, old: str, new: str) -> str:
+    def _take_alias(self, old: str, new: str) -> None:
         if other := old if old in self._urns else self._aliased.get(old):
             raise PlanError(
                 f"Duplicate resource alias '{old}' applied to resource with URN '{new}' "
@@ -277,7 +279,6 @@ class Deployment:
             )
         self._aliased[old], self._former[new] = new, old
         self.snapshot.rename(old, new)
-        return old
 
     def _alias_urns(self, goal: Goal) -> list[str]:
         own = [self._alias_urn(goal, alias) for alias in goal.aliases]
@@ -307,8 +308,8 @@ class Deployment:
     # Planning
 
     def _plan(self, goal: Goal, urn: str) -> list[Step]:
-        old, aliases = self._find_old(goal, urn)
-        new = _resource(goal, urn, old, aliases)
+        old = self._find_old(goal, urn)
+        new = _resource(goal, urn, old)
         provider = self._provider(goal.provider) if goal.custom and not new.is_provider else None
         recreating = old is not None and old.urn in self._deletes
         inputs = ignoring(goal.ignore_changes, old.inputs, goal.inputs) if old else goal.inputs
@@ -332,12 +333,9 @@ class Deployment:
     def _check(self, provider: Provider, new: Resource, olds: Properties, news: Properties) -> Properties:
         inputs, failures = provider.check(olds, news)
         for name, reason in failures:
-            problem = (
-                f"property {name} value {{{_shown(news.get(name))}}} has a problem: {reason}"
-                if name
-                else reason
-            )
-            self._report.diagnostic("error", new.urn, f"{new.type} resource '{new.name}': {problem}")
+            what = f": property {name} value {{{_shown(news.get(name))}}}" if name else ""
+            message = f"{new.type} resource '{new.name}'{what} has a problem: {reason}"
+            self._report.diagnostic("error", new.urn, message)
         if failures:
             self._stop()
             raise StoppedError
@@ -434,8 +432,8 @@ class Deployment:
         return replacing(diff, item.replace_on_changes) if diff.some else (False, [])
 
     def _plan_read(self, goal: Goal, urn: str) -> list[Step]:
-        old, aliases = self._find_old(goal, urn)
-        new = replace(_resource(goal, urn, old, aliases), id=goal.id, external=True, property_dependencies={})
+        old = self._find_old(goal, urn)
+        new = replace(_resource(goal, urn, old), id=goal.id, external=True, property_dependencies={})
         if old:
             self._seen.add(old.urn)
         if old and not old.external and old.id != goal.id:
@@ -457,7 +455,8 @@ class Deployment:
             self._appliers.get(step.op, self._delete)(step)
         except (ProviderError, PlanError) as error:
             self.errored = self.step_failed = True
-            self._report.diagnostic("error", step.resource.urn, str(error))
+            prefix = "Preview failed: " if self.preview else ""
+            self._report.diagnostic("error", step.resource.urn, f"{prefix}{error}")
             self._report.failed(step)
             self.snapshot.end(step.resource)
             if not (self._lenient or isinstance(error, _ProtectedError)):
@@ -595,7 +594,7 @@ class Deployment:
                     steps.append(Step("discard-replaced" if old.external else "delete-replaced", old))
             elif old.urn not in self._seen:
                 gone = "remove-pending-replace" if old.pending_replacement else "delete"
-                steps.append(Step("read-discard" if old.external and gone == "delete" else gone, old))
+                steps.append(Step("discard" if old.external and gone == "delete" else gone, old))
         self._delete_all(steps)
 
     def _delete_all(self, steps: list[Step]) -> None:
@@ -659,7 +658,7 @@ class Deployment:
         steps = [Step("refresh", old, old) for old in self.snapshot.base]
         with ThreadPoolExecutor(PARALLEL) as pool:
             list(pool.map(self._try, steps))
-        self.snapshot.replace_base(_repaired([(step.old, step.new) for step in steps]))
+        self.snapshot.replace_base(_repaired(step.new for step in steps))
 
     def interrupt(self) -> None:
         """Begin nothing more, and wait for the steps under way."""
@@ -690,7 +689,7 @@ class _ProtectedError(PlanError):
         )
 
 
-def _resource(goal: Goal, urn: str, old: Resource | None, aliases: list[str]) -> Resource:
+def _resource(goal: Goal, urn: str, old: Resource | None) -> Resource:
     return Resource(
         urn=urn,
         type=goal.type,
@@ -702,7 +701,6 @@ def _resource(goal: Goal, urn: str, old: Resource | None, aliases: list[str]) ->
         provider=goal.provider,
         property_dependencies=goal.property_dependencies,
         additional_secret_outputs=goal.additional_secret_outputs,
-        aliases=aliases,
         retain_on_delete=bool(goal.retain_on_delete),
         created=old.created if old else "",
         modified=old.modified if old else "",
@@ -720,11 +718,13 @@ def _mark_secrets(new: Resource) -> None:
 
 def _shown(value: object) -> str:
     # The engine prints even a secret in clear here; this one does not.
-    if isinstance(value, Secret):
-        return "[secret]"
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return "" if value is None else str(value)
+    if isinstance(value, list):
+        return "[" + " ".join(f"{{{_shown(item)}}}" for item in value) + "]"
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{{{_shown(value[key])}}}" for key in sorted(value)) + "]"
+    if value is None or isinstance(value, bool):
+        return {None: "<nil>", True: "true", False: "false"}[value]
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 _WATCHED = ("urn", "type", "custom", "retain_on_delete", "provider", "parent", "protect", "inputs", "outputs")
@@ -735,24 +735,20 @@ def _unchanged(old: Resource, new: Resource) -> bool:
     return alike and sorted(old.dependencies) == sorted(new.dependencies)
 
 
-def _repaired(pairs: Sequence[tuple[Resource | None, Resource | None]]) -> list[Resource]:
+def _repaired(found: Iterable[Resource | None]) -> list[Resource]:
     """The resources that are left, with no reference to one that is gone."""
-    left: list[Resource] = []
-    there: set[str] = set()
-    parents: dict[str, str] = {"": ""}
-    for old, new in pairs:
-        assert old
-        parent = old.parent if old.parent in there else parents.get(old.parent, "")
-        parents[old.urn] = parent
-        if new:
-            new.parent, new.text = parent, ""
-            new.dependencies = [urn for urn in new.dependencies if urn in there]
-            new.property_dependencies = {
-                key: [urn for urn in urns if urn in there] for key, urns in new.property_dependencies.items()
-            }
-            left.append(new)
-            there.add(new.urn)
-    return left
+    left: dict[str, Resource] = {}
+    for new in filter(None, found):
+        new.text = ""
+        new.parent = new.parent if new.parent in left else ""
+        new.dependencies = [urn for urn in new.dependencies if urn in left]
+        kept = {key: [urn for urn in urns if urn in left] for key, urns in new.property_dependencies.items()}
+        new.property_dependencies = {key: urns for key, urns in kept.items() if urns}
+        left[f"{new.urn}{new.id if new.delete else ''}"] = new
+    return list(left.values())
+
+
+_COUNTED = ("same", "create", "update", "delete", "replace", "discard")
 
 
 def counted(step: Step) -> str:
@@ -761,11 +757,8 @@ def counted(step: Step) -> str:
         return ""
     if step.op == "refresh":
         return step.result
-    return (
-        step.op
-        if step.op in ("same", "create", "update", "delete", "replace", "read", "read-discard")
-        else ""
-    )
-
-
-__all__ = ["Alias", "Deployment", "Goal", "PlanError", "Report", "Step", "StoppedError", "counted", "plain"]
+    if step.op == "read":
+        # A read that finds what it found before is no news.
+        moved = step.old and step.new and changes(step.old.outputs, step.new.outputs)
+        return "read" if moved else ""
+    return step.op if step.op in _COUNTED else ""

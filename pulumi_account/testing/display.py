@@ -21,7 +21,7 @@ _SIGNS |= {
     "create-replacement": "++",
     "delete-replaced": "--",
     "read-replacement": ">>",
-    "read-discard": "< ",
+    "discard": "< ",
 }
 _SIGNS |= {"discard-replaced": "<<"}
 _WORDS = {  # preview, under way, done, failed
@@ -33,7 +33,7 @@ _WORDS = {  # preview, under way, done, failed
     "delete-replaced": ("delete original", "deleting original", "deleted original"),
     "read": ("read", "reading", "read"),
     "read-replacement": ("read for replacement", "reading for replacement", "read for replacement"),
-    "read-discard": ("discard", "discarding", "discarded"),
+    "discard": ("discard", "discarding", "discarded"),
     "discard-replaced": ("discard original", "discarding original", "discarded original"),
     "refresh": ("refreshing", "refreshing", "refresh"),
 }

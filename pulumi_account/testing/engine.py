@@ -22,6 +22,7 @@ from typing import Any, TextIO
 import grpc
 from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
 
+from ._exit import SHOWN
 from .deploy import PARALLEL, STACK, Deployment, Step, counted
 from .display import Display
 from .monitor import EngineService, Monitor
@@ -167,7 +168,7 @@ class _Run:
         self._launch = Launch(
             engine._python, str(self._project.folder), self._program_env(engine._environment())
         )
-        self._load = lambda: engine._snapshot(read_only=kind == "preview")
+        self._load = partial(engine._snapshot, read_only=kind == "preview")
         self._display = Display(kind, engine._stack, self._project.name, engine._diff, engine._echo)
         self._changes: Counter[str] = Counter()
         self._starts: dict[str, float] = {}
@@ -311,6 +312,9 @@ class _Run:
             return
         if status and not stopped:
             self._deployment.errored = True
+            if status != SHOWN:
+                message = f"an unhandled error occurred: program exited with non-zero exit code: {status}"
+                self.diagnostic("error", "", message)
 
     def _start_program(self, address: str) -> subprocess.Popen[bytes]:
         settings = {

@@ -80,9 +80,10 @@ class Provider:
                 )
                 assert self._process.stdout
                 port = self._process.stdout.readline().decode().strip()
+                self._output = threading.Thread(target=_copy, args=(self._process.stdout,), daemon=True)
+                self._output.start()
                 if not port.isdigit():
                     raise ProviderError("the provider's process has ended at its start")
-                threading.Thread(target=_copy, args=(self._process.stdout,), daemon=True).start()
                 self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS)
                 stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
                 stub.Configure(provider_pb2.ConfigureRequest(args=encode(self._inputs), acceptSecrets=True))
@@ -168,6 +169,7 @@ class Provider:
             self._channel.close()
         if self._process is not None:
             finish(self._process)
+            self._output.join()
 
 
 def ignoring(paths: list[str], olds: Properties, news: Properties) -> Properties:
@@ -196,8 +198,9 @@ def replacing(diff: Diff, paths: list[str]) -> tuple[bool, list[str]]:
 
 
 def _copy(stream: IO[bytes]) -> None:
-    for line in stream:
-        sys.stdout.write(line.decode(errors="replace"))
+    with stream:
+        for line in stream:
+            sys.stdout.write(line.decode(errors="replace"))
 
 
 def finish(process: subprocess.Popen[bytes]) -> None:

@@ -52,7 +52,6 @@ class Resource:
     property_dependencies: dict[str, list[str]] = field(default_factory=dict)
     pending_replacement: bool = False
     additional_secret_outputs: list[str] = field(default_factory=list)
-    aliases: list[str] = field(default_factory=list)
     retain_on_delete: bool = False
     created: str = ""
     modified: str = ""

@@ -82,9 +82,14 @@ class Things(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Write the file."""
         _call("create", props)
+        if props.get("say"):
+            print(props["say"], flush=True)
+        if props.get("die"):
+            os._exit(9)
         id_ = f"{props['label']}-{uuid.uuid4().hex[:6]}"
         outs = _outs(props, f"token-of-{id_}")
         outs["region"] = _config.get("account:region") or ""
+        outs["loopback"] = os.environ.get("ACCOUNT_LOOPBACK_ONLY")
         (_folder() / f"{id_}.json").write_text(json.dumps(outs))
         return CreateResult(id_, outs)
 
@@ -95,13 +100,17 @@ class Things(ResourceProvider):
         if not file.exists():
             return ReadResult("", {})
         outs = json.loads(file.read_text())
-        ins = {k: v for k, v in outs.items() if k not in ("token", "region")}
+        ins = {k: v for k, v in outs.items() if k not in ("token", "region", "loopback")}
         return ReadResult(id_, outs, ins)
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Write the file anew."""
         _call("update", _news, _id)
-        outs = {**_outs(_news, _olds["token"]), "region": _olds.get("region", "")}
+        outs = {
+            **_outs(_news, _olds["token"]),
+            "region": _olds.get("region", ""),
+            "loopback": _olds["loopback"],
+        }
         (_folder() / f"{_id}.json").write_text(json.dumps(outs))
         return UpdateResult(outs)
 
@@ -116,11 +125,20 @@ class Thing(Resource, module="account", name="Thing"):
 
     token: pulumi.Output[str]
     region: pulumi.Output[str]
+    loopback: pulumi.Output[str]
+    size: pulumi.Output[float]
     serial: pulumi.Output[str]
     secret: pulumi.Output[str]
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None, **props: Any) -> None:
-        outputs = {"token": None, "region": None, "serial": None, "secret": None}
+        outputs = {
+            "loopback": None,
+            "size": None,
+            "token": None,
+            "region": None,
+            "serial": None,
+            "secret": None,
+        }
         super().__init__(Things(), name, {**outputs, "label": name, **props}, opts)
 
 

@@ -28,14 +28,22 @@ class Workbench:
         """Make this the program."""
         (self.project / "__main__.py").write_text(HEAD + textwrap.dedent(program))
 
-    def calls(self, *methods: str) -> list[str]:
-        """The calls since last asked, as "method label"."""
+    def lines(self) -> list[dict[str, Any]]:
+        """The calls since last asked for, with all that is known of them."""
         file = self.things / "calls"
-        lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-        file.unlink(missing_ok=True)
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def calls(self, *methods: str) -> list[str]:
+        """The calls since last asked for, as "method label"; then they are forgotten."""
+        lines = self.lines()
+        (self.things / "calls").unlink(missing_ok=True)
         return [
             f"{line['method']} {line['label']}" for line in lines if not methods or line["method"] in methods
         ]
+
+    def has_called(self, call: str) -> bool:
+        """Whether there was this call."""
+        return call in [f"{line['method']} {line['label']}" for line in self.lines()]
 
     def made(self) -> dict[str, dict[str, Any]]:
         """What there is now on the "server", by id."""
