@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from pulumi_account.exceptions import InvalidInputError
 from pulumi_account.models import (
@@ -148,7 +148,12 @@ def test_a_server_may_cut_off_fractions(moment: datetime) -> None:
     assert same_instant(cut, moment)
 
 
-@given(INSTANTS, st.integers(-3_000_000, 3_000_000))
+@given(
+    INSTANTS | INSTANTS.map(lambda moment: moment.replace(microsecond=0)), st.integers(-3_000_000, 3_000_000)
+)
+@example(NOW, 999_999)
+@example(NOW, 1_000_000)
+@example(NOW, -1_000_000)
 def test_tolerance_is_less_than_a_second(moment: datetime, microseconds: int) -> None:
     """Instants differ by a second or, where both have fractions, by any amount: then they are not the same."""
     other = moment + timedelta(microseconds=microseconds)
@@ -425,6 +430,14 @@ def test_a_declaration_hides_its_plaintext() -> None:
     """No way of showing a declaration shows the plaintext of an adopted key."""
     key = inputs(FULL)
     assert_clean(repr(key), str(key), key.model_dump(), key.model_dump_json(), [key])
+
+
+@pytest.mark.parametrize("model", [ApiKeyInputs, CreatedKey, Key])
+def test_the_models_own_errors_quote_nothing(model: type[BaseModel]) -> None:
+    """Whoever validates by hand is shown no value either."""
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate(dict.fromkeys([*model.model_fields, "unknown"], [PLAINTEXT]))
+    assert_clean(caught.value)
 
 
 NAMES = ["🔑 prod 👩‍💻", "מפתח ייצור", "\u202eabc", "x" * 255, "🔑" * 255, " ", "a\nb", "e\u0301"]
