@@ -23,7 +23,7 @@ destroy: $(VENV)/.try ## delete the keys again
 	@$(TRYOUT) destroy
 
 test: $(VENV)/.dev ## run every test, with coverage
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
 lint: $(VENV)/.dev ## types and style
 	$(BIN)/ruff format --check .

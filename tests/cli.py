@@ -17,14 +17,15 @@ from pulumi_account.testing import Diagnostic, Result, StepResult
 
 _LOGICAL = ("same", "create", "update", "delete", "replace", "read", "discard")
 
+NO_CLI = "no pulumi CLI on the PATH"
+
 
 def require_cli() -> None:
     """Skip the test without a CLI on the PATH, or fail it where there has to be one."""
     if shutil.which("pulumi") is None:
-        reason = "no pulumi CLI on the PATH"
         if os.environ.get("PULUMI_ACCOUNT_REQUIRE_CLI") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+            pytest.fail(NO_CLI)
+        pytest.skip(NO_CLI)
 
 
 class CliEngine:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -10,7 +10,8 @@ import pytest
 
 from pulumi_account.testing import LocalEngine
 
-from .cli import CliEngine, require_cli
+from .canaries import assert_clean, leaks
+from .cli import NO_CLI, CliEngine, require_cli
 
 Engine: TypeAlias = Any  # LocalEngine or CliEngine: what they share is the point
 MakeEngine: TypeAlias = Callable[..., Engine]
@@ -23,3 +24,34 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> MakeEngine:
         return LocalEngine
     require_cli()
     return lambda project, **options: CliEngine(project, tmp_path / "cli", **options)
+
+
+@pytest.fixture(autouse=True)
+def _no_credential_in_files(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """No file that a test leaves in its folders holds a credential, but for programs, which may."""
+    before = set(tmp_path_factory.getbasetemp().iterdir())
+    yield
+    for folder in set(tmp_path_factory.getbasetemp().iterdir()) - before:
+        for file in folder.rglob("*"):
+            if file.suffix != ".py" and file.is_file() and not file.is_symlink():
+                assert_clean(f"{file}: {file.read_text(errors='replace')}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Nothing that a test prints or logs holds a credential."""
+    report = yield
+    found = leaks("".join(text for _, text in report.sections))
+    if report.passed and found:
+        report.outcome = "failed"
+        report.longrepr = f"a credential was printed or logged: {found}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What was not run for want of the CLI, in one line."""
+    skipped = [r for r in terminalreporter.stats.get("skipped", []) if NO_CLI in str(r.longrepr)]
+    if skipped:
+        terminalreporter.write_line(f"{len(skipped)} tests were skipped: {NO_CLI}")
