@@ -103,7 +103,6 @@ def test_a_key_that_is_not_there(emulator: Emulator) -> None:
     assert "status 404" in str(failure(lambda: get_api_key(4711), err.NotFoundError))
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize(
     ("action", "cause"),
     [
@@ -116,12 +115,17 @@ def test_a_key_that_is_not_there(emulator: Emulator) -> None:
     ],
     ids=repr,
 )
-def test_what_the_account_answers(
-    emulator: Emulator, question: Callable[[], object], action: Any, cause: type[AccountError]
-) -> None:
+def test_what_the_account_answers(emulator: Emulator, action: Any, cause: type[AccountError]) -> None:
     """Whatever goes wrong is a FunctionError with the very cause."""
     emulator.faults.add(Fault(action))
-    failure(question, cause)
+    failure(get_balance, cause)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_every_question_may_fail(emulator: Emulator, question: Callable[[], object]) -> None:
+    """No question lets another error out."""
+    emulator.faults.add(Fault(Answer(500)))
+    failure(question, err.ServerError)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
