@@ -105,7 +105,7 @@ class Keys:
         The plaintext is returned only when all is done. If it cannot be done, the key just made is deleted.
 
         :raises LeftoverError: a key may have been left behind; the message names it.
-        :raises AccountError: nothing was left behind.
+        :raises AccountError: nothing was left behind, as far as the API told.
         """
         try:
             created = self._post(wanted)

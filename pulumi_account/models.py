@@ -270,7 +270,7 @@ def _of_length(most: int, note: str, value: object) -> str:
 
 def _credit_limit(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"must be a number of USD, not {_kind(value)}")
+        raise ValueError(f"must be a number of USD, of 15 digits at most, not {_kind(value)}")
     money = Decimal(repr(value))
     if not money.is_finite():
         raise ValueError(f"must be a finite number of USD, not {value}")

@@ -125,7 +125,7 @@ class ProviderProcess:
         try:
             return getattr(self.stub, method)(request, timeout=60)
         except grpc.RpcError as error:
-            details = error.details().strip()  # type: ignore[attr-defined]
+            details = str(error.details()).strip()
             assert_clean(details)
             raise ProviderError(details) from None
 
