@@ -10,12 +10,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pulumi.runtime.proto import resource_pb2
 
 from pulumi_account.testing import LocalEngine, PassphraseError, ProjectError, StateError
-from pulumi_account.testing.state import locked
+from pulumi_account.testing.__main__ import main
+from pulumi_account.testing.deploy import Deployment
+from pulumi_account.testing.monitor import Monitor
+from pulumi_account.testing.project import check_endpoints
+from pulumi_account.testing.secrets import Vault
+from pulumi_account.testing.state import Snapshot, locked
 
 from .programs.workbench import Workbench
 
@@ -127,10 +134,9 @@ def test_a_far_endpoint_is_refused_before_anything_runs(bench: Workbench, option
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.2:1", "http://[::1]:1", "http://localhost:1", ""])
-def test_an_endpoint_on_this_machine_is_taken(bench: Workbench, endpoint: str) -> None:
-    """All of 127.0.0.0/8, ::1 and localhost are this machine."""
-    bench.write("")
-    assert _engine(bench, config={"account:endpoint": endpoint}).preview().ok
+def test_an_endpoint_on_this_machine_is_taken(endpoint: str) -> None:
+    """All of 127.0.0.0/8, ::1 and localhost are this machine; no endpoint is none to refuse."""
+    check_endpoints({"ACCOUNT_ENDPOINT": endpoint}, {"account:endpoint": endpoint})
 
 
 def test_a_far_endpoint_of_an_explicit_provider_is_refused(bench: Workbench) -> None:
@@ -153,20 +159,9 @@ def test_a_far_endpoint_of_an_explicit_provider_is_refused(bench: Workbench) -> 
     ("program", "name"),
     [
         ('Thing("a", opts=ResourceOptions(import_="x"))', "import_"),
-        (
-            'Thing("a", opts=ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create="1m")))',
-            "custom_timeouts",
-        ),
-        ('Thing("a", opts=ResourceOptions(deleted_with=Thing("b")))', "deleted_with"),
-        ('Thing("a", opts=ResourceOptions(transforms=[lambda args: None]))', "transforms"),
-        ('Thing("a", opts=ResourceOptions(version="1.0.0"))', "version"),
         ('pulumi.runtime.invoke("pulumi-python:index:f", {}); Thing("b")', "functions"),
-        ('pulumi.StackReference("org/proj/other")', "the provider pulumi"),
-        ('pulumi.CustomResource("aws:s3/bucket:Bucket", "b", {})', "the provider aws"),
-        ('pulumi.ProviderResource("aws", "p", {})', "the provider aws"),
         ('Thing("a", file=pulumi.StringAsset("x"))', "assets"),
-        ('pulumi.runtime.register_stack_transform(lambda args: None); Thing("a")', "stack transforms"),
-        ('pulumi.ComponentResource("a:b:C", "c", {}, remote=True)', "remote components"),
+        ('pulumi.StackReference("org/proj/other")', "the provider pulumi"),
     ],
 )
 def test_what_it_cannot_do_is_refused_by_name(bench: Workbench, program: str, name: str) -> None:
@@ -177,6 +172,94 @@ def test_what_it_cannot_do_is_refused_by_name(bench: Workbench, program: str, na
     assert "LocalEngine" in _errors(result)[0]
     assert name in _errors(result)[0]
     assert "\n" not in _errors(result)[0]
+
+
+class _RefusedError(Exception):
+    pass
+
+
+class _Context:
+    """Stands in for a gRPC call's context."""
+
+    def abort(self, code: object, details: str) -> None:
+        """Raise, as the real one does."""
+        raise _RefusedError(f"{code} {details}")
+
+
+def _monitor(tmp_path: Path) -> tuple[Monitor, list[str]]:
+    told: list[str] = []
+    report = SimpleNamespace(
+        diagnostic=lambda _severity, _urn, message: told.append(message), hide=lambda *_: None
+    )
+    snapshot = Snapshot(tmp_path / "none.json", lambda salt: Vault("", salt), read_only=True)
+    stack = ("proj", "local")
+    deployment = Deployment(
+        stack, snapshot, lambda _: pytest.fail("no provider is needed"), report, preview=True, config={}
+    )  # type: ignore[arg-type]
+    return Monitor(deployment), told
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "option"),
+    [
+        ("remote", True, "remote components"),
+        ("customTimeouts", {"create": "1m"}, "custom_timeouts"),
+        ("transforms", [{"target": "t", "token": "x"}], "transforms"),
+        ("hooks", {"before_create": ["h"]}, "hooks"),
+        ("replace_with", ["urn"], "replace_with"),
+        ("replacement_trigger", {"string_value": "x"}, "replacement_trigger"),
+        ("deletedWith", "urn", "deleted_with"),
+        ("envVarMappings", {"A": "B"}, "env_var_mappings"),
+        ("hideDiffs", ["a"], "hide_diffs"),
+        ("packageRef", "p", "packages"),
+        ("version", "1.0.0", "version"),
+        ("pluginDownloadURL", "u", "plugin_download_url"),
+    ],
+)
+def test_every_other_option_is_refused_by_name(tmp_path: Path, field: str, value: Any, option: str) -> None:
+    """Whatever an SDK can send that this engine does not do."""
+    monitor, told = _monitor(tmp_path)
+    request = resource_pb2.RegisterResourceRequest(
+        type="pulumi-python:dynamic:R", name="r", custom=True, **{field: value}
+    )
+    with pytest.raises(_RefusedError, match="UNAVAILABLE"):
+        monitor.RegisterResource(request, _Context())
+    assert told == [f"pulumi-python:dynamic:R::r: LocalEngine does not support {option}"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "provider"),
+    [("aws:s3/bucket:Bucket", "aws"), ("pulumi:providers:aws", "aws"), ("pulumi:pulumi:X", "pulumi")],
+)
+def test_other_providers_are_refused_by_name(tmp_path: Path, type_: str, provider: str) -> None:
+    """Only dynamic providers can run without plugins."""
+    monitor, told = _monitor(tmp_path)
+    with pytest.raises(_RefusedError):
+        monitor.RegisterResource(
+            resource_pb2.RegisterResourceRequest(type=type_, name="r", custom=True), _Context()
+        )
+    assert told == [f"{type_}::r: LocalEngine runs dynamic providers only, not the provider {provider}"]
+
+
+def test_calls_that_it_cannot_serve_are_refused_by_name(tmp_path: Path) -> None:
+    """Functions, methods, hooks and the like."""
+    monitor, told = _monitor(tmp_path)
+    for call in ("Call", "RegisterPackage", "RegisterStackTransform", "RegisterResourceHook"):
+        with pytest.raises(_RefusedError):
+            getattr(monitor, call)(None, _Context())
+    supported = [
+        f"LocalEngine does not support {what}"
+        for what in ("methods (call)", "packages", "stack transforms", "hooks")
+    ]
+    assert told == supported
+
+
+def test_older_sdks_learn_what_is_supported(tmp_path: Path) -> None:
+    """A feature is asked for by name; an unknown one is not there."""
+    monitor, _ = _monitor(tmp_path)
+    for name, there in (("secrets", True), ("aliasSpecs", True), ("nonsense", False)):
+        request = resource_pb2.SupportsFeatureRequest(id=name)
+        assert monitor.SupportsFeature(request, _Context()).hasSupport is there
 
 
 # Projects and state files
@@ -250,6 +333,53 @@ def test_a_preview_leaves_the_state_alone(bench: Workbench) -> None:
     before = _state_file(bench).read_bytes()
     assert _engine(bench, config={"k": "2"}).preview().changes == {"same": 1, "replace": 1}
     assert _state_file(bench).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ('Thing("a"); Thing("a")', "Duplicate resource URN"),
+        (
+            'Thing("n1", opts=ResourceOptions(aliases=[Alias(name="old")]))\n'
+            'Thing("n2", opts=ResourceOptions(aliases=[Alias(name="old")]))',
+            "Duplicate resource alias",
+        ),
+        (
+            'n = Thing("new", opts=ResourceOptions(aliases=[Alias(name="old")]))\n'
+            'Thing("old", opts=ResourceOptions(depends_on=[n]))',
+            "conflicting with alias",
+        ),
+    ],
+)
+def test_two_resources_cannot_be_one(bench: Workbench, program: str, told: str) -> None:
+    """Neither under their own names nor under former ones."""
+    bench.write('Thing("old")')
+    assert _engine(bench).up().ok
+    bench.write(program)
+    result = _engine(bench).preview()
+    assert not result.ok
+    assert told in _errors(result)[0]
+
+
+def test_every_property_can_be_shown(bench: Workbench) -> None:
+    """With `diff`, nested lists and objects show what is added, changed and gone; a lock marks what is protected."""
+    bench.write(
+        'Thing("a", tags={"l": ["x", {"k": 1}], "gone": "g", "t": "s"}, opts=ResourceOptions(protect=True))'
+    )
+    first = _engine(bench, diff=True).up().text
+    assert '            l: [\n                [0]: "x"\n                [1]: {\n' in first
+    bench.write('Thing("a", tags={"l": ["y", {"k": 1}, None, []], "new": {}, "t": ["s"]}, size=1.5)')
+    second = _engine(bench, diff=True).preview().text
+    assert "(update) 🔓" in second
+    for line in (
+        '~ [0]: "x" => "y"',
+        '- gone: "g"',
+        "+ new : {}",
+        '- t   : "s"',
+        "+ t   : [",
+        "+ size : 1.5",
+    ):
+        assert line in second
 
 
 # Processes
@@ -434,17 +564,27 @@ def test_commands_print_what_happened_and_set_the_status(bench: Workbench) -> No
     assert "- 2 deleted" in _command(bench, "destroy").stdout
 
 
-def test_wrong_commands_have_status_2(bench: Workbench) -> None:
+def test_wrong_commands_have_status_2(bench: Workbench, capsys: pytest.CaptureFixture[str]) -> None:
     """Usage errors are told apart from failures."""
-    assert _command(bench).returncode == 2
-    assert _command(bench, "up", "--config", "novalue").returncode == 2
-    assert "NOT_SET is not set" in _command(bench, "up", "--secret", "not:set").stderr
-    failed = _command(bench, "up", "--state", str(bench.project / "Pulumi.yaml"))
-    assert (failed.returncode, failed.stderr.count("\n")) == (1, 1)
-    assert "error: " in failed.stderr
+    for args in (
+        [],
+        ["up", "--config", "novalue"],
+        ["up", "--secret", "=value"],
+        ["up", "--secret", "not:set"],
+    ):
+        with pytest.raises(SystemExit) as caught:
+            main(args)
+        assert caught.value.code == 2
+    assert "NOT_SET is not set" in capsys.readouterr().err
+    assert main(["up", str(bench.project), "--state", str(bench.project / "Pulumi.yaml")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
 
 
-def test_help_says_what_it_is_for(bench: Workbench) -> None:
+@pytest.mark.parametrize("verb", ["preview", "up", "refresh", "destroy", "output"])
+def test_help_says_what_it_is_for(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Every command's help has the word on loopback endpoints."""
-    for verb in ("preview", "up", "refresh", "destroy", "output"):
-        assert "ACCOUNT_LOOPBACK_ONLY=1" in _command(bench, verb, "--help").stdout
+    with pytest.raises(SystemExit):
+        main([verb, "--help"])
+    assert "ACCOUNT_LOOPBACK_ONLY=1" in capsys.readouterr().out

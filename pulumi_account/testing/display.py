@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .state import Resource, entry
@@ -275,14 +276,21 @@ def _value(value: Value, depth: int, sign: str) -> list[str]:
         return [json.dumps(value) if value in ({}, []) else shown(value)]
     if isinstance(value, dict):
         return ["{", *_object(value, depth + 1, sign), f"{pad}}}"]
-    items = [line for i, item in enumerate(value) for line in _titled(f"    [{i}]: ", item, depth, sign)]
+    items = [
+        line
+        for i, item in enumerate(value)
+        for line in _titled(f"    [{i}]: ", item, depth + 1, sign, left=1)
+    ]
     return ["[", *items, f"{pad}]"]
 
 
-def _titled(title: str, value: Value, depth: int, sign: str) -> list[str]:
-    pad = ("    " * depth)[:-2] + sign
+def _titled(title: str, value: Value, depth: int, sign: str, *, left: int = 0) -> list[str]:
     first, *rest = _value(value, depth, sign)
-    return [f"{pad}{title}{first}", *rest]
+    return [f"{_pad(depth - left, sign)}{title}{first}", *rest]
+
+
+def _pad(depth: int, sign: str) -> str:
+    return ("    " * depth)[:-2] + sign
 
 
 def _object(properties: Mapping[str, Value], depth: int, sign: str) -> list[str]:
@@ -304,24 +312,20 @@ def _differences(old: Any, new: Any, depth: int, only: Any = (), *, keep_same: b
     ]
 
 
-def _difference(title: str, old: Value, new: Value, depth: int) -> list[str]:
+def _difference(title: str, old: Value, new: Value, depth: int, *, left: int = 0) -> list[str]:
+    """The lines of a change; in a list, titles stand one step to the left."""
     if same(old, new):
-        return _titled(title, new, depth, "  ") if new not in ("", [], {}) else []
-    pad = "    " * depth
+        return _titled(title, new, depth, "  ", left=left) if new not in ("", [], {}) else []
+    head, pad = _pad(depth - left, "~ ") + title, "    " * depth
     if isinstance(old, dict) and isinstance(new, dict):
-        return [f"{pad[:-2]}~ {title}{{", *_differences(old, new, depth + 1), f"{pad}}}"]
+        return [f"{head}{{", *_differences(old, new, depth + 1), f"{pad}}}"]
     if isinstance(old, list) and isinstance(new, list):
-        pairs = [
-            (side[i] if i < len(side) else None for side in (old, new))
-            for i in range(max(len(old), len(new)))
-        ]
+        both = zip_longest(old, new)
         items = [
-            line
-            for i, (was, now) in enumerate(pairs)
-            for line in _difference(f"[{i}]: ", was, now, depth + 1)
+            line for i, pair in enumerate(both) for line in _difference(f"[{i}]: ", *pair, depth + 2, left=1)
         ]
-        return [f"{pad[:-2]}~ {title}[", *items, f"{pad}]"]
-    if old is None or new is None or isinstance(old, (dict, list)) or isinstance(new, (dict, list)):
-        gone = _titled(title, old, depth, "- ") if old is not None else []
-        return gone + (_titled(title, new, depth, "+ ") if new is not None else [])
-    return [f"{pad[:-2]}~ {title}{shown(old)} => {shown(new)}"]
+        return [f"{head}[", *items, f"{pad}]"]
+    if any(value is None or isinstance(value, (dict, list)) for value in (old, new)):
+        gone = _titled(title, old, depth, "- ", left=left) if old is not None else []
+        return gone + (_titled(title, new, depth, "+ ", left=left) if new is not None else [])
+    return [f"{head}{shown(old)} => {shown(new)}"]
