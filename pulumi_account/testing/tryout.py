@@ -39,29 +39,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(command: str, project: Path) -> int:
     """Run one command of the engine over the project."""
-    local = project / ".local"
-    local.mkdir(exist_ok=True)
+    cli = shutil.which("pulumi") is not None
+    # each engine has its own state, and so its own account: the other's keys would be strangers
+    local = project / ".local" / ("pulumi" if cli else "local-engine")
+    local.mkdir(parents=True, exist_ok=True)
     with Emulator(
         db=local / "account.sqlite", provisioning_key=PROVISIONING_KEY, balance="125.50"
     ) as emulator:
-        status = _engine(command, project, local, _environment(emulator.url, local))
+        engine = _cli if cli else _local_engine
+        status = engine(command, project, local, _environment(emulator.url, local))
         print(f"\nThe account has these keys:\n{format_table(emulator.keys())}", flush=True)  # noqa: T201
     return status
 
 
-def _engine(command: str, project: Path, local: Path, env: dict[str, str]) -> int:
-    if shutil.which("pulumi"):
-        _say("Engine: the Pulumi CLI on your PATH; account, backend and home are below .local.")
-        select = ["pulumi", "stack", "select", STACK, "--create", "--non-interactive"]
-        return _call([*select, "--cwd", str(project)], env) or _call(_cli(command, project), env)
+def _cli(command: str, project: Path, _local: Path, env: dict[str, str]) -> int:
+    _say("Engine: the Pulumi CLI on your PATH; account, backend and home are below .local.")
+    select = ["pulumi", "stack", "select", STACK, "--create", "--non-interactive", "--cwd", str(project)]
+    go_on = [] if command == "preview" else ["--yes"]
+    run = ["pulumi", command, *go_on, "--stack", STACK, "--non-interactive", "--cwd", str(project)]
+    return _call(select, env) or _call(run, env)
+
+
+def _local_engine(command: str, project: Path, local: Path, env: dict[str, str]) -> int:
     _say(f"Engine: LocalEngine, for there is no `pulumi` on your PATH ({GET_THE_CLI}).")
     state = ["--stack", STACK, "--state", str(local / "state.json")]
     return _call([sys.executable, "-m", "pulumi_account.testing", command, str(project), *state], env)
-
-
-def _cli(command: str, project: Path) -> list[str]:
-    go_on = [] if command == "preview" else ["--yes"]
-    return ["pulumi", command, *go_on, "--stack", STACK, "--non-interactive", "--cwd", str(project)]
 
 
 def _environment(endpoint: str, local: Path) -> dict[str, str]:
