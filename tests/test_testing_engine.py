@@ -367,7 +367,7 @@ def test_every_property_can_be_shown(bench: Workbench) -> None:
         'Thing("a", tags={"l": ["x", {"k": 1}], "gone": "g", "t": "s"}, opts=ResourceOptions(protect=True))'
     )
     first = _engine(bench, diff=True).up().text
-    assert '            l: [\n                [0]: "x"\n                [1]: {\n' in first
+    assert '            l   : [\n                [0]: "x"\n                [1]: {\n' in first
     bench.write('Thing("a", tags={"l": ["y", {"k": 1}, None, []], "new": {}, "t": ["s"]}, size=1.5)')
     second = _engine(bench, diff=True).preview().text
     assert "(update) 🔓" in second
