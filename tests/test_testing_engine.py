@@ -195,7 +195,7 @@ def _monitor(tmp_path: Path) -> tuple[Monitor, list[str]]:
     stack = ("proj", "local")
     deployment = Deployment(
         stack, snapshot, lambda _: pytest.fail("no provider is needed"), report, preview=True, config={}
-    )  # type: ignore[arg-type]
+    )
     return Monitor(deployment), told
 
 
