@@ -24,6 +24,7 @@ development = account.ApiKey("development", credit_limit=20)
 ci = account.ApiKey("ci", credit_limit=5, rotation_triggers={"quarter": "2026-4"})
 
 pulumi.export("balance_usd", str(account.get_balance().balance))
-pulumi.export("production_key", production.key)  # a secret: `pulumi stack output production_key --show-secrets`
+# a secret: `pulumi stack output production_key --show-secrets` shows it
+pulumi.export("production_key", production.key)
 pulumi.export("ci_key", ci.key)
 pulumi.export("names", [key.name for key in (production, staging, development, ci)])

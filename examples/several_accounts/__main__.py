@@ -1,7 +1,7 @@
 """Keys of two accounts in one stack: the default one, and one with an endpoint and a key of its own.
 
-    pulumi config set several-accounts:euEndpoint https://api.naga.ac
-    pulumi config set --secret several-accounts:euProvisioningKey
+$ pulumi config set several-accounts:euEndpoint https://api.naga.ac
+$ pulumi config set --secret several-accounts:euProvisioningKey
 """
 
 import pulumi

@@ -20,6 +20,12 @@ class PassphraseError(Exception):
 
 
 @lru_cache
+def _new_salt() -> bytes:
+    """One for all states that a process begins, so that their key is made once: it takes a second."""
+    return os.urandom(8)
+
+
+@lru_cache
 def _key(passphrase: str, salt: bytes) -> bytes:
     return hashlib.pbkdf2_hmac("sha256", passphrase.encode(), salt, _ITERATIONS, 32)
 
@@ -36,7 +42,7 @@ class Vault:
 
     def __init__(self, passphrase: str, state: str | None = None) -> None:
         self._passphrase = passphrase
-        self._salt = base64.b64decode(state.split(":")[1]) if state else os.urandom(8)
+        self._salt = base64.b64decode(state.split(":")[1]) if state else _new_salt()
         self._state = state
         self._cipher: AESGCM | None = None
 
