@@ -1,6 +1,7 @@
 """An API key for each environment, with its own credit limit and expiry."""
 
 import pulumi
+
 import pulumi_account as account
 
 # the names are used exactly as they are: production and staging are known to others by them

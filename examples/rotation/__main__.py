@@ -5,6 +5,7 @@ rotation:month 2027-01` and `pulumi up` rotate it by hand.
 """
 
 import pulumi
+
 import pulumi_account as account
 
 month = pulumi.Config().get("month") or "2026-12"

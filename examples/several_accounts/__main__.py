@@ -5,6 +5,7 @@ $ pulumi config set --secret several-accounts:euProvisioningKey
 """
 
 import pulumi
+
 import pulumi_account as account
 
 config = pulumi.Config()
