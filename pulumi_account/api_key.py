@@ -6,14 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
+from inspect import isawaitable
 from typing import Any, overload
 
 import pulumi
 from pulumi.dynamic import Resource
 
-from pulumi_account.lifecycle import PREVIEW, ApiKeyLifecycle
+from pulumi_account.lifecycle import PREVIEW
 
 __all__ = ["ApiKey", "ApiKeyArgs"]
+
+#: the pickled `ApiKeyLifecycle`, as it stands in users' states for ever; the SDK would pickle it anew for each
+#: resource, and other versions of Python pickle it to other bytes
+PROVIDER = "gASVMwAAAAAAAACMGHB1bHVtaV9hY2NvdW50LmxpZmVjeWNsZZSMD0FwaUtleUxpZmVjeWNsZZSTlCmBlC4="
+#: the largest amount that is passed to `check`, which says what is wrong with it
+_LARGEST = 1e300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,10 +142,11 @@ class ApiKey(Resource, module="account", name="ApiKey"):
     ) -> None:
         secret = ["key"] if inputs.get("adopt_key") is None else ["key", "adopt_key"]
         marked = pulumi.ResourceOptions(additional_secret_outputs=secret)
-        super().__init__(
-            ApiKeyLifecycle(),
+        pulumi.CustomResource.__init__(
+            self,
+            f"pulumi-python:{self._resource_type_name}",
             resource_name,
-            {**inputs, "key": None, "key_id": None, "created_at": None},
+            {**inputs, "key": None, "key_id": None, "created_at": None, "__provider": PROVIDER},
             pulumi.ResourceOptions.merge(opts, marked),
         )
 
@@ -158,8 +166,19 @@ def _arguments(
 
 
 def _inputs(resource_name: str, args: ApiKeyArgs) -> dict[str, Any]:
-    """What the engine is given: plain values, the plaintext as a secret, a prefix where there is no name."""
-    inputs = {argument.name: _plain(getattr(args, argument.name)) for argument in fields(args)}
+    """What the engine is given: plain values, the plaintext as a secret, a prefix where there is no name.
+
+    :raises pulumi.RunError: with a line for each value that the engine cannot carry to `check`.
+    """
+    inputs: dict[str, Any] = {}
+    failures = []
+    for argument in fields(args):
+        try:
+            inputs[argument.name] = _plain(getattr(args, argument.name))
+        except pulumi.RunError as error:
+            failures.append(f"ApiKey {resource_name!r}: {argument.name} {error}")
+    if failures:
+        raise pulumi.RunError("\n".join(failures))
     if args.adopt_key is not None:
         inputs["adopt_key"] = pulumi.Output.secret(args.adopt_key)
     if args.name is None and args.name_prefix is None:
@@ -170,17 +189,50 @@ def _inputs(resource_name: str, args: ApiKeyArgs) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Instants and money as what the engine can carry: text and numbers; all else as it is."""
+    """What the engine can carry: instants as text, money as numbers; all else as it is, for `check` to judge."""
     if isinstance(value, pulumi.Output):
         return value.apply(_plain)
     if isinstance(value, datetime):
         return value.isoformat()
-    return _number(value) if isinstance(value, Decimal) else value
+    if isinstance(value, Decimal):
+        return _number(value)
+    if isinstance(value, Mapping):
+        return {_name(name): _present(inner) for name, inner in value.items()}
+    if isinstance(value, str) and not value.isascii():
+        _require(
+            value.encode(errors="replace").decode() == value, "must be Unicode text, without half characters"
+        )
+    elif isinstance(value, int):
+        _require(abs(value) <= _LARGEST, f"must be a number of at most {_LARGEST:.0e}")
+    else:
+        carried = value is None or isawaitable(value) or isinstance(value, (str, float, list, tuple))
+        _require(carried, f"must not be of type {type(value).__name__}")
+    return value
 
 
-def _number(money: Decimal) -> float | str:
-    """Money as the engine's kind of number; text, which `check` refuses, where that would not be exact."""
+def _name(value: object) -> str:
+    _require(
+        isinstance(value, str), f"must have texts as its names, not values of type {type(value).__name__}"
+    )
+    return str(value)
+
+
+def _present(value: Any) -> Any:
+    _require(value is not None, "must be a map of texts, but one of them is None")
+    return _plain(value)
+
+
+def _number(money: Decimal) -> float:
+    """Money as the engine's kind of number."""
     if not money.is_finite():
         return float("nan") if money.is_nan() else float(money)
     number = float(money)
-    return number if Decimal(repr(number)) == money else str(money)
+    _require(
+        Decimal(repr(number)) == money, f"must have 15 digits at most, not {len(money.as_tuple().digits)}"
+    )
+    return number
+
+
+def _require(fits: bool, otherwise: str) -> None:
+    if not fits:
+        raise pulumi.RunError(otherwise)

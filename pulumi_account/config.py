@@ -45,8 +45,8 @@ def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> 
     """
     instance = configuration.get(INSTANCE)
     source = environ if instance is None else {}
-    endpoint = source.get("ACCOUNT_ENDPOINT") or configuration.get(ENDPOINT) or DEFAULT_ENDPOINT
-    key = source.get("ACCOUNT_PROVISIONING_KEY") or configuration.get(PROVISIONING_KEY)
+    endpoint = source.get("ACCOUNT_ENDPOINT", "").strip() or configuration.get(ENDPOINT) or DEFAULT_ENDPOINT
+    key = source.get("ACCOUNT_PROVISIONING_KEY", "").strip() or configuration.get(PROVISIONING_KEY)
     return Settings(
         endpoint=_endpoint(str(endpoint).strip(), loopback_only=bool(environ.get("ACCOUNT_LOOPBACK_ONLY"))),
         provisioning_key=_provisioning_key(key, instance),

@@ -161,19 +161,24 @@ class Keys:
     # --- making
 
     def _post(self, wanted: ApiKeyInputs) -> CreatedKey:
-        for attempt in range(1, _POST_ATTEMPTS + 1):
-            draft = self._draft(wanted, again=attempt > 1)
+        doubts: list[tuple[_Draft, AccountError]] = []
+        while True:
+            draft = self._draft(wanted, again=bool(doubts))
             try:
-                return self._client.create_key(
+                created = self._client.create_key(
                     draft.name, credit_limit=draft.credit_limit, expires_at=draft.expires_at
                 )
             except AccountError as error:
                 if not _in_doubt(error):
                     raise
-                self._remove_lost(draft, error)
-                if attempt == _POST_ATTEMPTS:
+                removed = self._remove_lost(draft, error)
+                _log.warning("%s; it had made %s", error, removed or "no key")
+                doubts.append((draft, error))
+                if len(doubts) == _POST_ATTEMPTS:
                     raise
-        raise AssertionError("the loop returns or raises")
+            else:
+                self._look_again(doubts)
+                return created
 
     def _draft(self, wanted: ApiKeyInputs, *, again: bool) -> _Draft:
         """The declaration, if it has a name that no other key has; else a reservation.
@@ -185,7 +190,7 @@ class Keys:
             return _Draft(wanted.name, wanted.credit_limit, wanted.expires_at)
         return _Draft(RESERVATION_PREFIX + secrets.token_hex(16), Decimal(0), self._clock() + LEASE)
 
-    def _remove_lost(self, draft: _Draft, doubt: AccountError) -> None:
+    def _remove_lost(self, draft: _Draft, doubt: AccountError) -> str | None:
         """Delete the key that a POST in doubt has made, if it has made one."""
         try:
             found = [key.id for key in self._client.list_keys() if key.name == draft.name]
@@ -203,8 +208,18 @@ class Keys:
                 f"{doubt}; whether it made a key named {draft.name!r} could not be found out, or the key could "
                 f"not be deleted ({error}); if it exists, {draft.harm()}"
             ) from None
-        removed = f"it had made key {found[0]}, which is deleted" if found else "it had made no key"
-        _log.warning("%s; %s", doubt, removed)
+        return f"key {found[0]}, which is deleted" if found else None
+
+    def _look_again(self, doubts: list[tuple[_Draft, AccountError]]) -> None:
+        """What was in doubt may have been carried out late, by now: before any key bears the declared name."""
+        for draft, doubt in doubts:
+            try:
+                removed = self._remove_lost(draft, doubt)
+            except LeftoverError as error:
+                _log.warning("%s", error)
+                continue
+            if removed:
+                _log.warning("%s; it had made %s after all", doubt, removed)
 
     def _commit(self, created: CreatedKey, wanted: ApiKeyInputs) -> CreatedKey:
         """The PATCH for whatever the key just made still differs in from its declaration."""
@@ -213,6 +228,7 @@ class Keys:
             return created
         try:
             settled = self._client.update_key(created.id, changes)
+            _require_carried_out(settled, wanted)
         except BaseException as error:
             self._withdraw(created, error)
             raise
@@ -258,6 +274,21 @@ class Keys:
         with self._lock:
             self._writes += 1
             self._snapshot = None
+
+
+def _require_carried_out(key: Key, wanted: ApiKeyInputs) -> None:
+    """Refuse a key that is still a reservation; a server may round what it was given, no more."""
+    left = differences(key, wanted)
+    ignored = [
+        name
+        for name, value in left.items()
+        if name in ("name", "is_enabled") or value is None or getattr(key, name) is None
+    ]
+    if ignored:
+        raise UnexpectedResponseError(
+            f"PATCH /v1/account/keys/{key.id}: the API answered 200, but left {', '.join(ignored)} as it was",
+            status=200,
+        )
 
 
 def _in_doubt(error: AccountError) -> bool:

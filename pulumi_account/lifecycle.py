@@ -94,7 +94,7 @@ class ApiKeyLifecycle(ResourceProvider):
         client = AccountClient(
             settings.endpoint, settings.provisioning_key, retry_deadline=settings.retry_deadline
         )
-        self._steps = Steps(Keys(client))
+        self._steps = Steps(Keys(client), str(given[INSTANCE] or ""))
 
     @_one_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:

@@ -54,6 +54,8 @@ _INSTANT = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(?P<offset>[Zz]|[+-]\d{2}:?\d{2})?", re.ASCII
 )
 _DATETIME = TypeAdapter(datetime)
+#: beyond, the engine's numbers, which are floats, cannot tell one id from the next
+_LARGEST_ID = 2**53
 #: text made of these alone may be quoted in an error: no credential is
 _QUOTABLE = re.compile(r"[0-9TtZz:+\-. /]{1,40}", re.ASCII)
 
@@ -81,11 +83,16 @@ def format_instant(moment: datetime) -> str:
 
 
 def same_instant(one: datetime | None, other: datetime | None) -> bool:
-    """Whether two instants are the same, for a server that may keep whole seconds only."""
+    """Whether two instants are the same, for a server that may keep seconds or milliseconds only."""
     if one is None or other is None:
         return one is other
-    whole = not (one.microsecond and other.microsecond)
-    return one == other or (whole and abs(one - other) < timedelta(seconds=1))
+    return one == other or abs(one - other) < max(_precision(one), _precision(other))
+
+
+def _precision(moment: datetime) -> timedelta:
+    if moment.microsecond % 1000:
+        return timedelta(microseconds=1)
+    return timedelta(milliseconds=1) if moment.microsecond else timedelta(seconds=1)
 
 
 def to_number(money: Decimal) -> int | float:
@@ -270,7 +277,7 @@ def _of_length(most: int, note: str, value: object) -> str:
 
 def _credit_limit(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"must be a number of USD, of 15 digits at most, not {_kind(value)}")
+        raise ValueError(f"must be a number of USD, not {_kind(value)}")
     money = Decimal(repr(value))
     if not money.is_finite():
         raise ValueError(f"must be a finite number of USD, not {value}")
@@ -325,7 +332,7 @@ def _rotation_triggers(value: object) -> dict[str, str]:
 
 def _adopt_key_id(value: object) -> int:
     number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else 0
-    if not (number >= 1 and number == number // 1):
+    if not (1 <= number <= _LARGEST_ID and number == number // 1):
         raise ValueError(f"must be the id of a key, a whole number from 1, not {_kind(value)}")
     return int(number)
 

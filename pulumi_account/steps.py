@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 from pulumi.output import UNKNOWN, Unknown
 
-from pulumi_account.exceptions import AdoptionError, InvalidInputError, NotFoundError
+from pulumi_account.exceptions import AdoptionError, ConfigurationError, InvalidInputError, NotFoundError
 from pulumi_account.keys import Keys, auto_name, differences, is_auto_name, utc_now
 from pulumi_account.models import (
     ApiKeyInputs,
@@ -35,6 +35,8 @@ Bag = Mapping[str, Any]
 
 #: what only the program and the state know: carried from the inputs to the outputs, and back by a refresh
 _DECLARED_ONLY = ("name_prefix", "rotation_triggers", "adopt_key_id", "adopt_key")
+#: an output that tells which provider instance made the key; two underscores hide it from displays
+_INSTANCE = "__instance"
 _INPUTS = ("name", "credit_limit", "is_enabled", "expires_at", *_DECLARED_ONLY)
 
 _log = logging.getLogger(__name__)
@@ -44,15 +46,19 @@ class Steps:
     """Check, diff, create, read, update and delete for the keys of one account; safe for any number of threads.
 
     :param keys: the account's keys.
+    :param instance: the name of the explicit provider instance; empty for the default one.
     """
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, instance: str = "") -> None:
         self._keys = keys
+        self._instance = {_INSTANCE: instance} if instance else {}
         self._lock = threading.Lock()
-        #: ids that resources of this run have, and those of them that were adopted: no key may be managed
-        #: twice, and what was adopted here must not be deleted by the resource that had it before
+        # No key may be managed twice, and what one resource adopts must not be deleted with the resource that
+        # had it before. So: the ids that resources of this run have, those that some are to adopt, and those
+        # that were adopted, or whose adoption failed (False).
         self._managed: set[int] = set()
-        self._adopted: set[int] = set()
+        self._wanted: set[int] = set()
+        self._adopted: dict[int, bool] = {}
 
     def check(self, olds: Bag, news: Bag, *, preview: bool = False) -> CheckResult:
         """Validate and normalise the inputs; all failures at once.
@@ -70,7 +76,11 @@ class Steps:
                 unknown=unknown,
             )
         except InvalidInputError as error:
-            return CheckResult(dict(news), [CheckFailure("", failure) for failure in error.failures])
+            return _refused(news, error.failures)
+        if inputs.adopt_key_id is not None and (
+            taken := self._taken(inputs.adopt_key_id, is_new="is_enabled" not in olds)
+        ):
+            return _refused(news, [taken])
         normalised = _merged(_properties(inputs), unknown)
         return CheckResult(_with_name(normalised, olds, preview=preview), [])
 
@@ -82,13 +92,17 @@ class Steps:
         :raises AdoptionError: the replacement would adopt the very key that it is about to delete.
         """
         adopting = news.get("adopt_key_id") == int(key_id)
-        replaces = _replaces(int(key_id), olds, news)
+        moved = olds.get(_INSTANCE, "") != self._instance.get(_INSTANCE, "")
+        # where the provider changed, the engine would merely note it, and look for the key in another account
+        replaces = ["provider"] if moved else _replaces(int(key_id), olds, news)
         if adopting and replaces:
             raise AdoptionError(
-                f"rotation_triggers changed, but adopt_key_id {key_id} would adopt again the very key that the "
-                "rotation deletes: remove adopt_key_id"
+                f"{replaces[0]} changed, but adopt_key_id {key_id} would adopt again the very key that the "
+                "replacement deletes: remove adopt_key_id"
             )
-        self._remember(int(key_id), adopted=adopting)
+        self._note(int(key_id), adopting=adopting)
+        if moved:
+            return DiffResult(changes=True, replaces=replaces)
         changed = any(_differs(name, olds.get(name), news.get(name)) for name in _INPUTS)
         return DiffResult(changes=None if changed else False, replaces=replaces)
 
@@ -97,11 +111,16 @@ class Steps:
         inputs = _inputs(props)
         if inputs.adopt_key_id is None:
             created = self._keys.make(inputs)
-            self._remember(created.id)
-            return CreateResult(str(created.id), _outputs(created, inputs, created.key.get_secret_value()))
+            with self._lock:
+                self._managed.add(created.id)
+            return CreateResult(
+                str(created.id), self._outputs(created, inputs, created.key.get_secret_value())
+            )
         self._claim(inputs.adopt_key_id)
         adopted = self._keys.adopt(inputs.adopt_key_id, inputs)
-        return CreateResult(str(adopted.id), _outputs(adopted, inputs, _plaintext(inputs)))
+        with self._lock:
+            self._adopted[adopted.id] = True
+        return CreateResult(str(adopted.id), self._outputs(adopted, inputs, _plaintext(inputs)))
 
     def read(self, key_id: str, props: Bag) -> ReadResult:
         """A refresh, or ``ApiKey.get``: the key as it is now, with the plaintext that the state has.
@@ -114,8 +133,10 @@ class Steps:
             raise NotFoundError(f"the account has no key {key_id}", status=404)
         if key is None:
             return ReadResult("", {})
+        _require_same_key(key, _instant(props.get("created_at")))
         inputs = _on_server(key) | {name: props[name] for name in _DECLARED_ONLY if name in props}
-        return ReadResult(key_id, inputs | _facts(key, props.get("key")), inputs if refreshing else None)
+        outputs = inputs | _facts(key, props.get("key")) | self._instance
+        return ReadResult(key_id, outputs, inputs if refreshing else None)
 
     def update(self, key_id: str, olds: Bag, news: Bag) -> UpdateResult:
         """One PATCH with just what changed; the plaintext is carried forward."""
@@ -123,22 +144,44 @@ class Steps:
         before = _known_key(int(key_id), olds)
         changes = differences(before, wanted)
         key = self._keys.change(before.id, changes) if changes else before
-        return UpdateResult(_outputs(key, wanted, _plaintext(wanted) or olds.get("key")))
+        made_here = "adopt_key" not in olds and olds.get("key")
+        plaintext = made_here or _plaintext(wanted) or olds.get("key")
+        return UpdateResult(self._outputs(key, wanted, plaintext))
 
     def delete(self, key_id: str) -> None:
         """Delete the key, unless another resource of this run has it by adoption."""
         with self._lock:
-            adopted = int(key_id) in self._adopted
-        if adopted:
+            adopted = self._adopted.get(int(key_id))
+        if adopted is None:
+            self._keys.delete(int(key_id))
+        elif adopted:
             _log.warning("key %s is kept: adopt_key_id gives it to a resource of this stack", key_id)
         else:
-            self._keys.delete(int(key_id))
+            raise AdoptionError(f"key {key_id} is not deleted: a resource that was to adopt it could not")
 
-    def _remember(self, key_id: int, *, adopted: bool = False) -> None:
+    def _outputs(self, key: Key, inputs: ApiKeyInputs, plaintext: str | None) -> dict[str, Any]:
+        declared_only = {name: value for name, value in _properties(inputs).items() if name in _DECLARED_ONLY}
+        return _on_server(key) | declared_only | _facts(key, plaintext) | self._instance
+
+    def _taken(self, key_id: int, *, is_new: bool) -> str | None:
+        """Why a new resource cannot adopt this key, already in the preview."""
         with self._lock:
+            self._wanted.add(key_id)
+            if is_new and key_id in self._managed:
+                return f"adopt_key_id {key_id}: this key is managed by a resource of this stack already"
+        return None
+
+    def _note(self, key_id: int, *, adopting: bool) -> None:
+        """Note whose key this is, from a diff."""
+        with self._lock:
+            if key_id in self._wanted and not adopting:
+                raise AdoptionError(
+                    f"key {key_id} is this resource's, and another one of this stack is to adopt it: "
+                    "remove one of the two"
+                )
             self._managed.add(key_id)
-            if adopted:
-                self._adopted.add(key_id)
+            if adopting:
+                self._adopted[key_id] = True
 
     def _claim(self, key_id: int) -> None:
         with self._lock:
@@ -147,10 +190,14 @@ class Steps:
                     f"adopt_key_id {key_id}: this key is managed by a resource of this stack already"
                 )
             self._managed.add(key_id)
-            self._adopted.add(key_id)
+            self._adopted[key_id] = False
 
 
 # --- bags to models and back -------------------------------------------------------------------------------
+
+
+def _refused(news: Bag, failures: Sequence[str]) -> CheckResult:
+    return CheckResult(dict(news), [CheckFailure("", failure) for failure in failures])
 
 
 def _split(news: Bag) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -206,24 +253,20 @@ def _inputs(props: Bag) -> ApiKeyInputs:
 def _properties(inputs: ApiKeyInputs) -> dict[str, Any]:
     """Inputs as the state holds them: what is left out is absent."""
     bag = {
-        "name": inputs.name,
-        "credit_limit": None if inputs.credit_limit is None else to_number(inputs.credit_limit),
-        "is_enabled": inputs.is_enabled,
-        "expires_at": None if inputs.expires_at is None else format_instant(inputs.expires_at),
         "name_prefix": inputs.name_prefix,
         "rotation_triggers": inputs.rotation_triggers or None,
         "adopt_key_id": inputs.adopt_key_id,
         "adopt_key": _plaintext(inputs),
     }
-    return {name: value for name, value in bag.items() if value is not None}
+    return _on_server(inputs) | {name: value for name, value in bag.items() if value is not None}
 
 
 def _plaintext(inputs: ApiKeyInputs) -> str | None:
     return inputs.adopt_key.get_secret_value() if inputs.adopt_key else None
 
 
-def _on_server(key: Key) -> dict[str, Any]:
-    """The properties of a key that the server knows, as inputs."""
+def _on_server(key: Key | ApiKeyInputs) -> dict[str, Any]:
+    """The properties of a key that the server knows, as the state holds them."""
     bag = {
         "name": key.name,
         "credit_limit": None if key.credit_limit is None else to_number(key.credit_limit),
@@ -237,11 +280,6 @@ def _facts(key: Key, plaintext: str | None) -> dict[str, Any]:
     """The properties of a key that nobody declares."""
     facts = {"key_id": key.id, "created_at": format_instant(key.created_at)}
     return facts if plaintext is None else {**facts, "key": plaintext}
-
-
-def _outputs(key: Key, inputs: ApiKeyInputs, plaintext: str | None) -> dict[str, Any]:
-    declared_only = {name: value for name, value in _properties(inputs).items() if name in _DECLARED_ONLY}
-    return _on_server(key) | declared_only | _facts(key, plaintext)
 
 
 def _known_key(key_id: int, olds: Bag) -> Key:
@@ -282,6 +320,15 @@ def _instant(value: object) -> datetime | None:
         return parse_instant(value) if isinstance(value, str) else None
     except ValueError:
         return None
+
+
+def _require_same_key(key: Key, created_at: datetime | None) -> None:
+    """Ids are small numbers: another account has the same ones."""
+    if created_at is not None and not same_instant(key.created_at, created_at):
+        raise ConfigurationError(
+            f"key {key.id} was made at {format_instant(key.created_at)}, but the state's at "
+            f"{format_instant(created_at)}: the endpoint or the provisioning key is that of another account"
+        )
 
 
 def _key_id(text: str) -> int:

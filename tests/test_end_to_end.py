@@ -475,6 +475,27 @@ def test_another_id_replaces(bench: Bench) -> None:
     assert [key["id"] for key in bench.emulator.keys()] == [key_id]
 
 
+def test_a_key_given_another_provider_is_replaced(bench: Bench) -> None:
+    """A key that is given another provider is made in that account, and deleted in the one it was in."""
+    program = """
+        import os, pulumi, pulumi_account as account
+        eu = account.Provider("eu", endpoint=os.environ["EU_ENDPOINT"], provisioning_key="prov-canary-other-77aa")
+        account.ApiKey("k", name="n"{opts})
+    """
+    with Emulator(provisioning_key=OTHER_PROVISIONING_KEY) as eu:
+        bench.options = {"env": {"EU_ENDPOINT": eu.url}}
+        bench.write(program.format(opts=""))
+        assert bench.run("up").ok
+        bench.write(program.format(opts=", opts=pulumi.ResourceOptions(provider=eu)"))
+        assert bench.run("preview").changes["replace"] == 1
+        assert bench.run("up").changes["replace"] == 1
+        assert bench.emulator.keys() == []
+        assert [key["name"] for key in eu.keys()] == ["n"]
+        assert set(bench.run("up").changes) == {"same"}
+        assert bench.run("destroy").ok
+        assert eu.keys() == []
+
+
 def test_replace_on_changes_is_honoured(bench: Bench) -> None:
     """`replace_on_changes` makes a new key where an update would do."""
     program = """

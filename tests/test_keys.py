@@ -316,6 +316,49 @@ def test_a_post_is_made_again_under_another_name(
     assert all(name.startswith(RESERVATION_PREFIX) for name in names[1:])
 
 
+def test_a_post_carried_out_late_is_found(
+    server: Emulator, emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A POST that the server carries out only after it was looked for is found after the next one."""
+    posts = 0
+
+    class LateServer(httpx.BaseTransport):
+        """Says 504 to the first POST, and carries it out during the second."""
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            """Answer."""
+            nonlocal posts
+            posts += request.method == "POST"
+            if request.method == "POST" and posts == 1:
+                return httpx.Response(504)
+            if request.method == "POST" and posts == 2:
+                emulator.add("ci-0123abc", credit_limit="12.5", expires_at=FAR_INSTANT)
+            return inner.handle_request(request)
+
+    inner = default_transport(server.url)
+    with AccountClient(server.url, PROVISIONING_KEY, transport=LateServer()) as client:
+        created = Keys(client).make(AUTO)
+    inner.close()
+    assert_made(emulator, created, AUTO)
+    assert "after all" in warnings(caplog)[-1]
+
+
+@pytest.mark.parametrize("ignored", ["name", "is_enabled", "credit_limit", "expires_at"])
+def test_a_patch_that_was_not_carried_out_is_no_success(keys: Keys, emulator: Emulator, ignored: str) -> None:
+    """A 200 to a PATCH that changed nothing would leave a reservation: the key is deleted, the error raised."""
+    stale = {"name": "x", "is_enabled": True, "credit_limit": None, "expires_at": None}
+    fails(emulator, "update_key", Edit(replace={ignored: stale[ignored]}))
+    with pytest.raises(err.UnexpectedResponseError, match=f"left {ignored} as it was$"):
+        keys.make(DISABLED)
+    assert emulator.keys() == []
+
+
+def test_a_server_may_round(keys: Keys, emulator: Emulator) -> None:
+    """A limit that comes back rounded is no error."""
+    fails(emulator, "update_key", Edit(replace={"credit_limit": 12.51}))
+    assert keys.make(EXACT).credit_limit == Decimal("12.51")
+
+
 def test_other_keys_are_left_alone(keys: Keys, emulator: Emulator) -> None:
     """A recovery deletes no key but the one that was lost, whatever the others are named."""
     mine = [emulator.add(name)[0] for name in ("production", RESERVATION_PREFIX + "0" * 32, "ci-")]

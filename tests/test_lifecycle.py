@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pulumi.dynamic.dynamic import serialize_provider
 
+from pulumi_account import api_key
 from pulumi_account.emulator import Answer, Drop, Emulator, Fault
 from pulumi_account.lifecycle import ApiKeyLifecycle
 from tests.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY, assert_clean
@@ -59,7 +60,13 @@ def made(provider: ProviderProcess, **declared: Any) -> tuple[str, dict[str, Any
 
 
 def test_pickled_provider_is_pinned() -> None:
-    """The serialised provider in users' states is these very bytes."""
+    """The serialised provider in users' states is these very bytes, whichever Python runs the program."""
+    assert api_key.PROVIDER == PROVIDER
+
+
+@pytest.mark.skipif(pickle.DEFAULT_PROTOCOL != 4, reason="the SDK pickles with this Python's own protocol")
+def test_pinned_provider_is_what_the_sdk_pickles() -> None:
+    """The pinned bytes are those that the SDK itself would make."""
     assert serialize_provider(ApiKeyLifecycle()) == PROVIDER
 
 
@@ -325,11 +332,11 @@ def test_a_key_is_adopted_once(provider: ProviderProcess, emulator: Emulator) ->
 
 
 def test_a_managed_key_is_not_adopted(provider: ProviderProcess) -> None:
-    """A key that a resource of the stack has already cannot be adopted by another."""
-    key_id, _, _ = made(provider)
-    inputs, _ = provider.check({"name": "n", "adopt_key_id": float(key_id)})
-    with pytest.raises(ProviderError, match="AdoptionError"):
-        provider.create(inputs)
+    """A key that a resource of the stack has cannot be adopted by another, and the preview says so."""
+    key_id, olds, outs = made(provider)
+    provider.diff(key_id, outs, olds)
+    _, failures = provider.check({"name": "n", "adopt_key_id": float(key_id)})
+    assert failures == [f"adopt_key_id {key_id}: this key is managed by a resource of this stack already"]
 
 
 def test_an_adopted_key_survives_its_former_resource(provider: ProviderProcess, emulator: Emulator) -> None:
@@ -341,10 +348,43 @@ def test_an_adopted_key_survives_its_former_resource(provider: ProviderProcess, 
     assert f"key {key_id} is kept" in provider.stderr
 
 
+def test_a_managed_key_is_not_adopted_in_the_other_order_either(
+    provider: ProviderProcess, emulator: Emulator
+) -> None:
+    """The same where the adopting resource is declared before the one that has the key from an earlier run."""
+    key_id, _ = emulator.add("n")
+    outs = provider.read(str(key_id)).outs
+    _, failures = provider.check({"name": "n", "adopt_key_id": float(key_id)})
+    assert failures == []
+    with pytest.raises(
+        ProviderError, match=rf"AdoptionError: key {key_id} is this resource's, and another one"
+    ):
+        provider.diff(str(key_id), outs, outs)
+
+
+def test_a_key_whose_adoption_failed_is_not_deleted(provider: ProviderProcess, emulator: Emulator) -> None:
+    """When its new resource could not adopt a key, the deletion of its old one fails, and the key lives."""
+    key_id, _ = emulator.add("old name")
+    inputs, _ = provider.check({"name": "n", "adopt_key_id": float(key_id)})
+    emulator.faults.add(Fault(Answer(403), operation="update_key"))
+    with pytest.raises(ProviderError, match="PermissionDeniedError"):
+        provider.create(inputs)
+    with pytest.raises(ProviderError, match=rf"AdoptionError: key {key_id} is not deleted"):
+        provider.delete(str(key_id), inputs)
+    assert emulator.key(key_id) is not None
+
+
+def test_a_plaintext_that_the_api_gave_is_not_overwritten(provider: ProviderProcess) -> None:
+    """`adopt_key` beside the own id does not replace the plaintext of a key that was made here."""
+    key_id, olds, outs = made(provider)
+    news, _ = provider.check({**EXACT, "adopt_key_id": float(key_id), "adopt_key": PLAINTEXT}, olds)
+    assert provider.update(key_id, outs, news)["key"] == outs["key"]
+
+
 def test_adopting_another_key_replaces(provider: ProviderProcess, emulator: Emulator) -> None:
     """Another `adopt_key_id` replaces the resource."""
     key_id, inputs, outs = made(provider)
-    news, _ = provider.check({**EXACT, "adopt_key_id": 77.0}, inputs)
+    news, _ = provider.check({**EXACT, "adopt_key_id": 1e9}, inputs)
     assert provider.diff(key_id, outs, news) == ("unknown", ["adopt_key_id"])
 
 
@@ -645,6 +685,35 @@ def test_environment_does_not_reach_an_explicit_instance(emulator: Emulator, tmp
     env = {"ACCOUNT_ENDPOINT": "http://127.0.0.1:9", "ACCOUNT_PROVISIONING_KEY": "prov-canary-revoked"}
     with ProviderProcess(config, tmp_path, env) as provider:
         assert provider.read(str(key_id)).outs["name"] == "n"
+
+
+def test_a_key_of_another_instance_is_replaced(
+    provider: ProviderProcess, emulator: Emulator, tmp_path: Path
+) -> None:
+    """A resource that is given another provider instance gets a new key: the other account does not have it."""
+    config = {
+        "account:instance": "eu",
+        "account:endpoint": emulator.url,
+        "account:provisioningKey": PROVISIONING_KEY,
+    }
+    key_id, inputs, outs = made(provider)
+    with ProviderProcess(config, tmp_path, {}) as eu:
+        assert eu.diff(key_id, outs, inputs) == ("some", ["provider"])
+        eu_id, eu_outs = eu.create(inputs)
+        assert eu.diff(eu_id, eu_outs, inputs) == ("none", [])
+        assert eu.read(eu_id, eu_outs).outs == eu_outs
+        with pytest.raises(ProviderError, match=r"AdoptionError: provider changed.*remove adopt_key_id$"):
+            eu.diff(key_id, outs, {**inputs, "adopt_key_id": float(key_id)})
+    assert provider.diff(eu_id, eu_outs, inputs) == ("some", ["provider"])
+
+
+def test_refresh_does_not_take_another_accounts_key(provider: ProviderProcess, emulator: Emulator) -> None:
+    """A key with the same id that was made at another instant is another account's: nothing is taken over."""
+    key_id, _, outs = made(provider)
+    with pytest.raises(
+        ProviderError, match=rf"ConfigurationError: key {key_id} was made at .* another account$"
+    ):
+        provider.read(key_id, {**outs, "created_at": "2020-01-01T00:00:00Z"})
 
 
 def test_loopback_only_refuses_a_real_account(tmp_path: Path) -> None:
