@@ -58,7 +58,8 @@ class ApiKey(Resource, module="account", name="ApiKey"):
     """An API key of the account.
 
     The arguments are those of `ApiKeyArgs`, given one by one or as one ``ApiKeyArgs``. Wrong values are told in
-    the preview, all at once.
+    the preview, all at once; so is a missing provisioning key (`ConfigurationError`). What the API refuses is an
+    error of the deployment, one of the tree in `exceptions`.
 
     Made with POST ``/v1/account/keys`` (and PATCH where a name is exact), changed with PATCH, read with GET,
     removed with DELETE.
@@ -124,7 +125,8 @@ class ApiKey(Resource, module="account", name="ApiKey"):
     ) -> ApiKey:
         """Read an existing key, without managing it: GET ``/v1/account/keys/{key_id}``.
 
-        Its plaintext is not known: ``key`` is None. An id that the account does not have is an error.
+        Its plaintext is not known: ``key`` is None. An id that the account does not have is an error,
+        `NotFoundError`, in the preview too.
 
         :param resource_name: the resource's name in the stack.
         :param id: the key's id.

@@ -61,16 +61,16 @@ def get_balance_output() -> pulumi.Output[Balance]:
     return _ask_output(None, lambda _: get_balance())
 
 
-def get_api_key(key_id: int) -> Key:
+def get_api_key(key_id: int | str) -> Key:
     """A key of the account, without its plaintext. GET ``/v1/account/keys/{key_id}``.
 
-    :param key_id: the key's id.
+    :param key_id: the key's id, as a number or, as a resource's ``id`` is, as text.
     :raises FunctionError: there is no such key, or the account could not be asked.
     """
-    return _ask(lambda client: client.get_key(int(key_id)))
+    return _ask(lambda client: client.get_key(_key_id(key_id)))
 
 
-def get_api_key_output(key_id: pulumi.Input[int]) -> pulumi.Output[Key]:
+def get_api_key_output(key_id: pulumi.Input[int | str]) -> pulumi.Output[Key]:
     """`get_api_key` as an Output, for an id that may be an Output itself."""
     return _ask_output(key_id, get_api_key)
 
@@ -86,6 +86,12 @@ def get_api_keys() -> GetApiKeysResult:
 def get_api_keys_output() -> pulumi.Output[GetApiKeysResult]:
     """`get_api_keys` as an Output."""
     return _ask_output(None, lambda _: get_api_keys())
+
+
+def _key_id(value: object) -> int:
+    from pulumi_account.models import parse_key_id
+
+    return parse_key_id("key_id", value)
 
 
 def _ask(question: Callable[[AccountClient], _T]) -> _T:

@@ -40,6 +40,7 @@ __all__ = [
     "format_instant",
     "parse_instant",
     "parse_json",
+    "parse_key_id",
     "read_model",
     "same_instant",
     "to_number",
@@ -117,6 +118,17 @@ def _exact(digits: str) -> Decimal:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def parse_key_id(name: str, value: object) -> int:
+    """The id of a key: a whole number, a float as the engine's numbers are, or the same as text.
+
+    :raises InvalidInputError: it is none. It is not quoted: a plaintext may have been put there by mistake.
+    """
+    text = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidInputError([f"{name} must be the id of a key, a whole number"])
+    return int(text)
 
 
 # --- the wire ----------------------------------------------------------------------------------------------

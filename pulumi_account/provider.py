@@ -12,12 +12,13 @@ class Provider(pulumi.ProviderResource):
 
     Its own endpoint and provisioning key count; the stack's configuration and the environment do not reach it.
 
+    A resource that is moved from one instance to another is replaced. An empty provisioning key or an endpoint
+    that cannot be used is a `ConfigurationError` of the resources that use the instance. API calls: none of its own.
+
     :param resource_name: the instance's name, such as ``"eu"``.
     :param provisioning_key: the account's provisioning key. Kept as a secret in the state.
     :param endpoint: base URL of the account's API; by default ``https://api.naga.ac``.
     :param opts: resource options.
-
-    API calls: none; the key's own resources make them.
     """
 
     def __init__(

@@ -25,6 +25,7 @@ from pulumi_account.models import (
     declared,
     format_instant,
     parse_instant,
+    parse_key_id,
     same_instant,
     to_number,
 )
@@ -127,7 +128,7 @@ class Steps:
 
         "Gone" is said only where the API itself says so.
         """
-        key = self._keys.read(_key_id(key_id))
+        key = self._keys.read(parse_key_id("id", key_id))
         refreshing = "key_id" in props  # the engine gives no outputs to ApiKey.get
         if key is None and not refreshing:
             raise NotFoundError(f"the account has no key {key_id}", status=404)
@@ -329,9 +330,3 @@ def _require_same_key(key: Key, created_at: datetime | None) -> None:
             f"key {key.id} was made at {format_instant(key.created_at)}, but the state's at "
             f"{format_instant(created_at)}: the endpoint or the provisioning key is that of another account"
         )
-
-
-def _key_id(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise InvalidInputError([f"id must be the id of a key, a whole number, not {text[:40]!r}"])
-    return int(text)

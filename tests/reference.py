@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pulumi_account
-from pulumi_account import ApiKey, ApiKeyArgs, Provider
+from pulumi_account import ApiKey, ApiKeyArgs, Balance, GetApiKeysResult, Key, Provider
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN = "<!-- reference: written by `make reference` -->"
@@ -32,6 +32,7 @@ def reference() -> str:
         "| argument | meaning |\n|---|---|",
         _rows(_fields(Provider, "param")),
         *(part for name in FUNCTIONS for part in _function(name)),
+        *_results(),
     ]
     return "\n".join(parts)
 
@@ -47,7 +48,19 @@ def write() -> None:
 def _function(name: str) -> list[str]:
     function = getattr(pulumi_account, name)
     arguments = ", ".join(inspect.signature(function).parameters)
-    return [f"\n### `{name}({arguments})`, `{name}_output({arguments})`", _summary(function)]
+    fields = {**_fields(function, "param"), **_fields(function, "raises")}
+    table = ["| argument or error | meaning |\n|---|---|", _rows(fields)]
+    return [f"\n### `{name}({arguments})`, `{name}_output({arguments})`", _summary(function), *table]
+
+
+def _results() -> list[str]:
+    """The types that functions give."""
+    parts = []
+    for kind in (Balance, Key, GetApiKeysResult):
+        parts += [f"\n### `{kind.__name__}`", _summary(kind)]
+        names = ", ".join(f"`{name}`" for name in inspect.get_annotations(kind))
+        parts.append(f"Fields: {names}.")
+    return parts
 
 
 def _summary(documented: object) -> str:

@@ -62,6 +62,7 @@ def run() -> Iterator[Callable[..., dict[str, Any]]]:
         return inputs
 
     yield run
+    loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()
     asyncio.set_event_loop(None)
     gc.collect()

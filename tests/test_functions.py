@@ -20,7 +20,7 @@ from pulumi_account import (
 from pulumi_account import exceptions as err
 from pulumi_account.emulator import Answer, Drop, Emulator, Fault
 from pulumi_account.models import Balance, Key, parse_instant
-from tests.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY, assert_clean
+from tests.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY, assert_clean
 from tests.helpers import FAR, refusal
 
 QUESTIONS: list[Callable[[], object]] = [get_balance, lambda: get_api_key(1), get_api_keys]
@@ -82,6 +82,14 @@ def test_an_id_from_the_engine(emulator: Emulator, kind: Any) -> None:
     """An id may come as a float, as numbers of the engine do, or as the text that a resource's id is."""
     key_id, _ = emulator.add("production")
     assert get_api_key(kind(key_id)).id == key_id
+
+
+@pytest.mark.parametrize("wrong", ["abc", "", "-1", 1.5, True, None, PLAINTEXT])
+def test_what_is_no_id_is_refused_before_any_call(emulator: Emulator, wrong: Any) -> None:
+    """An id that is none is told, not sent."""
+    error = failure(lambda: get_api_key(wrong), err.InvalidInputError)
+    assert "key_id must be the id of a key" in str(error)
+    assert list(emulator.calls) == []
 
 
 def test_get_api_keys(emulator: Emulator) -> None:
