@@ -141,25 +141,29 @@ def outcome(text: str) -> object:
         return str(error)
 
 
-@given(INSTANTS)
-def test_a_server_may_cut_off_fractions(moment: datetime) -> None:
-    """An instant is the same with and without its fraction of a second, seen from either side."""
-    cut = moment.replace(microsecond=0)
+@given(INSTANTS, st.sampled_from([1_000, 1_000_000]))
+def test_a_server_may_cut_off_fractions(moment: datetime, unit: int) -> None:
+    """An instant is the same when it was cut to milliseconds or to seconds, seen from either side."""
+    cut = moment.replace(microsecond=moment.microsecond // unit * unit)
     assert same_instant(moment, cut)
     assert same_instant(cut, moment)
 
 
 @given(
-    INSTANTS | INSTANTS.map(lambda moment: moment.replace(microsecond=0)), st.integers(-3_000_000, 3_000_000)
+    INSTANTS
+    | INSTANTS.map(lambda moment: moment.replace(microsecond=0))
+    | INSTANTS.map(lambda moment: moment.replace(microsecond=123_000)),
+    st.integers(-3_000_000, 3_000_000) | st.integers(-2_000, 2_000),
 )
 @example(NOW, 999_999)
 @example(NOW, 1_000_000)
 @example(NOW, -1_000_000)
-def test_tolerance_is_less_than_a_second(moment: datetime, microseconds: int) -> None:
-    """Instants differ by a second or, where both have fractions, by any amount: then they are not the same."""
+def test_tolerance_is_the_coarser_precision(moment: datetime, microseconds: int) -> None:
+    """Two instants are the same if they differ by less than a unit of the coarser one of them."""
     other = moment + timedelta(microseconds=microseconds)
-    tolerated = not (moment.microsecond and other.microsecond) and abs(microseconds) < 1_000_000
-    assert same_instant(moment, other) is same_instant(other, moment) is (microseconds == 0 or tolerated)
+    fractions = [f"{instant.microsecond:06}".rstrip("0") for instant in (moment, other)]
+    coarser = max(1_000_000 if not digits else 1_000 if len(digits) <= 3 else 1 for digits in fractions)
+    assert same_instant(moment, other) is same_instant(other, moment) is (abs(microseconds) < coarser)
 
 
 @pytest.mark.parametrize(
