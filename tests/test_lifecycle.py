@@ -702,6 +702,7 @@ def test_a_key_of_another_instance_is_replaced(
     with ProviderProcess(config, tmp_path, {}) as eu:
         assert eu.diff(key_id, outs, inputs) == ("some", ["provider"])
         eu_id, eu_outs = eu.create(inputs)
+        assert eu_outs["__instance"] == "eu"  # as it stands in users' states
         assert eu.diff(eu_id, eu_outs, inputs) == ("none", [])
         assert eu.read(eu_id, eu_outs).outs == eu_outs
         with pytest.raises(ProviderError, match=r"AdoptionError: provider changed.*remove adopt_key_id$"):
