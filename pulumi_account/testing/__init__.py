@@ -1,9 +1,15 @@
 """Run Pulumi programs that declare API keys with no Pulumi CLI, against an endpoint on this machine."""
 
-from .engine import Diagnostic, LocalEngine, Result, StepResult
-from .project import ProjectError
-from .secrets import PassphraseError
-from .state import StateError
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pulumi_account.testing.engine import Diagnostic, LocalEngine, Result, StepResult
+    from pulumi_account.testing.project import ProjectError
+    from pulumi_account.testing.secrets import PassphraseError
+    from pulumi_account.testing.state import StateError
 
 __all__ = [
     "Diagnostic",
@@ -14,3 +20,12 @@ __all__ = [
     "StateError",
     "StepResult",
 ]
+
+#: loaded on first use: the program's process, which is started from this package too, needs none of it
+_HOMES = {"PassphraseError": "secrets", "ProjectError": "project", "StateError": "state"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'engine')}"), name)
