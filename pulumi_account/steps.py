@@ -169,7 +169,7 @@ class Steps:
         with self._lock:
             self._wanted.add(key_id)
             if is_new and key_id in self._managed:
-                return f"adopt_key_id {key_id}: this key is managed by a resource of this stack already"
+                return _managed_already(key_id)
         return None
 
     def _note(self, key_id: int, *, adopting: bool) -> None:
@@ -187,14 +187,16 @@ class Steps:
     def _claim(self, key_id: int) -> None:
         with self._lock:
             if key_id in self._managed:
-                raise AdoptionError(
-                    f"adopt_key_id {key_id}: this key is managed by a resource of this stack already"
-                )
+                raise AdoptionError(_managed_already(key_id))
             self._managed.add(key_id)
             self._adopted[key_id] = False
 
 
 # --- bags to models and back -------------------------------------------------------------------------------
+
+
+def _managed_already(key_id: int) -> str:
+    return f"adopt_key_id {key_id}: this key is managed by a resource of this stack already"
 
 
 def _refused(news: Bag, failures: Sequence[str]) -> CheckResult:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
 
@@ -94,12 +92,11 @@ def _text(value: Any) -> str:
 
 def require_loopback(endpoint: Any, source: str) -> None:
     """Refuse an endpoint that is not on this machine: LocalEngine must never make a real key."""
-    host = urlsplit(str(endpoint)).hostname or ""
-    try:
-        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = False
-    if not local:
+    from pulumi_account.transport import (
+        is_loopback,
+    )  # here: it loads httpx, which is needed only for an endpoint
+
+    if not is_loopback(str(endpoint)):
         raise ProjectError(
             f"LocalEngine is for trying and testing and works with loopback endpoints only: {source} is {endpoint}"
         )
