@@ -25,6 +25,7 @@ from pulumi_account.models import (
 )
 from pulumi_account.transport import (
     DEFAULT_RETRY_DEADLINE,
+    DEFAULT_TIMEOUT,
     NOT_SENT,
     RetryTransport,
     default_transport,
@@ -33,7 +34,7 @@ from pulumi_account.transport import (
 
 __all__ = ["AccountClient"]
 
-_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+_CONNECT_TIMEOUT = 10.0
 _LONGEST_MESSAGE = 300
 _M = TypeVar("_M", Activity, Balance, CreatedKey, Key, KeyList)
 
@@ -53,6 +54,7 @@ class AccountClient:
     :param provisioning_key: the account's provisioning key; an ordinary inference key is refused by the API.
     :param transport: where requests go; by default the network, with retries.
     :param retry_deadline: seconds for which one call is retried (default 60); without effect on ``transport``.
+    :param timeout: seconds without an answer after which one attempt is given up (default 30).
 
     :raises ConfigurationError: the provisioning key or the endpoint cannot be used.
 
@@ -66,6 +68,7 @@ class AccountClient:
         *,
         transport: httpx.BaseTransport | None = None,
         retry_deadline: float = DEFAULT_RETRY_DEADLINE,
+        timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
         require_sendable(provisioning_key)
         self._endpoint = endpoint
@@ -73,7 +76,7 @@ class AccountClient:
         self._http = httpx.Client(
             base_url=endpoint,
             headers={"Authorization": f"Bearer {provisioning_key}", "Accept": "application/json"},
-            timeout=_TIMEOUT,
+            timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
             transport=transport or RetryTransport(default_transport(endpoint), deadline=retry_deadline),
         )
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from pulumi_account.exceptions import ConfigurationError
-from pulumi_account.transport import DEFAULT_RETRY_DEADLINE, is_loopback, require_sendable
+from pulumi_account.transport import DEFAULT_RETRY_DEADLINE, DEFAULT_TIMEOUT, is_loopback, require_sendable
 
 __all__ = ["DEFAULT_ENDPOINT", "Settings", "resolve"]
 
@@ -28,6 +28,7 @@ class Settings:
     endpoint: str
     provisioning_key: str = field(repr=False)
     retry_deadline: float = DEFAULT_RETRY_DEADLINE
+    timeout: float = DEFAULT_TIMEOUT
 
 
 def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
@@ -39,7 +40,8 @@ def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> 
     instance has its own inputs, and the environment does not reach them.
 
     ``ACCOUNT_RETRY_DEADLINE`` is the number of seconds (default 60, 0 = try once) for which one call is
-    retried. With ``ACCOUNT_LOOPBACK_ONLY`` set, an endpoint that is not on this machine is refused.
+    retried, ``ACCOUNT_TIMEOUT`` how long an attempt may stay without an answer (default 30).
+    With ``ACCOUNT_LOOPBACK_ONLY`` set, an endpoint that is not on this machine is refused.
 
     :raises ConfigurationError: one line for whatever is missing or wrong.
     """
@@ -50,7 +52,8 @@ def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> 
     return Settings(
         endpoint=_endpoint(str(endpoint).strip(), loopback_only=bool(environ.get("ACCOUNT_LOOPBACK_ONLY"))),
         provisioning_key=_provisioning_key(key, instance),
-        retry_deadline=_seconds(environ.get("ACCOUNT_RETRY_DEADLINE") or str(DEFAULT_RETRY_DEADLINE)),
+        retry_deadline=_seconds(environ, "ACCOUNT_RETRY_DEADLINE", DEFAULT_RETRY_DEADLINE, 0),
+        timeout=_seconds(environ, "ACCOUNT_TIMEOUT", DEFAULT_TIMEOUT, 0.1),
     )
 
 
@@ -100,13 +103,12 @@ def _provisioning_key(value: object, instance: object) -> str:
     return key
 
 
-def _seconds(text: str) -> float:
+def _seconds(environ: Mapping[str, str], name: str, default: float, least: float) -> float:
+    text = environ.get(name) or str(default)
     try:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds <= 86_400:
-        raise ConfigurationError(
-            f"ACCOUNT_RETRY_DEADLINE must be a number of seconds from 0 to 86400, not {text!r}"
-        )
+    if not least <= seconds <= 86_400:
+        raise ConfigurationError(f"{name} must be a number of seconds from {least} to 86400, not {text!r}")
     return seconds

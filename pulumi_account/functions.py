@@ -103,7 +103,10 @@ def _ask(question: Callable[[AccountClient], _T]) -> _T:
         given = {name: pulumi.runtime.get_config(name) for name in (ENDPOINT, PROVISIONING_KEY)}
         settings = resolve(given, os.environ)
         with AccountClient(
-            settings.endpoint, settings.provisioning_key, retry_deadline=settings.retry_deadline
+            settings.endpoint,
+            settings.provisioning_key,
+            retry_deadline=settings.retry_deadline,
+            timeout=settings.timeout,
         ) as client:
             return question(client)
     except AccountError as error:

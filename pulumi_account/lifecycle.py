@@ -92,7 +92,10 @@ class ApiKeyLifecycle(ResourceProvider):
         given = {name: req.config.get(name) for name in (ENDPOINT, PROVISIONING_KEY, INSTANCE)}
         settings = resolve(given, os.environ)
         client = AccountClient(
-            settings.endpoint, settings.provisioning_key, retry_deadline=settings.retry_deadline
+            settings.endpoint,
+            settings.provisioning_key,
+            retry_deadline=settings.retry_deadline,
+            timeout=settings.timeout,
         )
         self._steps = Steps(Keys(client), str(given[INSTANCE] or ""))
 

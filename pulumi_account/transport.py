@@ -26,6 +26,7 @@ from pulumi_account.exceptions import ConfigurationError
 
 __all__ = [
     "DEFAULT_RETRY_DEADLINE",
+    "DEFAULT_TIMEOUT",
     "NOT_SENT",
     "RETRY_AFTER_CAP",
     "RetryTransport",
@@ -36,6 +37,8 @@ __all__ = [
 
 #: seconds for which one call is retried, unless told otherwise
 DEFAULT_RETRY_DEADLINE = 60.0
+#: seconds without an answer after which an attempt is given up, unless told otherwise
+DEFAULT_TIMEOUT = 30.0
 #: the longest wait, in seconds, that a ``Retry-After`` can impose
 RETRY_AFTER_CAP = 30.0
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pulumi_account import exceptions as err
 from pulumi_account.client import AccountClient
+from pulumi_account.emulator import Emulator, Fault, Hang
 from pulumi_account.models import Activity, Balance, CreatedKey, Key
 from tests.canaries import PLAINTEXT, PROVISIONING_KEY, assert_clean
 from tests.helpers import (
@@ -226,6 +227,14 @@ def test_retry_deadline_reaches_the_network() -> None:
     """A client tries its calls again for as long as it is told: with 0, once."""
     with AccountClient("http://127.0.0.1:1", PROVISIONING_KEY, retry_deadline=0) as client:
         refusal(err.ConnectFailedError, client.get_balance, r"^cannot connect to http://127\.0\.0\.1:1: ")
+
+
+def test_timeout_reaches_the_network() -> None:
+    """An attempt that gets no answer is given up when the client was told."""
+    with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
+        emulator.faults.add(Fault(Hang()))
+        with AccountClient(emulator.url, PROVISIONING_KEY, retry_deadline=0, timeout=0.1) as client:
+            refusal(err.ResponseLostError, client.get_balance, "ReadTimeout")
 
 
 # --- refusals

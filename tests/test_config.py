@@ -81,7 +81,9 @@ def test_each_setting_has_its_own_source() -> None:
 def test_settings_hide_the_key() -> None:
     """Settings can be logged."""
     settings = resolve(CONFIGURED, {})
-    assert repr(settings) == "Settings(endpoint='https://configured.invalid', retry_deadline=60.0)"
+    assert (
+        repr(settings) == "Settings(endpoint='https://configured.invalid', retry_deadline=60.0, timeout=30.0)"
+    )
     assert_clean(repr(settings), str(settings))
 
 
@@ -272,3 +274,16 @@ def test_retry_deadlines_that_are_none(text: str) -> None:
     """Anything else is refused, and the value told."""
     error = refusal(ConfigurationError, lambda: resolve(CONFIGURED, {"ACCOUNT_RETRY_DEADLINE": text}))
     assert str(error) == (f"ACCOUNT_RETRY_DEADLINE must be a number of seconds from 0 to 86400, not {text!r}")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("", 30.0), ("0.1", 0.1), ("120", 120.0)])
+def test_timeout(text: str, seconds: float) -> None:
+    """ACCOUNT_TIMEOUT is a number of seconds, by default 30."""
+    assert resolve(CONFIGURED, {"ACCOUNT_TIMEOUT": text}).timeout == seconds
+
+
+@pytest.mark.parametrize("text", ["0", "0.05", "86401", "soon"])
+def test_timeouts_that_are_none(text: str) -> None:
+    """No answer comes in no time: a time-out below 0.1 is refused, as is anything else."""
+    error = refusal(ConfigurationError, lambda: resolve(CONFIGURED, {"ACCOUNT_TIMEOUT": text}))
+    assert str(error) == f"ACCOUNT_TIMEOUT must be a number of seconds from 0.1 to 86400, not {text!r}"

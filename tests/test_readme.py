@@ -33,7 +33,7 @@ def test_links_lead_somewhere(link: str) -> None:
 
 
 @pytest.mark.parametrize("variable", ["ACCOUNT_ENDPOINT", "ACCOUNT_PROVISIONING_KEY", "ACCOUNT_RETRY_DEADLINE",
-                                      "ACCOUNT_LOOPBACK_ONLY"])  # fmt: skip
+                                      "ACCOUNT_TIMEOUT", "ACCOUNT_LOOPBACK_ONLY"])  # fmt: skip
 def test_configuration_is_complete(variable: str) -> None:
     """Every environment variable that is read is explained."""
     assert variable in Path(config.__file__).read_text()
