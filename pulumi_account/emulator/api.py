@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from . import jsontext
 from .activity import ActivityCache, activity, first_day
@@ -162,9 +162,16 @@ async def _refusal(_request: Request, error: Exception) -> Response:
     return response
 
 
-async def _framework_refusal(_request: Request, error: Exception) -> Response:
+async def _framework_refusal(request: Request, error: Exception) -> Response:
     """Unknown paths and methods: these are answered by the framework, not by the API."""
     assert isinstance(error, HTTPException)
     response = _json({"detail": error.detail}, error.status_code)
-    response.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = _methods(request)
     return response
+
+
+def _methods(request: Request) -> str:
+    """What the path takes: Starlette would name the methods of the first of its routes only."""
+    routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted({method for route in routes for method in route.methods}))
