@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TRYOUT := $(BIN)/python -m pulumi_account.testing.tryout
 
-.PHONY: help up preview refresh destroy test lint format reference clean
+.PHONY: help up preview refresh destroy test lint format reference bench clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ format: $(VENV)/.dev ## lay the code out
 reference: $(VENV)/.dev ## write the README's reference anew from the docstrings
 	$(BIN)/python -m tests.reference
 
+bench: $(VENV)/.bench ## measure the speed, for some hours; OPTIONS=--quick for some minutes
+	$(BIN)/python -m benchmarks run --picture benchmarks/ratios.svg $(OPTIONS)
+
 clean: ## remove what a run made: the virtual environment, the emulated account, caches
 	rm -rf $(VENV) .local .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis Pulumi.tryout.yaml
 
@@ -53,3 +56,7 @@ $(VENV)/.try: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.try
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@

@@ -1,0 +1,56 @@
+"""One picture of all: how far from the floor, for each operation and number of keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import OPERATIONS
+from benchmarks.report import Times
+
+_COLOURS = {"plain": "#9a6700", "auto": "#0969da", "exact": "#1a7f37"}
+_LABELS = {"plain": "plain", "auto": "ours, auto-named", "exact": "ours, exact name"}
+_DASHES = {0: ":", 100: "-"}
+
+
+def draw(results: dict[str, Any], path: Path) -> None:
+    """Write the picture; its background is white, so that it can be read on any page."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "benchmarks"  # the same results give the same file
+    from matplotlib import pyplot as plt
+
+    times = Times(results["samples"])
+    engines = sorted({cell.engine for cell in times.cells()}, reverse=True)
+    figure, panels = plt.subplots(
+        len(engines), len(OPERATIONS), figsize=(15, 3.4 * len(engines) + 0.6), squeeze=False, sharey="row"
+    )
+    for row, engine in zip(panels, engines, strict=True):
+        for panel, operation in zip(row, OPERATIONS, strict=True):
+            _panel(panel, times, engine, operation)
+        row[0].set_ylabel(f"{'Pulumi CLI' if engine == 'cli' else 'LocalEngine'}\ntime ÷ floor")
+    _legend(figure, plt)
+    figure.savefig(path, facecolor="white", bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
+
+
+def _panel(panel: Any, times: Times, engine: str, operation: str) -> None:
+    for variant, colour in _COLOURS.items():
+        for latency, dash in _DASHES.items():
+            cells = times.cells(engine=engine, operation=operation, latency=latency)
+            points = [(c.size, times.ratio(c, variant, "floor")) for c in cells if times.has(c, variant)]
+            if points:
+                panel.plot(*zip(*points, strict=True), dash, color=colour, marker="o", markersize=4)
+    panel.axhline(1, color="#57606a", linewidth=0.8)
+    panel.set_xscale("log")
+    panel.set_title(operation)
+    panel.set_xlabel("keys")
+    panel.grid(alpha=0.25)
+
+
+def _legend(figure: Any, plt: Any) -> None:
+    lines = [plt.Line2D([], [], color=_COLOURS[v], marker="o", markersize=4) for v in _COLOURS]
+    lines += [plt.Line2D([], [], color="#57606a", linestyle=dash) for dash in _DASHES.values()]
+    labels = [*_LABELS.values(), *(f"{latency} ms an answer" for latency in _DASHES)]
+    figure.legend(lines, labels, loc="upper center", ncols=len(labels), frameon=False)

@@ -1,0 +1,38 @@
+"""The program that is deployed: so many keys, all alike, of one of the variants."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+#: the two to compare with, and ours twice: a key with an exact name costs a second call
+VARIANTS = ("floor", "plain", "auto", "exact")
+
+
+def resource_name(number: int) -> str:
+    """What the key of this number is called."""
+    return f"key-{number:05}"
+
+
+def declare() -> None:
+    """Declare the keys that the environment asks for."""
+    variant, limit = os.environ["BENCH_VARIANT"], float(os.environ["BENCH_LIMIT"])
+    same = {"credit_limit": limit, "is_enabled": True, "expires_at": "2099-01-01T00:00:00Z"}
+    for number in range(int(os.environ["BENCH_SIZE"])):
+        _declare(variant, resource_name(number), same)
+
+
+def _declare(variant: str, name: str, same: dict[str, Any]) -> None:
+    # imported here: the floor must not pay for what it does not use
+    if variant == "floor":
+        from benchmarks.floor import FloorKey
+
+        FloorKey(name, {"name": name, **same})
+    elif variant == "plain":
+        from benchmarks.plain import PlainKey
+
+        PlainKey(name, {"name": name, **same})
+    else:
+        from pulumi_account import ApiKey
+
+        ApiKey(name, name=name if variant == "exact" else None, **same)
