@@ -8,6 +8,8 @@ import logging
 import os
 import runpy
 import sys
+import threading
+import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -51,6 +53,13 @@ def _run(program: str, pool: ThreadPoolExecutor) -> int:
     return 0
 
 
+def _end_with(engine: int) -> None:
+    # The SDK would wait for ever for what an engine that was killed does not answer.
+    while os.getppid() == engine:
+        time.sleep(0.5)
+    os._exit(1)
+
+
 def main() -> int:
     """Set up the SDK's runtime from the settings on the command line, and run the program."""
     settings: dict[str, Any] = json.loads(sys.argv[1])
@@ -59,6 +68,7 @@ def main() -> int:
         json.loads(os.environ["PULUMI_CONFIG"]), json.loads(os.environ["PULUMI_CONFIG_SECRET_KEYS"])
     )
     configure(Settings(**settings))
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sys.argv = [program]
     sys.path.pop(0)  # the working directory, put there by ``python -m``; runpy adds the program's own
     return _run(program, ThreadPoolExecutor(settings["parallel"] * 4))

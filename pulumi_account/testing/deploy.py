@@ -148,6 +148,7 @@ class Deployment:
             threading.Event()
         )  # set when the program has declared everything, has ended, or need not go on
         self.errored = self.step_failed = self._lenient = False
+        self.terminated = False  # nobody waits any more: whether the steps under way are done is not known
         self._appliers: dict[str, Callable[[Step], None]] = {
             "same": self._same,
             "create": self._create,
@@ -458,7 +459,8 @@ class Deployment:
             prefix = "Preview failed: " if self.preview else ""
             self._report.diagnostic("error", step.resource.urn, f"{prefix}{error}")
             self._report.failed(step)
-            self.snapshot.end(step.resource)
+            if not self.terminated:
+                self.snapshot.end(step.resource)
             if not (self._lenient or isinstance(error, _ProtectedError)):
                 self._stop()
             raise StoppedError from None

@@ -73,6 +73,10 @@ class Display:
 
     # Events
 
+    def note(self, text: str) -> None:
+        """Show something that is no resource's."""
+        self._line(text)
+
     def diagnostic(self, severity: str, urn: str, message: str) -> None:
         """Show the first line of a message at once; the whole comes at the end."""
         urn = urn or self._root

@@ -268,16 +268,40 @@ class _Run:
                 else:
                     deployment.delete_unseen()
             except KeyboardInterrupt:
-                deployment.interrupt()
+                self._interrupt(deployment)
                 self.diagnostic("error", "", f"{self._noun} canceled")
                 self._close(began)
                 raise
         return self._close(began)
 
+    def _interrupt(self, deployment: Deployment) -> None:
+        self._note(
+            "^C received; cancelling. If you would like to terminate immediately, press ^C again.\n"
+            "Note that terminating immediately may lead to orphaned resources and other inconsistencies."
+        )
+        try:
+            deployment.interrupt()
+        except KeyboardInterrupt:
+            deployment.terminated = True
+            self._note("^C received; terminating")
+            raise
+
+    def _note(self, text: str) -> None:
+        with self._lock:
+            self._display.note(text)
+
     def _warn_of_interrupted(self) -> None:
-        if self._snapshot.interrupted and self._kind != "preview":
-            urns = "".join(f"\n  * {op['resource']['urn']}" for op in self._snapshot.interrupted)
-            self.diagnostic("warning", "", f"a previous run was interrupted while it created:{urns}")
+        found = self._snapshot.interrupted
+        if found and self._kind != "preview":
+            lines = "".join(f"\n  * {op['resource']['urn']}, interrupted while {op['type']}" for op in found)
+            self.diagnostic(
+                "warning",
+                "",
+                f"Attempting to deploy or update resources with {len(found)} pending operations from previous "
+                f"deployment.{lines}\nThese resources are in an unknown state because the engine was interrupted: "
+                "look for what was being created, for nothing else knows of it.",
+            )
+            self._snapshot.forget_interrupted()
 
     def _open_program(self, last: ExitStack) -> Callable[[], None]:
         # The program's process starts first, and finds the port open: it has much to import

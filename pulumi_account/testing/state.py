@@ -126,8 +126,7 @@ class Snapshot:
         providers = raw.get("secrets_providers") or {}
         self.vault: Vault = vault_of((providers.get("state") or {}).get("salt"))
         self._metadata = raw.get("metadata") or {}
-        operations = raw.get("pending_operations") or []
-        self.interrupted = [op for op in operations if op["type"] == "creating"]
+        self.interrupted: list[dict[str, Any]] = raw.get("pending_operations") or []
         self.base = [self._load(item) for item in raw.get("resources") or []]
         self._users: defaultdict[str, list[Resource]] = defaultdict(list)
         for resource in self.base:
@@ -164,6 +163,10 @@ class Snapshot:
     def resources(self) -> list[Resource]:
         """All resources there are by now: this run's, then those of the last run that it has not touched."""
         return [resource for resource in (*self._new, *self.base) if resource not in self._done]
+
+    def forget_interrupted(self) -> None:
+        """A new run does updates and deletions again; what was being created, nobody knows of but this note."""
+        self.interrupted = [op for op in self.interrupted if op["type"] == "creating"]
 
     def rename(self, old: str, new: str) -> None:
         """Let the last run's resources that refer to the old URN refer to the new one."""

@@ -1,0 +1,1 @@
+"""What goes wrong around a deployment, and what is left in the account, the state and the output then."""
