@@ -1,4 +1,4 @@
-"""An httpx transport that retries what may be retried, and lets one 429 slow down every thread.
+"""An httpx transport that retries what may be retried, at a pace that all threads share.
 
 GET, PATCH and DELETE are idempotent here: they are retried on connection errors, time-outs, cut answers, 429,
 500, 502, 503 and 504. POST makes a key each time, so it is retried only where it certainly was not carried
@@ -10,7 +10,6 @@ from __future__ import annotations
 import ipaddress
 import logging
 import re
-import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -23,6 +22,7 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, retry_if_result, wait_random_exponential
 
 from pulumi_account.exceptions import ConfigurationError
+from pulumi_account.pace import Pace
 
 __all__ = [
     "DEFAULT_RETRY_DEADLINE",
@@ -44,8 +44,6 @@ RETRY_AFTER_CAP = 30.0
 
 _IDEMPOTENT = frozenset({"GET", "PATCH", "DELETE"})
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
-#: what every thread waits after a 429 that does not say how long
-_DEFAULT_COOL_DOWN = 0.5
 #: the errors that mean: nothing was sent, the connection was never made
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
@@ -115,7 +113,7 @@ class RetryTransport(httpx.BaseTransport):
 
     :param inner: the transport that sends.
     :param deadline: seconds after which no further attempt of one request begins; 0 = one attempt.
-        A cool-down is waited for no longer than that.
+        One's turn is waited for no longer than that.
     :param sleep: waits for a number of seconds (tests pass one that does not).
     :param clock: monotonic seconds.
     """
@@ -132,8 +130,7 @@ class RetryTransport(httpx.BaseTransport):
         self._deadline = deadline
         self._sleep = sleep
         self._clock = clock
-        self._lock = threading.Lock()
-        self._cool_until = 0.0
+        self._pace = Pace(sleep, clock)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send, and send again for as long as it may help; the last answer or error is the caller's."""
@@ -153,28 +150,26 @@ class RetryTransport(httpx.BaseTransport):
         self._inner.close()
 
     def _send(self, request: httpx.Request, give_up_at: float) -> httpx.Response:
-        self._cool_down(give_up_at)
+        self._pace.wait(give_up_at)
         response = self._inner.handle_request(request)
         response.read()  # here, so that an answer cut off half-way counts as a lost one
         _log.debug("%s %s: %d", request.method, request.url.path, response.status_code)
         if response.status_code == 429:
-            self._extend_cool_down(_retry_after(response) or _DEFAULT_COOL_DOWN)
+            self._pace.refused(_retry_after(response) or None)
+        else:
+            self._pace.admitted()
         return response
 
-    def _cool_down(self, give_up_at: float) -> None:
-        while (wait := min(self._cool_until, give_up_at) - self._clock()) > 0:
-            self._sleep(wait)
-
-    def _extend_cool_down(self, seconds: float) -> None:
-        with self._lock:
-            self._cool_until = max(self._cool_until, self._clock() + seconds)
-
     def _pause(self, state: RetryCallState) -> float:
-        """Seconds until the next attempt: jittered exponential backoff, on top of what must be waited for."""
-        asked = 0.0
-        if state.outcome is not None and not state.outcome.failed:
-            asked = _retry_after(state.outcome.result()) or 0.0
-        return _backoff(state) + max(asked, self._cool_until - self._clock())
+        """Seconds until the next attempt: jittered exponential backoff, on top of what must be waited for.
+
+        After a 429 the pace, which backs off for all threads, gives this one its turn.
+        """
+        response = None if state.outcome is None or state.outcome.failed else state.outcome.result()
+        if response is not None and response.status_code == 429:
+            return max(self._pace.cooling, 0.0)
+        asked = (response is not None and _retry_after(response)) or 0.0
+        return _backoff(state) + max(asked, self._pace.cooling)
 
     def _out_of_time(self, give_up_at: float, state: RetryCallState) -> bool:
         return self._clock() + state.upcoming_sleep > give_up_at

@@ -1,0 +1,204 @@
+"""The pace that all threads share, in a time that passes only while somebody sleeps."""
+
+from __future__ import annotations
+
+import logging
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pulumi_account.client import AccountClient
+from pulumi_account.emulator import Emulator
+from pulumi_account.pace import Pace
+from tests.canaries import PROVISIONING_KEY
+from tests.helpers import FakeClock, unhurried
+
+FOR_EVER = float("inf")
+
+
+class Paced:
+    """A pace, and the seconds that have passed since it was made."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.pace = Pace(self.clock.sleep, self.clock)
+        self._began = self.clock()
+
+    @property
+    def seconds(self) -> float:
+        return round(self.clock() - self._began, 6)
+
+    def refuse(self, retry_after: float | None = None) -> None:
+        self.pace.refused(retry_after)
+
+    def admit(self, calls: int = 1) -> float:
+        """Make calls that are admitted, and tell how long they waited in all."""
+        before = self.seconds
+        for _ in range(calls):
+            self.pace.wait(FOR_EVER)
+            self.pace.admitted()
+        return round(self.seconds - before, 6)
+
+
+def learned(between: float, admitted: int) -> Paced:
+    """A pace after two 429s, with so many seconds and so many admitted calls between them."""
+    paced = Paced()
+    paced.refuse(0)
+    paced.admit(admitted)
+    paced.clock.sleep(between)
+    paced.refuse(0)
+    return paced
+
+
+def test_no_429_no_wait() -> None:
+    """Where nothing is refused, nothing waits."""
+    assert Paced().admit(1000) == 0
+
+
+@pytest.mark.parametrize(("retry_after", "pause"), [(None, 0.5), (0.0, 0.0), (7.0, 7.0)])
+def test_a_first_429_pauses(retry_after: float | None, pause: float) -> None:
+    """All calls wait for as long as the answer says, else half a second; then they go as fast as before."""
+    paced = Paced()
+    paced.refuse(retry_after)
+    assert paced.admit(100) == pause
+
+
+def test_429s_in_a_row_pause_longer() -> None:
+    """Without an admitted call between them, pauses double, up to eight seconds."""
+    paced = Paced()
+    pauses = []
+    for _ in range(6):
+        paced.refuse()
+        before = paced.seconds
+        paced.pace.wait(FOR_EVER)
+        pauses.append(paced.seconds - before)
+    assert pauses == [0.5, 1, 2, 4, 8, 8]
+
+
+def test_an_admitted_call_ends_the_row() -> None:
+    """After an admitted call, the next pause is a short one again."""
+    paced = Paced()
+    for _ in range(3):
+        paced.refuse()
+        paced.pace.wait(FOR_EVER)
+    paced.pace.admitted()
+    paced.refuse()
+    assert paced.pace.cooling == 0.5
+
+
+def test_calls_under_way_count_once() -> None:
+    """What is refused during a pause was sent before it: it does not make the pause longer."""
+    paced = Paced()
+    for _ in range(4):
+        paced.refuse()
+    assert paced.admit(10) == 0.5
+
+
+def test_a_second_429_spaces_calls_out() -> None:
+    """Ten calls in a second were admitted between two 429s: they follow each other in about a tenth of a second."""
+    assert learned(1.0, 10).admit(11) == pytest.approx(1.0, rel=0.06)
+
+
+def test_a_429_long_after_another_is_a_first_one() -> None:
+    """Half a minute between two of them tells nothing of a rate."""
+    assert learned(31.0, 10).admit(100) == 0
+
+
+def test_429s_with_nothing_between_teach_no_rate() -> None:
+    """An outage is no rate: the space between calls stays as it was."""
+    paced = learned(1.0, 10)
+    paced.refuse(0)
+    assert paced.admit(11) == pytest.approx(1.0, rel=0.06)
+
+
+def test_the_pace_quickens() -> None:
+    """With each admitted call the next ones may come a little sooner."""
+    paced = learned(1.0, 10)
+    first = paced.admit(100)
+    assert 0.5 * first < paced.admit(100) < 0.7 * first
+
+
+def test_a_pause_is_made_up_for() -> None:
+    """Calls that a pause has held up follow at once, as many as a second has room for."""
+    paced = learned(1.0, 10)
+    paced.clock.sleep(60)
+    assert 0 < paced.admit(12) < 0.2
+
+
+def test_a_turn_is_waited_for_no_longer_than_told() -> None:
+    """Whoever cannot wait goes early."""
+    paced = Paced()
+    paced.refuse(20)
+    paced.pace.wait(paced.clock() + 3)
+    assert paced.seconds == 3
+
+
+def test_the_user_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A line tells why nothing moves, and at which pace it will go on; the next one not before ten seconds."""
+    paced = learned(1.0, 10)
+    paced.clock.sleep(9)
+    paced.refuse(2)
+    paced.refuse(2)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the account API answers 429, too many requests: waiting 0.0 s",
+        "the account API answers 429, too many requests: waiting 2.0 s, then at most 9.5 calls a second",
+    ]
+
+
+class Limited:
+    """A server with a token bucket, in the fake time."""
+
+    def __init__(self, clock: FakeClock, rate: float, burst: float) -> None:
+        self._clock, self._rate, self._burst = clock, rate, burst
+        self._tokens, self._filled = burst, clock()
+
+    def admits(self) -> bool:
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
+        self._filled = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+@unhurried
+@given(
+    rate=st.floats(0.5, 200),
+    seconds_of_burst=st.floats(0, 2),
+    retry_after=st.sampled_from([None, 1.0, 2.0]),
+)
+def test_any_limit_is_learned(rate: float, seconds_of_burst: float, retry_after: float | None) -> None:
+    """Whatever the limit, 300 calls take at most 1.5 times as long as it dictates, pauses aside, and few are refused."""
+    paced = Paced()
+    burst = max(1.0, rate * seconds_of_burst)
+    server = Limited(paced.clock, rate, burst)
+    admitted, refused, pauses = 0, 0, 0.0
+    while admitted < 300:
+        paced.pace.wait(FOR_EVER)
+        if server.admits():
+            admitted += 1
+            paced.pace.admitted()
+        else:
+            refused += 1
+            paced.refuse(retry_after)
+            pauses += paced.pace.cooling
+    assert paced.seconds <= 1.5 * max(300 - burst, 0) / rate + pauses
+    assert refused <= 100
+
+
+def test_a_limited_account_is_filled(caplog: pytest.LogCaptureFixture) -> None:
+    """Four threads against a real limit: nothing fails, and the user is told why it takes long."""
+    caplog.set_level(logging.WARNING)
+    with (
+        Emulator(provisioning_key=PROVISIONING_KEY, rate_limit=40, retry_after=0) as emulator,
+        AccountClient(emulator.url, PROVISIONING_KEY) as client,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        list(pool.map(client.create_key, (f"key-{n}" for n in range(120))))
+        assert len(emulator.keys()) == 120
+        assert 429 in {call.status for call in emulator.calls}
+    assert any(re.match("the account API answers 429", record.getMessage()) for record in caplog.records)
