@@ -1,0 +1,51 @@
+"""Keep the state of the current version: `python -m tests.golden`, once for each release, before it is tagged.
+
+What a release left behind is not to change. So a folder that is there already is made anew only as long as its program
+is the one of `program.py`, or with `--overwrite`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+from pulumi_account.testing import LocalEngine
+from tests.golden import HOME, PROGRAM, Accounts, accounts, current_version, write
+
+
+def main(arguments: list[str] | None = None, *, home: Path = HOME) -> None:
+    """Parse, refuse or make."""
+    parser = argparse.ArgumentParser("python -m tests.golden", description="Keep the state of this version.")
+    parser.add_argument("--overwrite", action="store_true", help="even if the kept program is another one")
+    folder = home / current_version()
+    kept = folder / "__main__.py"
+    if (
+        not parser.parse_args(arguments).overwrite
+        and kept.exists()
+        and kept.read_text(encoding="utf-8") != PROGRAM.read_text(encoding="utf-8")
+    ):
+        parser.error(f"{folder.name} was made by another program: bump the version, or say --overwrite")
+    with accounts() as both, tempfile.TemporaryDirectory() as scratch:
+        make(folder, both, Path(scratch))
+    print(f"{folder.name} is kept")
+
+
+def make(folder: Path, accounts: Accounts, scratch: Path) -> None:
+    """Run the program and keep what it makes."""
+    (scratch / "Pulumi.yaml").write_text("name: golden\nruntime: python\n")
+    shutil.copy(PROGRAM, scratch / "__main__.py")
+    accounts.own.add("legacy", credit_limit=5)
+    engine = LocalEngine(scratch, **accounts.settings)
+    result = engine.up()
+    if not result.ok:
+        raise SystemExit(result.text)
+    folder.mkdir(exist_ok=True)
+    for name in ("Pulumi.yaml", "__main__.py"):
+        shutil.copy(scratch / name, folder)
+    write(folder, engine.export(), accounts)
+
+
+if __name__ == "__main__":
+    main()
