@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ from tests.helpers import ENDPOINT, FAR
 
 # it needs Python 3.11
 schemathesis = pytest.importorskip("schemathesis")
+jsonschema = pytest.importorskip("jsonschema_rs")
 
 FILE = Path(pulumi_account.emulator.__file__).with_name("openapi.yaml")
 DOCUMENT: dict[str, Any] = yaml.safe_load(FILE.read_text())
@@ -183,13 +187,42 @@ def described(path: str, method: str) -> Any:
 
 def ask(client: AccountClient, operation: str) -> Any:
     """The client's own call for an operation."""
-    arguments = {
-        "create_key": ("production",),
-        "get_key": (7,),
-        "update_key": (7, {"is_enabled": True, "expires_at": FAR}),
-        "delete_key": (7,),
+    limits: dict[str, Any] = {
+        "credit_limit": Decimal("10.5"),
+        "expires_at": datetime(2099, 1, 1, tzinfo=timezone.utc),
     }
-    return getattr(client, operation)(*arguments.get(operation, ()))
+    calls: dict[str, Callable[[], Any]] = {
+        "get_balance": client.get_balance,
+        "get_activity": lambda: client.get_activity(7),
+        "list_keys": client.list_keys,
+        "create_key": lambda: client.create_key("production", **limits),
+        "get_key": lambda: client.get_key(7),
+        "update_key": lambda: client.update_key(7, {"name": "x", "is_enabled": False, **limits}),
+        "delete_key": lambda: client.delete_key(7),
+    }
+    return calls[operation]()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_client_sends_what_is_described(operation: str) -> None:
+    """The client's requests have the described method, path and body."""
+    method, path, description = OPERATIONS[operation]
+    body = next(body for name, status, body in ANSWERS if name == operation and status < 300)
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, json=body)
+
+    with AccountClient(ENDPOINT, PROVISIONING_KEY, transport=httpx.MockTransport(answer)) as client:
+        ask(client, operation)
+    (request,) = sent
+    assert (request.method, request.url.path) == (method, path.replace("{key_id}", "7"))
+    media = description.get("requestBody", {}).get("content", {}).get("application/json")
+    assert bool(request.content) == (media is not None)
+    if media:
+        schema = {**media["schema"], "additionalProperties": False}
+        jsonschema.validator_for(schema, validate_formats=True).validate(json.loads(request.content))
 
 
 @pytest.mark.parametrize(("operation", "status", "body"), ANSWERS)
