@@ -12,10 +12,8 @@ __all__ = ["Pace"]
 _PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 #: a 429 so long after the one before it tells nothing of a rate
 _MEMORY = 30.0
-#: a pace learned is a little slower than what was measured, and quickens with each call that is admitted
-_SLOWER, _QUICKER = 1.05, 0.995
-#: after a pause, calls may catch up on so many seconds of it
-_CATCH_UP = 1.0
+#: the space between calls grows with a 429, and shrinks with each call that is admitted
+_SLOWER, _QUICKER = 1.3, 0.99
 #: between two lines that tell the user why it takes long
 _TELL_EVERY = 10.0
 
@@ -25,7 +23,8 @@ _log = logging.getLogger(__name__)
 class Pace:
     """Lets calls go as fast as they come until a 429; then all wait, and from the second one on, spaced out.
 
-    The space between calls is what was measured: the time from one 429 to the next, by the calls admitted in it.
+    The space is learned from the time between two 429s and the calls admitted in it. A quarter of it is tried first,
+    for a server may admit many at once after a pause; while that is too fast, each further 429 makes it larger.
 
     :param sleep: waits for a number of seconds.
     :param clock: monotonic seconds.
@@ -78,15 +77,15 @@ class Pace:
 
     def _turn(self) -> float:
         with self._lock:
-            turn = max(self._next, self._clock() - _CATCH_UP)
+            turn = max(self._next, self._cool_until, self._clock())
             self._next = turn + self._interval
             return turn
 
     def _learn(self, now: float) -> None:
         between = now - self._refused_at
         if between < _MEMORY and self._admitted:
-            self._interval = _SLOWER * max(self._interval, between / self._admitted)
-        self._refused_at, self._admitted, self._next = now, 0, now
+            self._interval = max(self._interval * _SLOWER, between / self._admitted / 4)
+        self._refused_at, self._admitted = now, 0
         self._in_a_row += 1
 
     def _why(self, pause: float) -> str:
