@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -601,7 +602,7 @@ class Deployment:
 
     def _delete_all(self, steps: list[Step]) -> None:
         failed: set[str] = set()
-        with ThreadPoolExecutor(PARALLEL) as pool:
+        with _workers() as pool:
             for level in self._levels(steps):
                 ready = [step for step in level if step.resource.urn not in failed]
                 for step, ok in zip(ready, pool.map(self._try, ready), strict=True):
@@ -658,7 +659,7 @@ class Deployment:
         """Take up what the providers say of every resource; an error with one does not keep the others from it."""
         self._lenient = True
         steps = [Step("refresh", old, old) for old in self.snapshot.base]
-        with ThreadPoolExecutor(PARALLEL) as pool:
+        with _workers() as pool:
             list(pool.map(self._try, steps))
         self.snapshot.replace_base(_repaired(step.new for step in steps))
 
@@ -676,6 +677,16 @@ class Deployment:
             self._set_outputs(step, {**kept, **self._stack_outputs})
         self.snapshot.save()
         return step
+
+
+@contextmanager
+def _workers() -> Iterator[ThreadPoolExecutor]:
+    # An interrupt must be told at once: what is under way is waited for by whoever hears of it.
+    pool = ThreadPoolExecutor(PARALLEL)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _is_stack(urn: str) -> bool:

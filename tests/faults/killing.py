@@ -1,0 +1,426 @@
+"""Runs that are killed half-way, generated: which calls are held, who is killed then, and what came of it.
+
+The emulator finds the moment: it holds a call before or after carrying it out, and the kill comes once all calls of
+a case are held. Several resources of one program are held at different steps at once; each rule is for every one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from pulumi_account.emulator import Emulator, Fault, Hang
+from pulumi_account.keys import RESERVATION_PREFIX, is_auto_name
+from pulumi_account.testing import LocalEngine, Result
+from tests.canaries import PROVISIONING_KEY
+from tests.cli import CliEngine, require_cli
+
+Account = Mapping[int, Mapping[str, Any]]
+
+PROVIDER, ENGINE, ENGINE_ALONE, INTERRUPT, TWO_INTERRUPTS = KILLS = (
+    "the provider is killed",
+    "engine and provider are killed",
+    "the engine is killed, the provider goes on",
+    "one interrupt",
+    "two interrupts",
+)
+#: seconds for which a call is held that goes on by itself
+_MOMENT = 1.0
+_PLAINTEXT = re.compile(r"\bng-[\w-]{43}")
+_EXACT = "key-{}"
+
+
+class Want(NamedTuple):
+    """A key that the program declares."""
+
+    resource: str
+    credit_limit: int
+    trigger: str = "1"
+    exact: bool = True
+
+    @property
+    def name(self) -> str:
+        """Its exact name."""
+        return _EXACT.format(self.resource)
+
+    def line(self) -> str:
+        """The declaration; its plaintext is an output of the stack."""
+        name = f'name="{self.name}", ' if self.exact else ""
+        return (
+            f'k = account.ApiKey("{self.resource}", {name}credit_limit={self.credit_limit}, '
+            f'rotation_triggers={{"quarter": "{self.trigger}"}})\npulumi.export("{self.resource}", k.key)\n'
+        )
+
+    def is_met_by(self, key: Mapping[str, Any]) -> bool:
+        """Whether this key is as declared."""
+        named = key["name"] == self.name if self.exact else is_auto_name(key["name"], f"{self.resource}-")
+        declared = {"credit_limit": self.credit_limit, "expires_at": None, "is_enabled": True}
+        return named and declared.items() <= key.items()
+
+
+class Held(NamedTuple):
+    """A call that is held, before or after it is carried out."""
+
+    operation: str
+    carried_out: bool
+    name: str = ""  # of the key, where the path tells it
+    leaves: str = (
+        ""  # in the account, when its provider is killed: nothing, a "reservation" or a "key" as declared
+    )
+
+    def fault(self, ids: Mapping[str, int], *, goes_on: bool) -> Fault:
+        """What holds it: for ever, or for a moment, after which an answer that was due is lost."""
+        path = f"/v1/account/keys/{ids[self.name]}" if self.name else None
+        if goes_on and not self.carried_out:
+            return Fault(latency=_MOMENT, operation=self.operation, path=path)
+        action = Hang(_MOMENT if goes_on else None, commit=self.carried_out)
+        return Fault(action, operation=self.operation, path=path)
+
+
+class Case(NamedTuple):
+    """A program that is in place, the one whose run is killed, and the calls that are held then."""
+
+    before: tuple[Want, ...]
+    after: tuple[Want, ...]
+    held: tuple[Held, ...]
+
+
+def _wants(resources: str, *args: Any, **more: Any) -> tuple[Want, ...]:
+    return tuple(Want(resource, *args, **more) for resource in resources.split())
+
+
+_FOUR = "one two three four"
+_MAKING = (
+    Held("create_key", carried_out=False),
+    Held("create_key", carried_out=True, leaves="reservation"),
+    Held("update_key", carried_out=False, leaves="reservation"),
+    Held("update_key", carried_out=True, leaves="key"),
+)
+CASES = {
+    "create": Case((), _wants(_FOUR, 5), _MAKING),
+    "create auto-named, update": Case(
+        _wants("one two", 5),
+        (*_wants("one two", 7), *_wants("three four", 5, exact=False)),
+        (
+            Held("create_key", carried_out=False),
+            Held("create_key", carried_out=True, leaves="key"),
+            Held("update_key", carried_out=False, name="key-one"),
+            Held("update_key", carried_out=True, name="key-two"),
+        ),
+    ),
+    "replace": Case(_wants(_FOUR, 5), _wants(_FOUR, 7, "2"), _MAKING),
+    "delete what was replaced or removed": Case(
+        _wants(_FOUR, 5),
+        _wants("one two", 7, "2"),
+        (
+            Held("delete_key", carried_out=False, name="key-one"),
+            Held("delete_key", carried_out=True, name="key-two"),
+            Held("delete_key", carried_out=False, name="key-three"),
+            Held("delete_key", carried_out=True, name="key-four"),
+        ),
+    ),
+}
+
+
+# --- engines whose runs can be killed
+
+
+class _Cli(CliEngine):
+    def start(self, output: Path) -> subprocess.Popen[bytes]:
+        command = ["pulumi", "--non-interactive", "--color", "never", "up", "--yes", "--skip-preview"]
+        return _start(command, self._project, self._env, output)
+
+    def unlock(self) -> None:
+        self._pulumi("cancel", "--yes")
+
+
+class _Local(LocalEngine):
+    def __init__(self, project: Path, state: Path, env: Mapping[str, str]) -> None:
+        super().__init__(project, state=state, env=env)
+        self._command = [sys.executable, "-m", "pulumi_account.testing", "up", "--state", str(state)]
+        self._folder, self._variables = project, {**os.environ, **env}
+
+    def start(self, output: Path) -> subprocess.Popen[bytes]:
+        return _start(self._command, self._folder, self._variables, output)
+
+    def unlock(self) -> None:
+        """Nothing to do: the lock is gone with the process that held it."""
+
+
+def _start(command: list[str], folder: Path, env: Mapping[str, str], output: Path) -> subprocess.Popen[bytes]:
+    # a file, not a pipe: a provider that outlives its engine keeps its standard error open
+    with output.open("wb") as file:
+        return subprocess.Popen(command, cwd=folder, env=env, stdout=file, stderr=subprocess.STDOUT)
+
+
+class Stage:
+    """A project, its account, and an engine, in a folder that can be copied."""
+
+    def __init__(self, kind: str, folder: Path, emulator: Emulator) -> None:
+        self.folder, self.emulator = folder, emulator
+        self._program = folder / "project" / "__main__.py"
+        project = self._program.parent
+        project.mkdir(parents=True, exist_ok=True)
+        (project / "Pulumi.yaml").write_text("name: killed\nruntime: python\n")
+        env = {
+            "ACCOUNT_ENDPOINT": emulator.url,
+            "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
+            "ACCOUNT_RETRY_DEADLINE": "20",
+        }
+        local = kind == "local"
+        self.engine = (
+            _Local(project, folder / "state.json", env) if local else _Cli(project, folder / "cli", env=env)
+        )
+
+    def write(self, wants: tuple[Want, ...]) -> None:
+        """Make this the program."""
+        lines = "".join(want.line() for want in wants)
+        self._program.write_text(f"import pulumi\nimport pulumi_account as account\n{lines}")
+
+    def account(self) -> Account:
+        """The keys, by id."""
+        return {key["id"]: key for key in self.emulator.keys()}
+
+    def state(self) -> State:
+        """What the engine knows by now."""
+        deployment = self.engine.export(show_secrets=True)["deployment"]
+        keys = [r for r in deployment.get("resources") or [] if r["type"].endswith(":ApiKey")]
+        current = {_name(r): int(r["id"]) for r in keys if not r.get("delete")}
+        doomed = [int(r["id"]) for r in keys if r.get("delete")]
+        pending = sorted(
+            (op["type"], _name(op["resource"])) for op in deployment.get("pending_operations") or []
+        )
+        given = {self.emulator.key_of(plaintext) for plaintext in _PLAINTEXT.findall(str(deployment))}
+        return State(current, doomed, pending, given)
+
+    def files(self) -> str:
+        """All that lies in the folder, but for the program."""
+        found = [path for path in self.folder.rglob("*") if path.is_file() and path.suffix != ".py"]
+        return "\n".join(path.read_text(errors="replace") for path in found)
+
+
+class State(NamedTuple):
+    """What an engine knows: ids by resource, those yet to be deleted, pending operations, and whose plaintexts."""
+
+    current: Mapping[str, int]
+    doomed: list[int]
+    pending: list[tuple[str, str]]
+    given: set[int | None]
+
+
+def _name(resource: Mapping[str, Any]) -> str:
+    return str(resource["urn"].rpartition("::")[2])
+
+
+# --- processes
+
+
+def _parent(folder: Path) -> int:
+    try:
+        return int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:  # it has ended meanwhile
+        return 0
+
+
+def _descendants(root: int) -> list[int]:
+    folders = [folder for folder in Path("/proc").iterdir() if folder.name.isdigit()]
+    parents, found = {int(folder.name): _parent(folder) for folder in folders}, [root]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found[1:]
+
+
+def _is_provider(pid: int) -> bool:
+    try:
+        return b"pulumi.dynamic" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _kill(pids: list[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes] | None = None) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it never came to that"
+        assert process is None or process.poll() is None, "the engine has ended by itself"
+        time.sleep(0.01)
+
+
+# --- what happens
+
+
+class Story(NamedTuple):
+    """Which engine, which case, how it is killed."""
+
+    engine: str
+    title: str
+    kill: str
+
+    @property
+    def case(self) -> Case:
+        """What is held."""
+        return CASES[self.title]
+
+
+@dataclass(frozen=True)
+class Killed:
+    """One run that was killed, and the two that followed."""
+
+    story: Story
+    bystanders: Account
+    before: Account
+    known: State
+    after_kill: Account
+    killed: State
+    next: Result
+    after_up: Account
+    settled: State
+    outputs: Mapping[str, int | None]
+    further: Result
+    further_calls: list[str | None]
+    told: str
+
+    @property
+    def case(self) -> Case:
+        """What was held."""
+        return self.story.case
+
+    def left(self) -> list[Mapping[str, Any]]:
+        """The keys in the account that are neither declared nor somebody else's."""
+        mine = set(self.settled.current.values())
+        return [key for id_, key in self.after_up.items() if id_ not in mine and id_ not in self.bystanders]
+
+
+def play(story: Story, factory: pytest.TempPathFactory) -> Killed:
+    """Kill a run, run it again, and once more."""
+    if story.engine == "cli":
+        require_cli()
+    folder = factory.mktemp("killed") / "stage"
+    if story.case.before:
+        shutil.copytree(_in_place(story.engine, story.title, factory), folder)
+    else:
+        folder.mkdir()
+    with _emulator(folder) as emulator:
+        return _play(story, Stage(story.engine, folder, emulator))
+
+
+_ready: dict[tuple[str, str, Path], Path] = {}
+
+
+def _in_place(engine: str, title: str, factory: pytest.TempPathFactory) -> Path:
+    """The folder of a stage on which the first program was deployed; made once, to be copied."""
+    key = engine, title, factory.getbasetemp()
+    if key not in _ready:
+        folder = factory.mktemp("ready")
+        with _emulator(folder) as emulator:
+            stage = Stage(engine, folder, emulator)
+            stage.write(CASES[title].before)
+            assert stage.engine.up().ok
+        _ready[key] = folder
+    return _ready[key]
+
+
+def _emulator(folder: Path) -> Emulator:
+    return Emulator(provisioning_key=PROVISIONING_KEY, db=folder / "account.db")
+
+
+def _play(story: Story, stage: Stage) -> Killed:
+    before, known = stage.account(), stage.state()
+    bystanders = _add_bystanders(story.case, stage.emulator)
+    stage.write(story.case.after)
+    _run_and_kill(story, stage, {key["name"]: id_ for id_, key in before.items()})
+    after_kill, killed = stage.account(), stage.state()
+    if story.kill in (ENGINE, ENGINE_ALONE):
+        stage.engine.unlock()
+    second = stage.engine.up()
+    after_up, settled = stage.account(), stage.state()
+    outputs = stage.engine.outputs(show_secrets=True)
+    stage.emulator.calls.clear()
+    further = stage.engine.up()
+    return Killed(
+        story=story,
+        bystanders=bystanders,
+        before=before,
+        known=known,
+        after_kill=after_kill,
+        killed=killed,
+        next=second,
+        after_up=after_up,
+        settled=settled,
+        outputs={name: stage.emulator.key_of(plaintext) for name, plaintext in outputs.items()},
+        further=further,
+        further_calls=stage.emulator.calls.operations,
+        told=f"{second} {further} {stage.files()}",
+    )
+
+
+def _add_bystanders(case: Case, emulator: Emulator) -> Account:
+    """Keys of other people, with equal and with similar names."""
+    names = [
+        name
+        for want in case.after
+        for name in (
+            want.name,
+            f"{want.name} ",
+            f"{want.resource}-0123abc",
+            f"{RESERVATION_PREFIX}{want.name}",
+        )
+    ]
+    ids = [emulator.add(name, credit_limit=number)[0] for number, name in enumerate(names)]
+    return {key["id"]: key for key in emulator.keys() if key["id"] in ids}
+
+
+def _run_and_kill(story: Story, stage: Stage, ids: Mapping[str, int]) -> None:
+    goes_on = story.kill not in (PROVIDER, ENGINE)
+    faults = [held.fault(ids, goes_on=goes_on) for held in story.case.held]
+    stage.emulator.faults.add(*faults)
+    output = stage.folder / "output"
+    process = stage.engine.start(output)
+    try:
+        _wait_for(lambda: all(map(stage.emulator.faults.hits, faults)), process)
+        family = _descendants(process.pid)
+        _kill_in_this_way(story.kill, process, family, output)
+        assert process.wait(60) != 0
+        if story.kill == ENGINE_ALONE:
+            _wait_for(lambda: _patched(stage.emulator) == len(story.case.after))
+        if story.kill in (ENGINE, ENGINE_ALONE):
+            assert any(map(_is_provider, family)), "a provider outlives its engine"
+            _kill(family)
+            _wait_for(lambda: not any(map(_is_provider, family)))
+    finally:
+        process.kill()
+        process.wait()
+    stage.emulator.faults.clear()
+
+
+def _kill_in_this_way(kill: str, process: subprocess.Popen[bytes], family: list[int], output: Path) -> None:
+    if kill == PROVIDER:
+        _kill([pid for pid in family if _is_provider(pid)])
+    elif kill in (ENGINE, ENGINE_ALONE):
+        process.kill()
+    else:
+        process.send_signal(signal.SIGINT)
+    if kill == TWO_INTERRUPTS:  # two signals at once would be one
+        _wait_for(lambda: b"^C received" in output.read_bytes(), process)
+        process.send_signal(signal.SIGINT)
+
+
+def _patched(emulator: Emulator) -> int:
+    return sum(call.status == 200 for call in emulator.calls.of("update_key"))

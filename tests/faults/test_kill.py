@@ -1,0 +1,132 @@
+"""What is left when a run is killed while it makes or changes keys, and that the next `up` puts it right."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product, starmap
+
+import pytest
+
+from pulumi_account.keys import LEASE, RESERVATION_PREFIX, utc_now
+from tests.canaries import assert_clean
+from tests.faults.killing import ENGINE, ENGINE_ALONE, INTERRUPT, KILLS, TWO_INTERRUPTS, Killed, Story, play
+
+# two interrupts of the CLI take five seconds, and the next runs some more
+pytestmark = pytest.mark.timeout(300)
+
+
+def stories(*titles: str) -> list[Story]:
+    """Every way of killing every case on every engine; a provider that goes on alone is seen at creations."""
+    every = starmap(Story, product(["local", "cli"], titles, KILLS))
+    return [story for story in every if story.kill != ENGINE_ALONE or story.title == "create"]
+
+
+@pytest.fixture(scope="module", params=stories("create", "create auto-named, update"), ids=", ".join)
+def killed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    """A run that was killed, and the two that followed."""
+    return play(request.param, tmp_path_factory)
+
+
+def test_what_the_state_holds_still_works(killed: Killed) -> None:
+    """Right after the kill, each declared key that the state knows is there, unchanged or as declared now."""
+    wants = {want.resource: want for want in killed.case.after}
+    for resource, id_ in killed.killed.current.items():
+        if resource in wants:
+            key = killed.after_kill[id_]
+            assert id_ in killed.killed.given
+            assert key == killed.before.get(id_) or wants[resource].is_met_by(key)
+
+
+def test_a_key_is_deleted_only_when_it_has_a_successor(killed: Killed) -> None:
+    """No old key is gone while the state has no new one for a resource that is still declared."""
+    for want in killed.case.after:
+        old = killed.known.current.get(want.resource)
+        if old not in (None, *killed.after_kill):
+            assert killed.killed.current[want.resource] != old
+
+
+def test_the_next_up_makes_all_as_declared(killed: Killed) -> None:
+    """The next `up` succeeds: each resource has one key, as declared, and the output is its plaintext."""
+    assert killed.next.ok, killed.next.text
+    assert killed.outputs == killed.settled.current
+    assert len(set(killed.outputs.values())) == len(killed.case.after)
+    for want in killed.case.after:
+        assert want.is_met_by(killed.after_up[killed.settled.current[want.resource]])
+
+
+def test_replaced_and_removed_keys_are_gone_in_the_end(killed: Killed) -> None:
+    """After the next `up` no key is left to be deleted, in the state or in the account."""
+    assert killed.settled.doomed == []
+    left = {key["id"] for key in killed.left()}
+    assert left.isdisjoint(killed.before)
+
+
+def test_what_is_left_has_a_plaintext_that_nobody_has(killed: Killed) -> None:
+    """No plaintext of a key that is left behind was ever in a state or an output."""
+    given = killed.killed.given | killed.settled.given | set(killed.outputs.values())
+    assert given.isdisjoint(key["id"] for key in killed.left())
+
+
+def test_what_is_left_is_what_the_moment_of_the_kill_leaves(killed: Killed) -> None:
+    """What a killed provider had reserved can spend nothing and expires; what it had made is as declared.
+
+    An engine takes up nothing that it was not told of, and a provider that outlives it does what it has begun.
+    """
+    kinds: Counter[str] = Counter()
+    for key in killed.left():
+        if key["name"].startswith(RESERVATION_PREFIX):
+            assert key["credit_limit"] == 0
+            assert key["expires_at"] <= utc_now() + LEASE
+            kinds["reservation"] += 1
+        else:
+            assert any(want.is_met_by(key) for want in killed.case.after)
+            kinds["key"] += 1
+    if killed.story.kill == TWO_INTERRUPTS:  # how far the provider gets until it is ended is chance
+        assert kinds.total() <= [operation for operation, _ in killed.killed.pending].count("creating")
+    else:
+        assert kinds == _expected(killed)
+
+
+def _expected(killed: Killed) -> Counter[str]:
+    if killed.story.kill == INTERRUPT:
+        return Counter()
+    if killed.story.kill == ENGINE_ALONE:
+        return Counter(key=len(killed.case.after))
+    return Counter(held.leaves for held in killed.case.held if held.leaves)
+
+
+def test_what_was_interrupted_is_told(killed: Killed) -> None:
+    """The next `up` warns of each operation that an engine was not told the end of."""
+    warnings = [d.message for d in killed.next.diagnostics if d.severity == "warning"]
+    assert len(warnings) == bool(killed.killed.pending)
+    for operation, name in killed.killed.pending:
+        assert f"::{name}, interrupted while {operation}\n" in warnings[0]
+
+
+def test_what_was_being_created_stays_noted(killed: Killed) -> None:
+    """The engine keeps the note of creations that were cut off, and drops that of all others."""
+    assert killed.settled.pending == [pair for pair in killed.killed.pending if pair[0] == "creating"]
+
+
+def test_operations_stay_pending_only_where_nobody_waited(killed: Killed) -> None:
+    """An engine that lives to hear of a failure, or waits for the end, has nothing pending."""
+    waited = killed.story.kill not in (ENGINE_ALONE, TWO_INTERRUPTS, ENGINE)
+    assert waited == (killed.killed.pending == [])
+
+
+def test_bystanders_are_untouched(killed: Killed) -> None:
+    """Keys of equal and of similar names are as they were, field by field."""
+    for account in (killed.after_kill, killed.after_up):
+        assert {id_: account.get(id_) for id_ in killed.bystanders} == killed.bystanders
+
+
+def test_a_further_up_changes_nothing(killed: Killed) -> None:
+    """A second `up` finds all the same and makes no call."""
+    assert killed.further.ok
+    assert killed.further.changes == {"same": len(killed.case.after) + 1}
+    assert killed.further_calls == []
+
+
+def test_nothing_leaks(killed: Killed) -> None:
+    """No run told a credential, and no file holds one."""
+    assert_clean(killed.told)
