@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from inspect import isawaitable
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -77,16 +77,18 @@ class ApiKey(Resource, module="account", name="ApiKey"):
     :ivar adopt_key_id: as declared, or None.
     """
 
-    key: pulumi.Output[str]
     key_id: pulumi.Output[int]
-    created_at: pulumi.Output[str]
-    name: pulumi.Output[str]
-    name_prefix: pulumi.Output[str | None]
-    credit_limit: pulumi.Output[float | None]
-    is_enabled: pulumi.Output[bool]
-    expires_at: pulumi.Output[str | None]
-    rotation_triggers: pulumi.Output[Mapping[str, str] | None]
     adopt_key_id: pulumi.Output[int | None]
+    # the SDK resolves the annotations that it sees anew for each resource, and needs but the integers
+    if TYPE_CHECKING:
+        key: pulumi.Output[str]
+        created_at: pulumi.Output[str]
+        name: pulumi.Output[str]
+        name_prefix: pulumi.Output[str | None]
+        credit_limit: pulumi.Output[float | None]
+        is_enabled: pulumi.Output[bool]
+        expires_at: pulumi.Output[str | None]
+        rotation_triggers: pulumi.Output[Mapping[str, str] | None]
 
     @overload
     def __init__(
