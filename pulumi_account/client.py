@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import datetime
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, TypeVar
@@ -19,9 +20,11 @@ from pulumi_account.models import (
     Key,
     KeyList,
     format_instant,
+    is_reservation,
     parse_json,
     read_model,
     to_number,
+    utc_now,
 )
 from pulumi_account.transport import (
     DEFAULT_RETRY_DEADLINE,
@@ -29,13 +32,17 @@ from pulumi_account.transport import (
     NOT_SENT,
     RetryTransport,
     default_transport,
+    parse_http_date,
     require_sendable,
 )
 
 __all__ = ["AccountClient"]
 
 _CONNECT_TIMEOUT = 10.0
+#: clocks that differ by no more agree: an answer takes its time, and its date has whole seconds
+_TOLERATED_SKEW = timedelta(minutes=2)
 _LONGEST_MESSAGE = 300
+_log = logging.getLogger(__name__)
 _M = TypeVar("_M", Activity, Balance, CreatedKey, Key, KeyList)
 
 _STATUS_ERRORS: dict[int, type[err.StatusError]] = {
@@ -55,6 +62,7 @@ class AccountClient:
     :param transport: where requests go; by default the network, with retries.
     :param retry_deadline: seconds for which one call is retried (default 60); without effect on ``transport``.
     :param timeout: seconds without an answer after which one attempt is given up (default 30).
+    :param clock: the present instant by this machine's clock.
 
     :raises ConfigurationError: the provisioning key or the endpoint cannot be used.
 
@@ -69,10 +77,13 @@ class AccountClient:
         transport: httpx.BaseTransport | None = None,
         retry_deadline: float = DEFAULT_RETRY_DEADLINE,
         timeout: float = DEFAULT_TIMEOUT,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         require_sendable(provisioning_key)
         self._endpoint = endpoint
         self._secret = provisioning_key
+        self._clock = clock
+        self._skew = timedelta()
         self._http = httpx.Client(
             base_url=endpoint,
             headers={"Authorization": f"Bearer {provisioning_key}", "Accept": "application/json"},
@@ -95,6 +106,10 @@ class AccountClient:
         """Close the connections."""
         self._http.close()
 
+    def now(self) -> datetime:
+        """The present instant by the API's clock, as far as its last answer told, else by this machine's."""
+        return self._clock() + self._skew
+
     def get_balance(self) -> Balance:
         """GET ``/v1/account/balance``: what is left, in USD."""
         return self._read(Balance, self._call("GET", "/v1/account/balance"))
@@ -106,6 +121,14 @@ class AccountClient:
     def list_keys(self) -> list[Key]:
         """GET ``/v1/account/keys``: all keys, without their plaintexts."""
         return self._read(KeyList, self._call("GET", "/v1/account/keys")).keys
+
+    def find_reservations(self) -> list[Key]:
+        """The reservations that a crash left behind, or that another run is just making keys of.
+
+        GET ``/v1/account/keys``. Only a reservation matches: its name holds 128 random bits, it can spend nothing
+        and expires by itself.
+        """
+        return [key for key in self.list_keys() if is_reservation(key)]
 
     def create_key(
         self, name: str, *, credit_limit: Decimal | None = None, expires_at: datetime | None = None
@@ -148,9 +171,24 @@ class AccountClient:
         except httpx.HTTPError as error:
             what = f"{type(error).__name__} {self._clean(error)}".strip()
             raise err.ResponseLostError(f"{method} {path}: the answer was lost ({what})") from None
+        self._compare_clocks(response)
         if not response.is_success:
             raise self._refusal(f"{method} {path}", response)
         return response
+
+    def _compare_clocks(self, response: httpx.Response) -> None:
+        """Expiries are judged by the API's clock: a wrong one here must neither break a lease nor go unnoticed."""
+        theirs = parse_http_date(response.headers.get("Date", ""))
+        if theirs is None:
+            return
+        skew, before = theirs - self._clock(), self._skew
+        self._skew = skew if abs(skew) > _TOLERATED_SKEW else timedelta()
+        if self._skew and not before:
+            _log.warning("%s: what expires is judged by the API's clock", self._clock_problem())
+
+    def _clock_problem(self) -> str:
+        minutes = round(self._skew.total_seconds() / 60)
+        return f"this machine's clock is {abs(minutes)} minutes {'behind' if minutes > 0 else 'ahead of'} the API's"
 
     def _read(self, model: type[_M], response: httpx.Response) -> _M:
         try:
@@ -177,7 +215,10 @@ class AccountClient:
             )
         kind = err.ServerError if status >= 500 else _STATUS_ERRORS.get(status, err.InvalidRequestError)
         api_type = own.get("type") if own else None
-        message = f"{request}: {said} (status {status}{self._clean(_advice(response))})"
+        advice = self._clean(_advice(response))
+        if status in (400, 422) and self._skew:
+            advice = f"; {self._clock_problem()}"
+        message = f"{request}: {said} (status {status}{advice})"
         return kind(message, status=status, type=self._clean(api_type) if isinstance(api_type, str) else None)
 
     def _clean(self, text: object) -> str:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from concurrent.futures import Future
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from pulumi_account.exceptions import (
     AccountError,
     AdoptionError,
     ConnectFailedError,
+    InvalidRequestError,
     KeyGoneError,
     LeftoverError,
     NotFoundError,
@@ -28,11 +29,18 @@ from pulumi_account.exceptions import (
     StatusError,
     UnexpectedResponseError,
 )
-from pulumi_account.models import SUFFIX_DIGITS, ApiKeyInputs, CreatedKey, Key, format_instant, same_instant
+from pulumi_account.models import (
+    RESERVATION_PREFIX,
+    SUFFIX_DIGITS,
+    ApiKeyInputs,
+    CreatedKey,
+    Key,
+    format_instant,
+    same_instant,
+)
 
-__all__ = ["LEASE", "RESERVATION_PREFIX", "Keys", "auto_name", "differences", "is_auto_name", "utc_now"]
+__all__ = ["LEASE", "RESERVATION_PREFIX", "Keys", "auto_name", "differences", "is_auto_name"]
 
-RESERVATION_PREFIX = "pulumi-account-reservation-"
 #: how long a reservation lives when nothing turns it into a key
 LEASE = timedelta(hours=1)
 
@@ -41,11 +49,6 @@ _POST_ATTEMPTS = 3
 _SINGLE_READS = 4
 
 _log = logging.getLogger(__name__)
-
-
-def utc_now() -> datetime:
-    """The present instant by this machine's clock."""
-    return datetime.now(timezone.utc)
 
 
 def auto_name(prefix: str) -> str:
@@ -77,8 +80,20 @@ class _Draft(NamedTuple):
     credit_limit: Decimal | None
     expires_at: datetime | None
 
+    @property
+    def is_reservation(self) -> bool:
+        return self.name.startswith(RESERVATION_PREFIX)
+
+    def made(self, key: Key) -> bool:
+        """Whether this draft can have made the key: its name alone is no proof."""
+        return (
+            key.is_enabled
+            and key.credit_limit == self.credit_limit
+            and same_instant(key.expires_at, self.expires_at)
+        )
+
     def harm(self) -> str:
-        if self.credit_limit == 0 and self.expires_at:
+        if self.is_reservation and self.expires_at:
             return f"it can spend nothing and expires at {format_instant(self.expires_at)}"
         return "delete it: nobody has its plaintext, but it is enabled"
 
@@ -87,17 +102,13 @@ class Keys:
     """The keys of one account; safe for any number of threads.
 
     :param client: the account's API.
-    :param clock: the present instant, for the lease of reservations.
     """
 
-    def __init__(self, client: AccountClient, *, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, client: AccountClient) -> None:
         self._client = client
-        self._clock = clock
         self._lock = threading.Lock()
-        self._list_lock = threading.Lock()
         self._reads = 0
-        self._writes = 0
-        self._snapshot: dict[int, Key] | None = None
+        self._flight: Future[dict[int, Key]] | None = None
 
     def make(self, wanted: ApiKeyInputs) -> CreatedKey:
         """Make a key as declared, and return it with its plaintext.
@@ -165,9 +176,7 @@ class Keys:
         while True:
             draft = self._draft(wanted, again=bool(doubts))
             try:
-                created = self._client.create_key(
-                    draft.name, credit_limit=draft.credit_limit, expires_at=draft.expires_at
-                )
+                created = self._send(draft)
             except AccountError as error:
                 if not _in_doubt(error):
                     raise
@@ -180,6 +189,26 @@ class Keys:
                 self._look_again(doubts)
                 return created
 
+    def _send(self, draft: _Draft) -> CreatedKey:
+        """POST; where the API's clock proves this machine's wrong, the lease is counted again by that one."""
+        try:
+            return self._create(draft)
+        except InvalidRequestError as error:
+            if not draft.is_reservation:
+                raise
+            if not self._over(draft):
+                raise _about_lease(error, draft) from None
+        return self._create(draft._replace(expires_at=self._client.now() + LEASE))
+
+    def _create(self, draft: _Draft) -> CreatedKey:
+        return self._client.create_key(
+            draft.name, credit_limit=draft.credit_limit, expires_at=draft.expires_at
+        )
+
+    def _over(self, draft: _Draft) -> bool:
+        """Whether a lease was over, or nearly so, by the API's clock."""
+        return draft.expires_at is not None and draft.expires_at < self._client.now() + LEASE / 2
+
     def _draft(self, wanted: ApiKeyInputs, *, again: bool) -> _Draft:
         """The declaration, if it has a name that no other key has; else a reservation.
 
@@ -188,27 +217,23 @@ class Keys:
         assert wanted.name is not None
         if wanted.name_prefix is not None and not again:
             return _Draft(wanted.name, wanted.credit_limit, wanted.expires_at)
-        return _Draft(RESERVATION_PREFIX + secrets.token_hex(16), Decimal(0), self._clock() + LEASE)
+        return _Draft(RESERVATION_PREFIX + secrets.token_hex(16), Decimal(0), self._client.now() + LEASE)
 
     def _remove_lost(self, draft: _Draft, doubt: AccountError) -> str | None:
         """Delete the key that a POST in doubt has made, if it has made one."""
         try:
-            found = [key.id for key in self._client.list_keys() if key.name == draft.name]
-            if len(found) > 1:
-                raise LeftoverError(
-                    f"{doubt}; keys {_in_words(found)} are all named {draft.name!r}, so none was deleted: "
-                    "delete those that are yours"
-                )
-            for key_id in found:
-                self._delete(key_id)
-        except LeftoverError:
-            raise
+            found = [key for key in self._client.list_keys() if key.name == draft.name]
+            proven = len(found) == 1 and draft.made(found[0])
+            if proven:
+                self._delete(found[0].id)
         except AccountError as error:
             raise LeftoverError(
                 f"{doubt}; whether it made a key named {draft.name!r} could not be found out, or the key could "
                 f"not be deleted ({error}); if it exists, {draft.harm()}"
             ) from None
-        return f"key {found[0]}, which is deleted" if found else None
+        if found and not proven:
+            raise LeftoverError(f"{doubt}; {_unproven(found, draft.name)}")
+        return f"key {found[0].id}, which is deleted" if found else None
 
     def _look_again(self, doubts: list[tuple[_Draft, AccountError]]) -> None:
         """What was in doubt may have been carried out late, by now: before any key bears the declared name."""
@@ -258,22 +283,29 @@ class Keys:
             return self._reads <= _SINGLE_READS
 
     def _listed(self) -> dict[int, Key]:
-        """All keys, listed once for all threads until this process writes."""
-        with self._list_lock:  # whoever comes meanwhile waits for this one list
-            snapshot = self._snapshot  # looked at once: a write may throw it away meanwhile
-            if snapshot is not None:
-                return snapshot
-            writes = self._writes
-            listed = {key.id: key for key in self._client.list_keys()}
-            with self._lock:
-                if writes == self._writes:
-                    self._snapshot = listed
-            return listed
+        """All keys, listed once for all threads until this process writes; a failure is shared as well."""
+        with self._lock:
+            leads = self._flight is None
+            flight = self._flight = self._flight or Future()
+        if leads:
+            self._list(flight)
+        return flight.result()
+
+    def _list(self, flight: Future[dict[int, Key]]) -> None:
+        try:
+            flight.set_result({key.id: key for key in self._client.list_keys()})
+        except BaseException as error:  # noqa: BLE001 - whoever waits must wake up, and raises it
+            self._forget(flight)
+            flight.set_exception(error)
+
+    def _forget(self, flight: Future[dict[int, Key]]) -> None:
+        with self._lock:
+            if self._flight is flight:
+                self._flight = None
 
     def _wrote(self) -> None:
         with self._lock:
-            self._writes += 1
-            self._snapshot = None
+            self._flight = None
 
 
 def _require_carried_out(key: Key, wanted: ApiKeyInputs) -> None:
@@ -300,5 +332,23 @@ def _in_doubt(error: AccountError) -> bool:
     return not isinstance(error, (ConnectFailedError, StatusError))
 
 
-def _in_words(ids: list[int]) -> str:
-    return ", ".join(str(key_id) for key_id in ids)
+def _about_lease(error: InvalidRequestError, draft: _Draft) -> InvalidRequestError:
+    """The user knows nothing of the reservation that was refused."""
+    assert draft.expires_at is not None
+    return InvalidRequestError(
+        f"{error}; this was a reservation for the key, expiring at {format_instant(draft.expires_at)}, "
+        "an hour from now by this machine's clock",
+        status=error.status,
+        type=error.type,
+    )
+
+
+def _unproven(found: list[Key], name: str) -> str:
+    """Why none of these is deleted, though they have the name that was to be unique."""
+    if len(found) == 1:
+        return (
+            f"key {found[0].id} is named {name!r}, but is not as it was asked for, so it was not deleted: "
+            "delete it if it is yours"
+        )
+    ids = ", ".join(str(key.id) for key in found)
+    return f"keys {ids} are all named {name!r}, so none was deleted: delete those that are yours"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
-from datetime import date, datetime, timedelta, timezone
+from datetime import MAXYEAR, date, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -38,12 +38,14 @@ __all__ = [
     "UsageStats",
     "declared",
     "format_instant",
+    "is_reservation",
     "parse_instant",
     "parse_json",
     "parse_key_id",
     "read_model",
     "same_instant",
     "to_number",
+    "utc_now",
 ]
 
 MAX_NAME = 255
@@ -52,8 +54,10 @@ SUFFIX_DIGITS = 7
 MAX_NAME_PREFIX = MAX_NAME - SUFFIX_DIGITS
 
 _INSTANT = re.compile(
-    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(?P<offset>[Zz]|[+-]\d{2}:?\d{2})?", re.ASCII
+    r"(?P<minute>\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2})(?P<second>:\d{2}(\.\d+)?)?(?P<offset>[Zz]|[+-]\d{2}:?\d{2})?",
+    re.ASCII,
 )
+_LEAP_SECOND = re.compile(r":60(\.\d+)?")
 _DATETIME = TypeAdapter(datetime)
 #: beyond, the engine's numbers, which are floats, cannot tell one id from the next
 _LARGEST_ID = 2**53
@@ -64,18 +68,34 @@ _QUOTABLE = re.compile(r"[0-9TtZz:+\-. /]{1,40}", re.ASCII)
 # --- instants, money, JSON ---------------------------------------------------------------------------------
 
 
+def utc_now() -> datetime:
+    """The present instant by this machine's clock."""
+    return datetime.now(timezone.utc)
+
+
 def parse_instant(text: str) -> datetime:
     """An ISO 8601 date and time as an instant in UTC; a missing offset means UTC.
 
     :raises ValueError: it is no such thing.
     """
-    if not _INSTANT.fullmatch(text):
+    shape = _INSTANT.fullmatch(text)
+    if not shape:
         raise ValueError("is not an ISO 8601 date and time")
+    if _LEAP_SECOND.fullmatch(shape["second"] or ""):
+        return _after_leap_second(shape)
     try:
         moment = _DATETIME.validate_python(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
     except (ValidationError, OverflowError):
         raise ValueError("is not a date and time that exists") from None
+
+
+def _after_leap_second(shape: re.Match[str]) -> datetime:
+    """Python's clock knows no leap seconds: such an instant is the beginning of the next day."""
+    before = parse_instant(f"{shape['minute']}:59{shape['offset'] or ''}")
+    if (before.hour, before.minute) != (23, 59) or before.year == MAXYEAR:
+        raise ValueError("is not a date and time that exists")
+    return before + timedelta(seconds=1)
 
 
 def format_instant(moment: datetime) -> str:
@@ -173,6 +193,16 @@ class Key(_Wire):
     expires_at: Instant | None
     is_enabled: StrictBool
     credit_limit: Money | None
+
+
+#: how the name of a reservation begins; 32 random hex digits follow
+RESERVATION_PREFIX = "pulumi-account-reservation-"
+_RESERVATION = re.compile(RESERVATION_PREFIX + "[0-9a-f]{32}")
+
+
+def is_reservation(key: Key) -> bool:
+    """Whether a key is a reservation for one: a name that nobody gives by chance, credit limit 0, and an expiry."""
+    return bool(_RESERVATION.fullmatch(key.name)) and key.credit_limit == 0 and key.expires_at is not None
 
 
 class CreatedKey(Key):

@@ -14,8 +14,8 @@ _PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 _MEMORY = 30.0
 #: the space between calls grows with a 429, and shrinks with each call that is admitted
 _SLOWER, _QUICKER = 1.3, 0.99
-#: between two lines that tell the user why it takes long
-_TELL_EVERY = 10.0
+#: from so many seconds on, and not more often than every so many, a line tells the user why nothing moves
+_LONG, _TELL_EVERY = 1.0, 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Pace:
                 self._learn(now)
             pause = self._pause() if retry_after is None else retry_after
             self._cool_until = max(self._cool_until, now + pause)
-            if now >= self._told_at + _TELL_EVERY:
+            if (self._interval or pause >= _LONG) and now >= self._told_at + _TELL_EVERY:
                 self._told_at = now
                 _log.warning("%s", self._why(pause))
 

@@ -18,7 +18,7 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 from pulumi.output import UNKNOWN, Unknown
 
 from pulumi_account.exceptions import AdoptionError, ConfigurationError, InvalidInputError, NotFoundError
-from pulumi_account.keys import Keys, auto_name, differences, is_auto_name, utc_now
+from pulumi_account.keys import Keys, auto_name, differences, is_auto_name
 from pulumi_account.models import (
     ApiKeyInputs,
     Key,
@@ -28,6 +28,7 @@ from pulumi_account.models import (
     parse_key_id,
     same_instant,
     to_number,
+    utc_now,
 )
 
 __all__ = ["Steps"]

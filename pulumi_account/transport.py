@@ -32,6 +32,7 @@ __all__ = [
     "RetryTransport",
     "default_transport",
     "is_loopback",
+    "parse_http_date",
     "require_sendable",
 ]
 
@@ -201,10 +202,14 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 
 def _seconds_until(http_date: str) -> float | None:
+    moment = parse_http_date(http_date)
+    return None if moment is None else (moment - datetime.now(timezone.utc)).total_seconds()
+
+
+def parse_http_date(text: str) -> datetime | None:
+    """The instant that a header such as ``Date`` names; None where it names none."""
     try:
-        moment = parsedate_to_datetime(http_date)
+        moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return (moment - datetime.now(timezone.utc)).total_seconds()
+    return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment

@@ -26,9 +26,8 @@ from pulumi_account.keys import (
     auto_name,
     differences,
     is_auto_name,
-    utc_now,
 )
-from pulumi_account.models import ApiKeyInputs, CreatedKey, Key, parse_instant
+from pulumi_account.models import ApiKeyInputs, CreatedKey, Key, parse_instant, utc_now
 from pulumi_account.transport import RetryTransport, default_transport
 from tests.canaries import PROVISIONING_KEY, assert_clean
 from tests.helpers import FAR, NOW, FakeClock, account, created_json, key_json, refusal, unhurried, wanted
@@ -205,11 +204,33 @@ def test_an_exact_name_is_reserved_first(keys: Keys, emulator: Emulator) -> None
     assert patch.json == {"name": "production", "credit_limit": 12.5, "expires_at": FAR}
 
 
-def test_the_lease_is_counted_from_the_given_clock(hasty_client: AccountClient, emulator: Emulator) -> None:
-    """A reservation expires an hour after the present instant."""
-    hour = timedelta(hours=1)
-    Keys(hasty_client, clock=lambda: FAR_INSTANT - hour).make(BARE)
-    assert (LEASE, emulator.calls[0].json["expires_at"]) == (hour, FAR)
+@pytest.mark.parametrize("ahead", [timedelta(hours=-1), timedelta(), timedelta(hours=1), timedelta(days=400)])
+def test_a_clock_that_is_wrong(emulator: Emulator, ahead: timedelta) -> None:
+    """Wherever this machine's clock stands, exact names can be made, and leases end an hour from now by the API's."""
+    with AccountClient(emulator.url, PROVISIONING_KEY, clock=lambda: utc_now() - ahead) as client:
+        for _ in range(2):
+            assert Keys(client).make(BARE).name == "production"
+    posts = [call for call in emulator.calls.of("create_key") if call.status == 201]
+    lease = parse_instant(posts[-1].json["expires_at"]) - utc_now()
+    assert LEASE - timedelta(minutes=2) < lease < LEASE + timedelta(minutes=2)
+
+
+def test_a_lease_that_was_over_is_counted_again_once(emulator: Emulator) -> None:
+    """An hour behind: the API refuses the first reservation, and says what time it is."""
+    with AccountClient(emulator.url, PROVISIONING_KEY, clock=lambda: utc_now() - LEASE) as client:
+        Keys(client).make(BARE)
+    assert [call.status for call in emulator.calls] == [422, 201, 200]
+
+
+def test_a_reservation_that_is_refused_is_explained(keys: Keys, emulator: Emulator) -> None:
+    """Its expiry is not the user's: so the error says what was refused, and that it goes by this machine's clock."""
+    fails(emulator, "create_key", Answer(422))
+    error = refusal(err.InvalidRequestError, lambda: keys.make(EXACT))
+    expiry = emulator.calls[0].json["expires_at"]
+    assert str(error).endswith(
+        f"; this was a reservation for the key, expiring at {expiry}, an hour from now by this machine's clock"
+    )
+    assert emulator.calls.operations == ["create_key"]
 
 
 def test_limit_and_expiry_of_a_reservation_are_removed(keys: Keys, emulator: Emulator) -> None:
@@ -429,6 +450,35 @@ def test_several_candidates_are_all_named(keys: Keys, emulator: Emulator) -> Non
     ids.append(ids[-1] + 1)
     assert f"keys {ids[0]}, {ids[1]}, {ids[2]} are all named 'ci-0123abc', so none was deleted" in str(error)
     assert [key["id"] for key in emulator.keys()] == ids
+    assert emulator.calls.operations == ["create_key", "list_keys"]
+
+
+@every_declaration
+@pytest.mark.parametrize(
+    "change", [{"credit_limit": 99}, {"expires_at": FAR_INSTANT - LEASE}, {"is_enabled": False}], ids=repr
+)
+def test_a_name_alone_is_no_proof(
+    emulator: Emulator, declaration: ApiKeyInputs, change: dict[str, Any]
+) -> None:
+    """A key that has the name, but is not as it was asked for, is not deleted: the error names it."""
+
+    def somebody_else(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            emulator.edit(emulator.keys()[0]["id"], **change)
+        return direct.handle_request(request)
+
+    fails(emulator, "create_key", Drop(commit=True))
+    transport = httpx.MockTransport(somebody_else)
+    with (
+        default_transport(emulator.url) as direct,
+        AccountClient(emulator.url, PROVISIONING_KEY, transport=transport) as client,
+    ):
+        error = refusal(err.LeftoverError, lambda: Keys(client).make(declaration))
+    (left,) = emulator.keys()
+    said = (
+        f"key {left['id']} is named {left['name']!r}, but is not as it was asked for, so it was not deleted"
+    )
+    assert said in str(error)
     assert emulator.calls.operations == ["create_key", "list_keys"]
 
 
@@ -752,6 +802,24 @@ def test_a_list_that_fails_is_an_error(keys: Keys, emulator: Emulator, action: A
     with pytest.raises((err.StatusError, err.UnexpectedResponseError, err.NetworkError)):
         keys.read(ids[4])
     assert names([keys.read(ids[4])]) == ["key 4"]
+
+
+def test_threads_share_a_list_that_fails(keys: Keys, emulator: Emulator) -> None:
+    """Whoever waits for a list that fails has its error, and does not ask again."""
+    ids = add_keys(emulator, 12)
+    read_all(keys, ids[:4])
+    fails(emulator, "list_keys", Answer(500), latency=0.5)
+    together = threading.Barrier(8, timeout=30)
+
+    def read(key_id: int) -> str:
+        together.wait()
+        with pytest.raises(err.ServerError) as caught:
+            keys.read(key_id)
+        return str(caught.value)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(read, ids[4:]))) == 1
+    assert emulator.calls.operations == ["get_key"] * 4 + ["list_keys"]
 
 
 WRITES: dict[str, Callable[[Keys, int], object]] = {

@@ -85,6 +85,9 @@ def test_a_written_instant_is_read_back(moment: datetime, offset: timezone) -> N
         ("2027-01-01T01:00:00+01:00", "2027-01-01T00:00:00Z"),
         ("2026-12-31T16:00:00-0800", "2027-01-01T00:00:00Z"),
         ("2027-01-01T00:00:00-00:00", "2027-01-01T00:00:00Z"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
+        ("2016-12-31T23:59:60.5Z", "2017-01-01T00:00:00Z"),
+        ("2017-01-01T00:59:60+01:00", "2017-01-01T00:00:00Z"),
     ],
 )
 def test_notations_of_an_instant(text: str, written: str) -> None:
@@ -109,7 +112,14 @@ NO_INSTANT += [
 ]
 NO_INSTANT += ["٢٠٢٧-01-01T00:00:00Z", "2027-W01-1T00:00:00Z", "2027-01-01T00:00:00+01"]
 NO_MOMENT = ["2027-02-30T00:00:00Z", "2027-13-01T00:00:00Z", "2027-01-01T24:00:00Z", "2027-01-01T00:60:00Z"]
-NO_MOMENT += ["2016-12-31T23:59:60Z", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00"]
+NO_MOMENT += [
+    "2016-12-31T12:59:60Z",
+    "2016-12-31T23:58:60Z",
+    "9999-12-31T23:59:60Z",
+    "2016-12-31T23:59:61Z",
+    "0000-01-01T00:00:00Z",
+    "0001-01-01T00:00:00+01:00",
+]
 NO_MOMENT += ["9999-12-31T23:59:59-01:00", "2027-01-01T00:00:00+24:00", "2027-01-01T00:00:00+01:60"]
 
 
@@ -122,7 +132,7 @@ def test_what_is_no_instant(text: str) -> None:
 
 @pytest.mark.parametrize("text", NO_MOMENT)
 def test_instants_that_do_not_exist(text: str) -> None:
-    """A leap second, 30 February and what lies outside the calendar are no instants."""
+    """A leap second in the middle of a day, 30 February and what lies outside the calendar are no instants."""
     with pytest.raises(ValueError, match=r"^is not a date and time that exists$"):
         parse_instant(text)
 

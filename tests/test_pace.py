@@ -147,14 +147,22 @@ def test_a_turn_is_waited_for_no_longer_than_told() -> None:
 
 def test_the_user_is_told(caplog: pytest.LogCaptureFixture) -> None:
     """A line tells why nothing moves, and at which pace it will go on; the next one not before ten seconds."""
-    paced = learned(1.0, 10)
-    paced.clock.sleep(9)
-    paced.refuse(2)
-    paced.refuse(2)
+    paced = Paced()
+    for seconds in (2.0, 9.0, 3.0):
+        paced.refuse(2)
+        paced.admit(10)
+        paced.clock.sleep(seconds)
+    paced.refuse(0)
     assert [record.getMessage() for record in caplog.records] == [
-        "the account API answers 429, too many requests: waiting 0.0 s",
-        "the account API answers 429, too many requests: waiting 2.0 s, then at most 40.0 calls a second",
+        "the account API answers 429, too many requests: waiting 2.0 s",
+        "the account API answers 429, too many requests: waiting 2.0 s, then at most 3.4 calls a second",
     ]
+
+
+def test_a_short_pause_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    """One 429 and half a second: nobody need know."""
+    Paced().refuse()
+    assert caplog.records == []
 
 
 class Limited:
