@@ -67,11 +67,13 @@ def activity_json() -> dict[str, Any]:
     }
 
 
-def account(transport: httpx.BaseTransport | Handler, key: str = PROVISIONING_KEY) -> AccountClient:
+def account(
+    transport: httpx.BaseTransport | Handler, key: str = PROVISIONING_KEY, **options: Any
+) -> AccountClient:
     """A client over a transport or a mere handler."""
     if not isinstance(transport, httpx.BaseTransport):
         transport = httpx.MockTransport(transport)
-    return AccountClient(ENDPOINT, key, transport=transport)
+    return AccountClient(ENDPOINT, key, transport=transport, **options)
 
 
 def wanted(properties: Mapping[str, object] | None = None, **more: object) -> ApiKeyInputs:

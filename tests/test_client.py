@@ -20,7 +20,9 @@ from pulumi_account.models import Activity, Balance, CreatedKey, Key
 from tests.canaries import PLAINTEXT, PROVISIONING_KEY, assert_clean
 from tests.helpers import (
     ENDPOINT,
+    NOW,
     Broken,
+    Handler,
     account,
     activity_json,
     created_json,
@@ -235,6 +237,92 @@ def test_timeout_reaches_the_network() -> None:
         emulator.faults.add(Fault(Hang()))
         with AccountClient(emulator.url, PROVISIONING_KEY, retry_deadline=0, timeout=0.1) as client:
             refusal(err.ResponseLostError, client.get_balance, "ReadTimeout")
+
+
+# --- clocks
+
+
+def dated(date: str, status: int = 200) -> Handler:
+    """Answers that tell the API's time."""
+    return lambda _: httpx.Response(status, headers={"Date": date}, json={"balance": "1"})
+
+
+@pytest.mark.parametrize(
+    ("date", "there"),
+    [
+        ("Mon, 01 Jun 2026 13:00:00 GMT", NOW + timedelta(hours=1)),
+        ("Mon, 01 Jun 2026 11:00:00 GMT", NOW - timedelta(hours=1)),
+        ("Mon, 01 Jun 2026 12:01:59 GMT", NOW),
+        ("Mon, 01 Jun 2026 11:58:01 GMT", NOW),
+        ("soon", NOW),
+        ("", NOW),
+    ],
+)
+def test_the_apis_clock(date: str, there: datetime) -> None:
+    """The present instant is that of the API's answers, where they tell one that is minutes away from ours."""
+    with account(dated(date), clock=lambda: NOW) as client:
+        assert client.now() == NOW
+        client.get_balance()
+        assert client.now() == there
+
+
+@pytest.mark.parametrize(
+    ("date", "told"),
+    [
+        ("Mon, 01 Jun 2026 13:00:00 GMT", "60 minutes behind"),
+        ("Mon, 01 Jun 2026 09:30:00 GMT", "150 minutes ahead of"),
+    ],
+)
+def test_a_wrong_clock_is_told_once(date: str, told: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Whose clock is wrong is warned of, at the first answer that shows it."""
+    with account(dated(date), clock=lambda: NOW) as client:
+        client.get_balance()
+        client.get_balance()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"this machine's clock is {told} the API's: what expires is judged by the API's clock"
+    ]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_wrong_clock_explains_a_refusal(status: int) -> None:
+    """An expiry that lies ahead here may be past there: the error says how the clocks differ."""
+    with account(dated("Mon, 01 Jun 2026 13:00:00 GMT", status), clock=lambda: NOW) as client:
+        refusal(
+            err.InvalidRequestError,
+            client.get_balance,
+            r"; this machine's clock is 60 minutes behind the API's\)$",
+        )
+
+
+# --- reservations
+
+RESERVED_NAME = "pulumi-account-reservation-" + "0f" * 16
+RESERVED = {"name": RESERVED_NAME, "credit_limit": 0}
+NOT_RESERVED: dict[str, dict[str, Any]] = {
+    "another name": {"name": "production"},
+    "fewer digits": {"name": RESERVED_NAME[:-1]},
+    "more digits": {"name": f"{RESERVED_NAME}0"},
+    "other digits": {"name": "pulumi-account-reservation-" + "0F" * 16},
+    "a line break": {"name": f"{RESERVED_NAME}\n"},
+    "can spend": {"credit_limit": 0.01},
+    "has no limit": {"credit_limit": None},
+    "never expires": {"expires_at": None},
+}
+
+
+def test_reservations_are_found() -> None:
+    """What a crash left behind is found in one LIST."""
+    keys = [key_json(id=1), key_json(id=2, **RESERVED), key_json(id=3, **RESERVED, is_enabled=False)]
+    with account(lambda _: httpx.Response(200, json={"keys": keys})) as client:
+        assert [key.id for key in client.find_reservations()] == [2, 3]
+
+
+@pytest.mark.parametrize("change", NOT_RESERVED.values(), ids=NOT_RESERVED)
+def test_nothing_else_is_a_reservation(change: dict[str, Any]) -> None:
+    """A key that could be anybody's is never found: it may be in use."""
+    keys = [key_json(**{**RESERVED, **change})]
+    with account(lambda _: httpx.Response(200, json={"keys": keys})) as client:
+        assert client.find_reservations() == []
 
 
 # --- refusals

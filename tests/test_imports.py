@@ -22,6 +22,7 @@ ROWS = [
     ["transport"],
     ["client"],
     ["config"],
+    ["leftovers"],
     ["keys"],
     ["steps"],
     ["lifecycle"],
