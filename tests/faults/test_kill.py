@@ -7,9 +7,20 @@ from itertools import product, starmap
 
 import pytest
 
-from pulumi_account.keys import LEASE, RESERVATION_PREFIX, utc_now
+from pulumi_account.keys import LEASE, RESERVATION_PREFIX
+from pulumi_account.models import utc_now
 from tests.canaries import assert_clean
-from tests.faults.killing import ENGINE, ENGINE_ALONE, INTERRUPT, KILLS, TWO_INTERRUPTS, Killed, Story, play
+from tests.faults.killing import (
+    ENGINE,
+    ENGINE_ALONE,
+    INTERRUPT,
+    KILLS,
+    PROVIDER,
+    TWO_INTERRUPTS,
+    Killed,
+    Story,
+    play,
+)
 
 # two interrupts of the CLI take five seconds, and the next runs some more
 pytestmark = pytest.mark.timeout(300)
@@ -81,18 +92,16 @@ def test_what_is_left_is_what_the_moment_of_the_kill_leaves(killed: Killed) -> N
         else:
             assert any(want.is_met_by(key) for want in killed.case.after)
             kinds["key"] += 1
-    if killed.story.kill == TWO_INTERRUPTS:  # how far the provider gets until it is ended is chance
-        assert kinds.total() <= [operation for operation, _ in killed.killed.pending].count("creating")
+    if killed.story.kill in (PROVIDER, ENGINE):
+        assert kinds == Counter(held.leaves for held in killed.case.held if held.leaves)
+    elif killed.story.kill == TWO_INTERRUPTS:  # how far the provider gets until it is ended is chance
+        assert kinds.total() <= _begun(killed)
     else:
-        assert kinds == _expected(killed)
+        assert kinds == Counter({"key": _begun(killed)} if _begun(killed) else {})
 
 
-def _expected(killed: Killed) -> Counter[str]:
-    if killed.story.kill == INTERRUPT:
-        return Counter()
-    if killed.story.kill == ENGINE_ALONE:
-        return Counter(key=len(killed.case.after))
-    return Counter(held.leaves for held in killed.case.held if held.leaves)
+def _begun(killed: Killed) -> int:
+    return [operation for operation, _ in killed.killed.pending].count("creating")
 
 
 def test_what_was_interrupted_is_told(killed: Killed) -> None:
@@ -109,9 +118,11 @@ def test_what_was_being_created_stays_noted(killed: Killed) -> None:
 
 
 def test_operations_stay_pending_only_where_nobody_waited(killed: Killed) -> None:
-    """An engine that lives to hear of a failure, or waits for the end, has nothing pending."""
-    waited = killed.story.kill not in (ENGINE_ALONE, TWO_INTERRUPTS, ENGINE)
-    assert waited == (killed.killed.pending == [])
+    """An engine that hears of a failure, or waits for the end, has nothing pending; a killed one all that was held."""
+    if killed.story.kill in (PROVIDER, INTERRUPT):
+        assert killed.killed.pending == []
+    if killed.story.kill == ENGINE:
+        assert len(killed.killed.pending) == len(killed.case.held)
 
 
 def test_bystanders_are_untouched(killed: Killed) -> None:

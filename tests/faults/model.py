@@ -1,0 +1,379 @@
+"""What programs, people and faults do to an account, in random order, against a model of what must come of it.
+
+The model knows what an engine knows: an `up` sees what the program has changed since the last run, and what others
+have changed only after a refresh. Two engines fit it: `InProcess`, which does the engine's part in the order in which
+the engine does it, with no process and no network; and `Whole`, which runs whole programs on LocalEngine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import httpx
+
+from pulumi_account.client import AccountClient
+from pulumi_account.emulator import Emulator
+from pulumi_account.emulator.store import MEMORY, Store
+from pulumi_account.exceptions import AccountError
+from pulumi_account.keys import Keys
+from pulumi_account.models import parse_instant
+from pulumi_account.steps import Steps
+from pulumi_account.testing import LocalEngine
+from pulumi_account.transport import RetryTransport
+from tests.canaries import PROVISIONING_KEY, assert_clean
+from tests.helpers import ENDPOINT, FakeClock
+
+Bag = dict[str, Any]
+#: name, credit_limit, expires_at, is_enabled: what a key is like
+Fields = Mapping[str, Any]
+FIELDS = ("name", "credit_limit", "expires_at", "is_enabled")
+
+
+class Spec(NamedTuple):
+    """What a program declares of a key; a name is exact, or a prefix that ends in a hyphen."""
+
+    name: str
+    credit_limit: float | None = None
+    expires_at: str | None = None
+    is_enabled: bool = True
+    trigger: str | None = None
+
+    @property
+    def prefix(self) -> str | None:
+        """The prefix, if this is auto-named."""
+        return self.name if self.name.endswith("-") else None
+
+    def arguments(self) -> Bag:
+        """As the program passes them."""
+        given = {
+            "name_prefix" if self.prefix else "name": self.name,
+            "credit_limit": self.credit_limit,
+            "expires_at": self.expires_at,
+            "is_enabled": self.is_enabled,
+            "rotation_triggers": self.trigger and {"quarter": self.trigger},
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+    def fields(self, name: str) -> Fields:
+        """What the key is to be like, given the name that an auto-named one has."""
+        limit, expiry = self.credit_limit, self.expires_at
+        return {
+            "name": name if self.prefix else self.name,
+            "credit_limit": None if limit is None else Decimal(repr(limit)),
+            "expires_at": None if expiry is None else parse_instant(expiry),
+            "is_enabled": self.is_enabled,
+        }
+
+
+Program = Mapping[str, Spec]
+
+
+class Outcome(NamedTuple):
+    """How a run went, and what was done to each resource."""
+
+    ok: bool
+    ops: Mapping[str, str]
+
+
+class Engine(Protocol):
+    """Something that runs programs against an account."""
+
+    @property
+    def account(self) -> Emulator:
+        """Whose keys the programs declare."""
+
+    def preview(self, program: Program) -> Outcome:
+        """What `up` would do."""
+
+    def up(self, program: Program) -> Outcome:
+        """Make it so."""
+
+    def refresh(self, program: Program) -> Outcome:
+        """Look at every key."""
+
+    def known(self) -> Mapping[str, Known]:
+        """The state: the current keys by resource."""
+
+    def doomed(self) -> set[int]:
+        """The ids of replaced keys that are yet to be deleted."""
+
+
+class Known(NamedTuple):
+    """A resource in the state."""
+
+    id: int
+    inputs: Bag
+    outputs: Bag
+
+    def fields(self) -> Fields:
+        """What the state says that the key is like."""
+        limit, expiry = self.outputs.get("credit_limit"), self.outputs.get("expires_at")
+        return {
+            "name": self.outputs["name"],
+            "credit_limit": None if limit is None else Decimal(repr(limit)),
+            "expires_at": None if expiry is None else parse_instant(expiry),
+            "is_enabled": self.outputs["is_enabled"],
+        }
+
+
+# --- the emulator without a server
+
+
+class Unserved(Emulator):
+    """The account API with no server: a transport asks it directly."""
+
+    def __init__(self) -> None:
+        super().__init__(provisioning_key=PROVISIONING_KEY)
+        self._kept = Store(MEMORY)
+        self.transport = AsgiTransport(self._application(self._kept))
+
+    def stop(self) -> None:
+        """Forget everything."""
+        self.transport.close()
+        self._kept.close()
+
+    @property
+    def _store(self) -> Store:
+        return self._kept
+
+
+class _Wire:
+    """Stands in for the TCP connection, which faults cut."""
+
+    def __init__(self) -> None:
+        self.cut = False
+
+    def is_closing(self) -> bool:
+        return self.cut
+
+    def close(self) -> None:
+        self.cut = True
+
+    abort = close
+
+
+class AsgiTransport(httpx.BaseTransport):
+    """Passes requests to an ASGI application."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._loop = asyncio.new_event_loop()
+
+    def close(self) -> None:
+        """Close the event loop; closing an `AccountClient` calls nothing of the kind."""
+        self._loop.close()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """The application's answer, or a lost connection."""
+        return self._loop.run_until_complete(self._exchange(request))
+
+    async def _exchange(self, request: httpx.Request) -> httpx.Response:
+        wire, sent = _Wire(), []
+        incoming = [{"type": "http.request", "body": request.read(), "more_body": False}]
+
+        async def receive() -> Any:
+            return incoming.pop() if incoming else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "method": request.method,
+            "path": request.url.path,
+            "query_string": request.url.query,
+            "headers": [(name.lower(), value) for name, value in request.headers.raw],
+            "state": {"transport": wire},
+        }
+        await self._app(scope, receive, send)
+        if wire.cut:
+            raise httpx.RemoteProtocolError("the connection was cut", request=request)
+        head, *bodies = sent
+        body = b"".join(message["body"] for message in bodies)
+        return httpx.Response(head["status"], headers=head["headers"], content=body)
+
+
+class _Shared(httpx.BaseTransport):
+    """Lets clients come and go without closing what they share."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self.handle_request = inner.handle_request  # type: ignore[method-assign]
+
+
+# --- an engine in this process
+
+
+class InProcess:
+    """The engine's part of a run: check, diff, then create, replace, update; what is not declared is deleted last."""
+
+    def __init__(self) -> None:
+        self.account = Unserved()
+        self._state: dict[str, Known] = {}
+        self._doomed: list[Known] = []
+
+    def known(self) -> Mapping[str, Known]:
+        """The state: the current keys by resource."""
+        return dict(self._state)
+
+    def doomed(self) -> set[int]:
+        """The ids of replaced keys that are yet to be deleted."""
+        return {old.id for old in self._doomed}
+
+    def preview(self, program: Program) -> Outcome:
+        """What `up` would do."""
+        steps = self._process()
+        ops = {name: self._plan(steps, name, spec, preview=True)[0] for name, spec in program.items()}
+        return Outcome(True, ops | dict.fromkeys(self._state.keys() - program.keys(), "delete"))
+
+    def up(self, program: Program) -> Outcome:
+        """Make it so; the first error ends the run, and then nothing is deleted."""
+        steps, ops = self._process(), {}
+        try:
+            for name, spec in program.items():
+                ops[name], inputs = self._plan(steps, name, spec, preview=False)
+                self._do(steps, ops[name], name, inputs)
+        except AccountError as error:
+            assert_clean(error)
+            return Outcome(False, {})
+        done = [self._delete(steps, old) for old in self._doomed]
+        self._doomed = [old for old, gone in zip(self._doomed, done, strict=True) if not gone]
+        for name in self._state.keys() - program.keys():
+            ops[name] = "delete"
+            if gone := self._delete(steps, self._state[name]):
+                del self._state[name]
+            done.append(gone)
+        return Outcome(all(done), ops)
+
+    def refresh(self, program: Program) -> Outcome:
+        """Look at every key; an error with one does not keep the others from it."""
+        steps, ok = self._process(), True
+        for name, old in list(self._state.items()):
+            try:
+                found = steps.read(str(old.id), _carried(old.outputs))
+            except AccountError as error:
+                assert_clean(error)
+                ok = False
+                continue
+            if found.id:
+                self._state[name] = Known(old.id, _carried(found.inputs), _carried(found.outs))
+            else:
+                del self._state[name]
+        return Outcome(ok, {})
+
+    def _process(self) -> Steps:
+        clock = FakeClock()
+        inner = _Shared(self.account.transport)
+        transport = RetryTransport(inner, sleep=clock.sleep, clock=clock)
+        return Steps(Keys(AccountClient(ENDPOINT, PROVISIONING_KEY, transport=transport)))
+
+    def _plan(self, steps: Steps, name: str, spec: Spec, *, preview: bool) -> tuple[str, Bag]:
+        old = self._state.get(name)
+        inputs = self._check(steps, old.inputs if old else {}, spec, preview=preview)
+        if old is None:
+            return "create", inputs
+        diff = steps.diff(str(old.id), old.outputs, inputs)
+        if diff.changes is False or (diff.changes is None and inputs == old.inputs):
+            return "same", inputs
+        if diff.replaces:
+            return "replace", self._check(steps, {}, spec, preview=preview)
+        return "update", inputs
+
+    def _check(self, steps: Steps, olds: Bag, spec: Spec, *, preview: bool) -> Bag:
+        checked = steps.check(olds, _carried(spec.arguments()), preview=preview)
+        assert not checked.failures
+        inputs: Bag = _carried(checked.inputs)
+        return inputs
+
+    def _do(self, steps: Steps, op: str, name: str, inputs: Bag) -> None:
+        if op in ("create", "replace"):
+            made = steps.create(inputs)
+            self._doomed += [self._state[name]] if op == "replace" else []
+            self._state[name] = Known(int(made.id), inputs, _carried(made.outs))
+        elif op == "update":
+            old = self._state[name]
+            changed = steps.update(str(old.id), old.outputs, inputs)
+            self._state[name] = Known(old.id, inputs, _carried(changed.outs))
+
+    def _delete(self, steps: Steps, old: Known) -> bool:
+        try:
+            steps.delete(str(old.id))
+        except AccountError as error:
+            assert_clean(error)
+            return False
+        return True
+
+
+def _carried(value: Any) -> Any:
+    """As it is after the engine's wire: all numbers are floats, and what is None is not there."""
+    if isinstance(value, Mapping):
+        return {name: _carried(item) for name, item in value.items() if item is not None}
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+# --- whole programs
+
+
+class Whole:
+    """LocalEngine, and programs in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.account = Emulator(provisioning_key=PROVISIONING_KEY)
+        self.account.start()
+        (folder / "Pulumi.yaml").write_text("name: random\nruntime: python\n")
+        self._program = folder / "__main__.py"
+        env = {
+            "ACCOUNT_ENDPOINT": self.account.url,
+            "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
+            "ACCOUNT_RETRY_DEADLINE": "20",
+        }
+        self._engine = LocalEngine(folder, state=folder / "state.json", env=env)
+
+    def known(self) -> Mapping[str, Known]:
+        """The state: the current keys by resource."""
+        return {
+            r["urn"].rpartition("::")[2]: Known(int(r["id"]), _clear(r["inputs"]), _clear(r["outputs"]))
+            for r in self._keys()
+            if not r.get("delete")
+        }
+
+    def doomed(self) -> set[int]:
+        """The ids of replaced keys that are yet to be deleted."""
+        return {int(r["id"]) for r in self._keys() if r.get("delete")}
+
+    def _keys(self) -> list[dict[str, Any]]:
+        deployment = self._engine.export(show_secrets=True)["deployment"]
+        resources: list[dict[str, Any]] = deployment.get("resources") or []
+        return [resource for resource in resources if str(resource["type"]).endswith(":ApiKey")]
+
+    def preview(self, program: Program) -> Outcome:
+        """What `up` would do."""
+        return self._run("preview", program)
+
+    def up(self, program: Program) -> Outcome:
+        """Make it so."""
+        return self._run("up", program)
+
+    def refresh(self, program: Program) -> Outcome:
+        """Look at every key."""
+        return self._run("refresh", program)
+
+    def _run(self, verb: str, program: Program) -> Outcome:
+        lines = [f"account.ApiKey({name!r}, **{spec.arguments()!r})\n" for name, spec in program.items()]
+        self._program.write_text("import pulumi_account as account\n" + "".join(lines))
+        result = getattr(self._engine, verb)()
+        assert_clean(result)
+        ops = {step.urn.rpartition("::")[2]: step.op for step in result.steps if ":ApiKey::" in step.urn}
+        return Outcome(result.ok, ops)
+
+
+def _clear(value: Any) -> Any:
+    """With what is secret in clear."""
+    if isinstance(value, dict):
+        sealed = value.get("plaintext")
+        return json.loads(sealed) if sealed else {name: _clear(item) for name, item in value.items()}
+    return value
