@@ -18,6 +18,7 @@ ROOT = Path(pulumi_account.__file__).parent
 ROWS = [
     ["exceptions"],
     ["models"],
+    ["spending"],
     ["pace"],
     ["transport"],
     ["client"],
