@@ -85,6 +85,12 @@ class ProviderProcess:
         """What the process has told the user so far."""
         return self._log.read_text()
 
+    @property
+    def peak_memory(self) -> int:
+        """The most memory, in KiB, that it has taken so far."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+
     def check(self, news: Bag, olds: Bag | None = None) -> tuple[Bag, list[str]]:
         """The normalised inputs, and the failures' sentences."""
         answer = self._call("Check", provider_pb2.CheckRequest(olds=_bag(olds or {}), news=_bag(news)))

@@ -1,0 +1,105 @@
+"""Many keys: how many calls a refresh makes, and how much memory the provider's process takes for it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulumi_account.emulator import Answer, Emulator, Fault
+from tests.canaries import PROVISIONING_KEY
+from tests.provider_process import ProviderProcess
+
+MIB = 1024
+#: of ten thousand keys
+MOST_MEMORY = 150 * MIB
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """An account."""
+    with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def provider(emulator: Emulator, tmp_path: Path) -> Iterator[ProviderProcess]:
+    """A provider's process of its own: what it has read counts."""
+    config = {"account:provisioningKey": PROVISIONING_KEY, "account:endpoint": emulator.url}
+    with ProviderProcess(config, tmp_path, {"ACCOUNT_RETRY_DEADLINE": "0"}) as provider:
+        yield provider
+
+
+def refresh(provider: ProviderProcess, ids: list[int]) -> list[str]:
+    """Read keys as the engine does, four at a time; the ids that are left."""
+
+    def read(key_id: int) -> str:
+        return provider.read(str(key_id), {"key_id": float(key_id), "name": "n", "is_enabled": True}).id
+
+    with ThreadPoolExecutor(4) as pool:
+        return [found for found in pool.map(read, ids) if found]
+
+
+@pytest.mark.parametrize(
+    ("count", "vanished", "calls"),
+    [
+        (4, 0, {"get_key": 4}),
+        (5, 0, {"get_key": 4, "list_keys": 1}),
+        (200, 3, {"get_key": 4 + 3, "list_keys": 1}),
+    ],
+)
+def test_a_refresh_takes_few_calls(
+    provider: ProviderProcess, emulator: Emulator, count: int, vanished: int, calls: dict[str, int]
+) -> None:
+    """Four GETs, one LIST for all others, and one GET for each key that has vanished."""
+    ids = [emulator.add(f"key-{number}")[0] for number in range(count)]
+    for key_id in ids[count - vanished :]:
+        emulator.remove(key_id)
+    assert refresh(provider, ids) == [str(key_id) for key_id in ids[: count - vanished]]
+    assert Counter(emulator.calls.operations) == calls
+
+
+def test_a_refresh_while_keys_are_written(provider: ProviderProcess, emulator: Emulator) -> None:
+    """While some threads make, change and delete keys, others read every one that is there, as it is."""
+    ids = [emulator.add(f"key-{number}", credit_limit=1)[0] for number in range(40)]
+
+    def write(number: int) -> None:
+        key_id, outs = provider.create({"name": f"new-{number}", "is_enabled": True})
+        changed = provider.update(key_id, outs, {"name": f"newer-{number}", "is_enabled": True})
+        assert provider.read(key_id, changed).outs["name"] == f"newer-{number}"
+        provider.delete(key_id, changed)
+        assert provider.read(key_id, changed).id == ""
+
+    with ThreadPoolExecutor(2) as writers:
+        writes = [writers.submit(write, number) for number in range(10)]
+        assert refresh(provider, ids * 4) == [str(key_id) for key_id in ids * 4]
+    for done in writes:
+        done.result()
+
+
+def thousands(count: int, template: dict[str, Any]) -> bytes:
+    """A LIST of so many keys."""
+    keys = [{**template, "id": number, "name": f"team-{number}-production"} for number in range(count)]
+    return json.dumps({"keys": keys}).encode()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_ten_thousand_keys_take_little_memory(provider: ProviderProcess, emulator: Emulator) -> None:
+    """A refresh in an account of ten thousand keys leaves the provider's process below 150 MiB."""
+    template = {
+        "created_at": "2026-01-01T00:00:00.123456",
+        "expires_at": "2099-01-01T00:00:00.654321",
+        "is_enabled": True,
+        "credit_limit": 1234.56,
+    }
+    listed = Answer(200, body=thousands(10_000, template), headers={"Content-Type": "application/json"})
+    emulator.faults.add(Fault(listed, operation="list_keys", times=None))
+    first = [emulator.add(f"key-{number}")[0] for number in range(4)]
+    assert len(refresh(provider, [*first, *range(9_000, 9_200)])) == 204
+    assert provider.peak_memory < MOST_MEMORY
