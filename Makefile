@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TRYOUT := $(BIN)/python -m pulumi_account.testing.tryout
 
-.PHONY: help up preview refresh destroy test lint format reference bench clean
+.PHONY: help up preview refresh destroy test lint format reference bench reliability clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ reference: $(VENV)/.dev ## write the README's reference anew from the docstrings
 
 bench: $(VENV)/.bench ## measure the speed, for some hours; OPTIONS=--quick for some minutes
 	$(BIN)/python -m benchmarks run --picture benchmarks/ratios.svg $(OPTIONS)
+
+reliability: $(VENV)/.dev ## run every test, and write RELIABILITY.md's table from what passed
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --junitxml=.local/tests.xml
+	$(BIN)/python -m tests.reliability .local/tests.xml
 
 clean: ## remove what a run made: the virtual environment, the emulated account, caches
 	rm -rf $(VENV) .local .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis Pulumi.tryout.yaml

@@ -1,0 +1,140 @@
+"""RELIABILITY.md's table: what is promised, which tests hold it, and how many cases of them ran.
+
+`make reliability` runs the tests and writes the table; `python -m tests.reliability FILE…` writes it from the
+JUnit files of runs that were made before, such as one with the Pulumi CLI on the PATH.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+
+DOCUMENT = Path(__file__).parent.parent / "RELIABILITY.md"
+BEGIN = "<!-- promises: written by `make reliability` -->"
+END = "<!-- end of the promises -->"
+
+#: what is promised, and the tests (whole modules, or some of one) that hold it
+PROMISES: dict[str, list[str]] = {
+    "Whatever goes wrong with whichever call, the run succeeds or says in one line what is wrong. After the next run "
+    "each declared key is there once and its plaintext is in the stack; whatever else is left is a key that nobody "
+    "can use, under an exact name with credit limit 0 and an expiry, and the run has told of it.": [
+        "faults/test_matrix_make", "faults/test_matrix_keep", "faults/test_matrix_recover",
+    ],
+    "The same if the provider or the engine is killed or interrupted, at any step. A replacement that is killed "
+    "half-way leaves the old key working until the new one is in the state.": [
+        "faults/test_kill", "faults/test_kill_replacement",
+    ],
+    "Whatever people edit in programs and behind Pulumi's back, after a refresh and an `up` the account is as it is "
+    "declared, and a second `up` changes nothing.": ["faults/test_stateful"],
+    "Several stacks and people may change an account at the same time, with equal names: each run touches only its "
+    "own keys.": ["faults/test_others"],
+    "A recovery deletes no key that it cannot prove to be its own; where it cannot, it says which.": [
+        "test_keys::test_several_candidates_are_all_named",
+        "test_keys::test_a_name_alone_is_no_proof",
+        "test_keys::test_other_keys_are_left_alone",
+    ],
+    "Only the API's own 404 makes a refresh forget a key; another account's key is not taken for one's own.": [
+        "test_keys::test_nothing_else_means_gone",
+        "test_lifecycle::test_refresh_does_not_believe_a_strangers_404",
+        "test_lifecycle::test_delete_does_not_believe_a_strangers_404",
+        "test_lifecycle::test_refresh_does_not_take_another_accounts_key",
+        "test_lifecycle::test_a_key_of_another_instance_is_replaced",
+    ],
+    "A wrong clock breaks no lease, and is told; instants are compared as instants, however they are written.": [
+        "test_keys::test_a_clock_that_is_wrong",
+        "test_keys::test_a_lease_that_was_over_is_counted_again_once",
+        "test_keys::test_a_reservation_that_is_refused_is_explained",
+        "test_keys::test_however_the_server_writes_instants",
+        "test_client::test_the_apis_clock",
+        "test_client::test_a_wrong_clock_is_told_once",
+        "test_client::test_a_wrong_clock_explains_a_refusal",
+        "test_models::test_notations_of_an_instant",
+        "test_models::test_instants_that_do_not_exist",
+    ],
+    "Leftover reservations are found and removed; nothing else can be.": [
+        "test_leftovers",
+        "test_client::test_reservations_are_found",
+        "test_client::test_nothing_else_is_a_reservation",
+    ],
+    "State of every release can be previewed without a change, refreshed and destroyed; the names that states hold "
+    "are pinned.": [
+        "test_golden",
+        "test_lifecycle::test_pickled_provider_is_pinned",
+        "test_lifecycle::test_output_names_are_pinned",
+    ],
+    "A refresh of N keys makes 4 + (N > 4) calls and one for each key that is gone, also while keys are written, and "
+    "takes less than 150 MiB in an account of 10,000 keys.": [
+        "test_scale",
+        "test_keys::test_many_threads_share_one_list",
+        "test_keys::test_threads_share_a_list_that_fails",
+        "test_keys::test_a_write_throws_the_list_away",
+        "test_keys::test_a_write_that_fails_throws_the_list_away",
+    ],
+    "Where nothing has changed, no call is made; programs load nothing that only the provider needs.": [
+        "test_imports", "test_end_to_end",
+    ],
+    "Under a rate limit nothing fails for want of patience, the pace is learned, and the user is told.": ["test_pace"],
+    "The emulator that all this is tested against keeps the API's contract.": ["test_emulator_openapi"],
+}  # fmt: skip
+
+
+class Ran(NamedTuple):
+    """A test that passed: its module, its function, and whether it ran on the real CLI."""
+
+    module: str
+    function: str
+    on_cli: bool
+
+    def is_of(self, test: str) -> bool:
+        """Whether it is a case of a test that a promise names."""
+        module, _, function = test.partition("::")
+        return self.module == module.replace("/", ".") and function in ("", self.function)
+
+
+def ran(files: list[Path]) -> set[tuple[str, Ran]]:
+    """What passed in some runs, each case once."""
+    cases = (case for file in files for case in ET.parse(file).getroot().iter("testcase"))
+    return {
+        (f"{case.get('classname')}::{name}", Ran(_module(case), name.partition("[")[0], _is_cli(name)))
+        for case in cases
+        if len(case) == 0 or not {"skipped", "failure", "error"} & {child.tag for child in case}
+        for name in [case.get("name", "")]
+    }
+
+
+def _module(case: ET.Element) -> str:
+    return case.get("classname", "").removeprefix("tests.")
+
+
+def _is_cli(name: str) -> bool:
+    return re.search(r"[\[-]cli\b", name) is not None
+
+
+def table(files: list[Path]) -> str:
+    """The promises with their tests and the cases that passed."""
+    passed = [case for _, case in ran(files)]
+    rows = ["| promise | held by | cases | of these on the Pulumi CLI |", "|---|---|---|---|"]
+    for promise, tests in PROMISES.items():
+        count = Counter(case.on_cli for case in passed if any(case.is_of(test) for test in tests))
+        names = ", ".join(f"`{test}`" for test in tests)
+        rows.append(f"| {promise} | {names} | {count.total()} | {count[True]} |")
+    rows.append(
+        f"\n{len(passed)} cases passed in all, {sum(case.on_cli for case in passed)} of them on the Pulumi CLI."
+    )
+    return "\n".join(rows)
+
+
+def write(files: list[Path]) -> None:
+    """Put the table into RELIABILITY.md, and print it."""
+    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
+    text = table(files)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    write([Path(name) for name in sys.argv[1:]])
