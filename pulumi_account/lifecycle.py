@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pulumi.dynamic import (
     CheckResult,
@@ -26,6 +27,8 @@ from pulumi.dynamic import (
 from pulumi_account.exceptions import AccountError, InternalError
 
 if TYPE_CHECKING:
+    from pulumi_account.client import AccountClient
+    from pulumi_account.config import Settings
     from pulumi_account.steps import Steps
 
 __all__ = ["PREVIEW", "ApiKeyLifecycle"]
@@ -79,25 +82,22 @@ class ApiKeyLifecycle(ResourceProvider):
 
     @_one_line
     def configure(self, req: ConfigureRequest) -> None:
-        """Make the one client of this process; its threads share it.
+        """Settle the one account of this process; its threads share the client, which the first call makes.
 
         :raises ConfigurationError: the endpoint or the provisioning key is missing or cannot be used.
         """
         _show_one_line_errors()
-        from pulumi_account.client import AccountClient
+        from urllib.request import getproxies
+
         from pulumi_account.config import ENDPOINT, INSTANCE, PROVISIONING_KEY, resolve
         from pulumi_account.keys import Keys
         from pulumi_account.steps import Steps
 
         given = {name: req.config.get(name) for name in (ENDPOINT, PROVISIONING_KEY, INSTANCE)}
-        settings = resolve(given, os.environ)
-        client = AccountClient(
-            settings.endpoint,
-            settings.provisioning_key,
-            retry_deadline=settings.retry_deadline,
-            timeout=settings.timeout,
-        )
-        self._steps = Steps(Keys(client), str(given[INSTANCE] or ""))
+        client = _LateClient(resolve(given, os.environ))
+        if getproxies():
+            client.made()  # a proxy that cannot be used is told in the preview already
+        self._steps = Steps(Keys(cast("AccountClient", client)), str(given[INSTANCE] or ""))
 
     @_one_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
@@ -128,6 +128,32 @@ class ApiKeyLifecycle(ResourceProvider):
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """DELETE."""
         self._steps.delete(_id)
+
+
+class _LateClient:
+    """Makes the client at the first call: a preview makes no call, and HTTP takes long to load."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._client: AccountClient | None = None
+
+    def made(self) -> AccountClient:
+        """The client."""
+        from pulumi_account.client import AccountClient
+
+        with self._lock:
+            if self._client is None:
+                self._client = AccountClient(
+                    self._settings.endpoint,
+                    self._settings.provisioning_key,
+                    retry_deadline=self._settings.retry_deadline,
+                    timeout=self._settings.timeout,
+                )
+            return self._client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.made(), name)
 
 
 def _show_one_line_errors() -> None:

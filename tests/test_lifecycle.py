@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -730,6 +733,39 @@ def test_loopback_only_refuses_a_real_account(tmp_path: Path) -> None:
         ),
     ):
         provider.check(EXACT)
+
+
+def test_a_proxy_of_no_use_is_told_before_any_call(tmp_path: Path) -> None:
+    """A proxy that cannot be used fails the check, so in the preview already."""
+    config = {"account:provisioningKey": PROVISIONING_KEY}
+    env = {"ACCOUNT_ENDPOINT": "https://account.example", "HTTPS_PROXY": "gopher://proxy.example"}
+    with (
+        ProviderProcess(config, tmp_path, env) as provider,
+        pytest.raises(
+            ProviderError, match="ConfigurationError: the proxy that HTTPS_PROXY or ALL_PROXY names"
+        ),
+    ):
+        provider.check(EXACT)
+
+
+def test_the_client_is_made_at_the_first_call() -> None:
+    """A preview, which makes no call, does not wait for a client: that takes long to make."""
+    code = """
+import sys
+from pulumi.dynamic import Config, ConfigureRequest
+from pulumi_account.lifecycle import ApiKeyLifecycle
+
+lifecycle = ApiKeyLifecycle()
+lifecycle.configure(ConfigureRequest(Config({}, "project")))
+assert not lifecycle.check({}, {"name": "n"}).failures
+print("httpcore" in sys.modules)
+"""
+    env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    env |= {"ACCOUNT_ENDPOINT": "http://127.0.0.1:9", "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert run.stdout.strip() == "False"
 
 
 def test_refused_provisioning_key_is_one_line_without_it(emulator: Emulator, tmp_path: Path) -> None:
