@@ -1,0 +1,24 @@
+"""One page about an account: what it spent, on which models and keys, and how long the money lasts.
+
+Needs `pulumi_account[report]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from pulumi_account.models import Activity, Balance, Key
+
+__all__ = ["render"]
+
+
+def render(balance: Balance, activity: Activity, keys: Iterable[Key], *, made_at: datetime) -> str:
+    """The page as HTML that needs nothing beside itself: no network, no script.
+
+    The same arguments give the same page, byte for byte, with the same version of matplotlib.
+
+    :param made_at: the instant at which the account was asked, aware; it is written on the page.
+    :raises ConfigurationError: matplotlib is missing.
+    """
+    raise NotImplementedError

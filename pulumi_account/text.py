@@ -1,0 +1,42 @@
+"""Names, amounts and counts as people read them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+__all__ = ["count", "elided", "exact", "usd", "visible"]
+
+#: below, an amount is only said to be smaller; above, thousands separators help nobody
+_LEAST, _MOST = Decimal("0.0001"), 10**15
+
+
+def visible(name: str) -> str:
+    """A name with whatever would steer a terminal or the direction of text written out, as ``[U+202E]``."""
+    return "".join(c if c.isprintable() else f"[U+{ord(c):04X}]" for c in name)
+
+
+def elided(text: str, most: int) -> str:
+    """At most so many characters, the last one a ``…`` where some are left out."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def usd(amount: Decimal) -> str:
+    """Two decimals from one dollar on, four below; an amount that is not nothing never reads as nothing."""
+    size = abs(amount)
+    sign = "\N{MINUS SIGN}" if amount < 0 else ""
+    if 0 < size < _LEAST:
+        return f"{sign}<{_LEAST}"
+    if size >= _MOST:
+        return f"{sign}{size:.2E}"
+    return sign + (f"{size:.4f}" if 0 < size < 1 else f"{size:,.2f}")
+
+
+def exact(amount: Decimal) -> str:
+    """All digits of an amount, without an exponent where that is no absurd number of zeros."""
+    plain = -30 < amount.adjusted() < 30
+    return format(amount, "f") if plain else str(amount)
+
+
+def count(number: int) -> str:
+    """With thousands separators."""
+    return f"{number:,}" if abs(number) < _MOST else f"{Decimal(number):.2E}"

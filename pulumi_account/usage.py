@@ -1,0 +1,101 @@
+"""What each key and each model was used for: the account's keys and its activity, joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from pulumi_account.models import Activity, Key, KeyUsage, ModelUsage
+
+__all__ = ["KeySpending", "Usage", "other_models", "total", "usage_by_key", "usage_by_model"]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What something was used for in the activity's period; cost in USD."""
+
+    name: str = ""
+    requests: int = 0
+    cost: Decimal = Decimal(0)
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True)
+class KeySpending(Usage):
+    """What one key was used for; ``key`` is None where it has been deleted since."""
+
+    id: int = 0
+    key: Key | None = None
+
+    @property
+    def limit_used(self) -> Decimal | None:
+        """The cost as a share of the credit limit; None without a limit that could be spent.
+
+        The API does not say since when it counts what is spent against a limit: the true share may be higher.
+        """
+        limit = self.key.credit_limit if self.key else None
+        return self.cost / limit if limit is not None and limit > 0 else None
+
+
+def usage_by_key(keys: Iterable[Key], activity: Activity) -> list[KeySpending]:
+    """Every key that exists or was used, the most expensive first."""
+    alive = {key.id: key for key in keys}
+    used: dict[int, list[KeyUsage]] = {}
+    for usage in activity.api_key_usage:
+        used.setdefault(usage.api_key_id, []).append(usage)
+    ids = [*alive, *(key_id for key_id in used if key_id not in alive)]
+    rows = [_of_key(key_id, alive.get(key_id), used.get(key_id, [])) for key_id in ids]
+    return sorted(rows, key=lambda row: (-row.cost, -row.requests, row.name, row.id))
+
+
+def usage_by_model(activity: Activity) -> list[Usage]:
+    """The models that the API names, the most expensive first."""
+    used: dict[str, list[ModelUsage]] = {}
+    for usage in activity.top_models:
+        used.setdefault(usage.model_name, []).append(usage)
+    rows = [Usage(name, *_sums(usages)) for name, usages in used.items()]
+    return sorted(rows, key=lambda row: (-row.cost, -row.requests, row.name))
+
+
+def other_models(activity: Activity) -> Usage:
+    """What the API counts in total and under no model: it names the most used ones only."""
+    stats, named = activity.total_stats, total(usage_by_model(activity))
+    return Usage(
+        "",
+        max(stats.total_requests - named.requests, 0),
+        max(stats.total_cost - named.cost, Decimal(0)),
+        max(stats.total_input_tokens - named.input_tokens, 0),
+        max(stats.total_output_tokens - named.output_tokens, 0),
+    )
+
+
+def total(rows: Iterable[Usage], name: str = "") -> Usage:
+    """The sum, under a name of its own."""
+    rows = list(rows)
+    return Usage(
+        name,
+        sum(row.requests for row in rows),
+        sum((row.cost for row in rows), Decimal(0)),
+        sum(row.input_tokens for row in rows),
+        sum(row.output_tokens for row in rows),
+    )
+
+
+def _of_key(key_id: int, key: Key | None, usages: list[KeyUsage]) -> KeySpending:
+    name = key.name if key else next((usage.api_key_name for usage in usages), "")
+    return KeySpending(name, *_sums(usages), id=key_id, key=key)
+
+
+def _sums(usages: Iterable[KeyUsage | ModelUsage]) -> tuple[int, Decimal, int, int]:
+    rows = [
+        Usage("", u.request_count, u.total_cost, u.total_input_tokens, u.total_output_tokens) for u in usages
+    ]
+    of = total(rows)
+    return of.requests, of.cost, of.input_tokens, of.output_tokens
