@@ -1,0 +1,554 @@
+"""Runs a case of the matrix on an engine, and holds what must be true of it.
+
+Three engines: the provider's process alone, driven over gRPC as an engine drives it; LocalEngine; the real CLI.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import certifi
+import grpc
+import pytest
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+from pulumi_account.emulator import Emulator
+from pulumi_account.keys import LEASE, RESERVATION_PREFIX
+from pulumi_account.models import parse_instant
+from pulumi_account.testing import LocalEngine, Result
+from pulumi_account.testing.state import StateError
+from tests.canaries import PROVISIONING_KEY, assert_clean
+from tests.cli import CliEngine
+from tests.faults.door import Door
+from tests.faults.matrix import Case, Declared, Site
+from tests.provider_process import ProviderError, ProviderProcess, _struct
+from tests.warm import WarmPython
+
+Keys = dict[int, dict[str, Any]]
+
+#: what engines add to an error of ours
+_GENERAL = (
+    "preview failed",
+    "update failed",
+    "refresh failed",
+    "an unhandled error",
+    "resource monitor shut down",
+)
+_SECRETS = {"account:provisioningKey": PROVISIONING_KEY}
+_DRIFTED = 99
+_END = "-----END CERTIFICATE-----\n"
+_AT_ONCE, _AHEAD = 6, 18
+
+
+class Run(NamedTuple):
+    """How a run went: whether it succeeded, our own errors, and all that was told."""
+
+    ok: bool
+    errors: list[str]
+    text: str
+
+
+class Stack(ABC):
+    """A stack that an engine deploys."""
+
+    @abstractmethod
+    def run(self, command: str, declared: Declared) -> Run:
+        """``up`` or ``refresh``."""
+
+    @abstractmethod
+    def outputs(self) -> dict[str, dict[str, Any]]:
+        """Each resource's outputs, its plaintext among them; in plain text."""
+
+
+# --- the provider's process alone
+
+
+class WarmProcess(ProviderProcess):
+    """The same, from a Python that is warm."""
+
+    def __init__(self, python: str, folder: Path, env: Mapping[str, str]) -> None:
+        super().__init__(_SECRETS, folder, env)
+        self._python = python
+
+    def __enter__(self) -> WarmProcess:
+        command = [self._python, "-u", "-m", "pulumi.dynamic"]
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self._env)
+        assert self._process.stdout is not None
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{int(self._process.stdout.readline())}")
+        self.stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
+        self.stub.Configure(provider_pb2.ConfigureRequest(args=_struct(self._config)))
+        return self
+
+
+class Resource(NamedTuple):
+    """What an engine's state knows of a resource."""
+
+    id: str
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+
+
+class GrpcStack(Stack):
+    """An engine of the least kind: one call after the other.
+
+    :param processes: gives the process for a run.
+    """
+
+    def __init__(self, processes: Callable[[], ProviderProcess]) -> None:
+        self._processes = processes
+        self._state: dict[str, Resource] = {}
+        self._replaced: list[Resource] = []
+        self._errors: list[str] = []
+
+    def outputs(self) -> dict[str, dict[str, Any]]:
+        return {name: resource.outputs for name, resource in self._state.items()}
+
+    def run(self, command: str, declared: Declared) -> Run:
+        self._process = self._processes()
+        told = len(self._process.stderr)
+        self._errors = []
+        if command == "refresh":
+            for name in list(self._state):
+                self._try(self._read, name)
+        else:
+            for name, arguments in declared.items():
+                self._try(self._deploy, name, arguments)
+            for name in self._state.keys() - declared.keys():
+                self._replaced.append(self._state.pop(name))
+            self._replaced = [old for old in self._replaced if not self._try(self._delete, old)]
+        text = "\n".join([*self._errors, self._process.stderr[told:]])
+        return Run(not self._errors, self._errors, text)
+
+    def _try(self, step: Callable[..., None], *args: Any) -> bool:
+        if self._errors:
+            return False
+        try:
+            step(*args)
+        except ProviderError as error:
+            self._errors.append(str(error))
+        return not self._errors
+
+    def _deploy(self, name: str, arguments: Mapping[str, Any]) -> None:
+        prefix = {} if "name" in arguments else {"name_prefix": f"{name}-"}
+        old = self._state.get(name)
+        inputs, failures = self._process.check({**arguments, **prefix}, old.inputs if old else None)
+        assert not failures
+        diff = self._process.diff(old.id, old.outputs, inputs) if old else None
+        if old and diff and not diff.replaces:
+            if diff.changes != "none":
+                outputs = self._process.update(old.id, old.outputs, inputs)
+                self._state[name] = Resource(old.id, inputs, outputs)
+            return
+        self._state[name] = Resource(*self._created(inputs))
+        self._replaced += [old] if old else []
+
+    def _created(self, inputs: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        key_id, outputs = self._process.create(inputs)
+        return key_id, inputs, outputs
+
+    def _read(self, name: str) -> None:
+        old = self._state[name]
+        found = self._process.read(old.id, old.outputs)
+        if found.id:
+            self._state[name] = Resource(found.id, found.inputs, found.outs)
+        else:
+            del self._state[name]
+
+    def _delete(self, old: Resource) -> None:
+        self._process.delete(old.id, old.outputs)
+
+
+# --- whole programs
+
+
+class ProgramStack(Stack):
+    """A program, on LocalEngine or on the real CLI."""
+
+    def __init__(self, folder: Path, kind: str, env: Mapping[str, str], python: str) -> None:
+        self.folder = folder
+        self._stderr = folder / "stderr"
+        self._stderr.touch()
+        self._write("Pulumi.yaml", "name: story\nruntime: python\n")
+        # what processes say on their standard error goes to the user as it is: so it is caught here
+        self._write("python", f'#!/bin/sh\nexec 2>>"{self._stderr}"\nexec "{python}" "$@"\n').chmod(0o700)
+        own = {**env, "PULUMI_CONFIG_PASSPHRASE": ""}
+        if kind == "local":
+            own_python = str(folder / "python")
+            state = folder / "state.json"
+            self._engine: LocalEngine | CliEngine = LocalEngine(
+                folder, state=state, env=own, secrets=_SECRETS, python=own_python
+            )
+        else:
+            self._engine = CliEngine(folder, folder / "cli", env=own, secrets=_SECRETS)
+
+    def _write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def run(self, command: str, declared: Declared) -> Run:
+        lines = ["import pulumi, pulumi_account as account"]
+        for name, arguments in declared.items():
+            lines.append(f"{name} = account.ApiKey({name!r}, **{dict(arguments)!r})")
+            lines.append(f"pulumi.export({name!r}, {name}.key)")
+        self._write("__main__.py", "\n".join(lines))
+        told = len(self._stderr.read_text())
+        result = self._result(command)
+        errors = [d.message.strip() for d in result.diagnostics if d.severity == "error"]
+        messages = [d.message for d in result.diagnostics]
+        text = "\n".join([result.text, *messages, self._stderr.read_text()[told:]])
+        assert_clean(text, result.steps, result.outputs, result.diagnostics, self._files())
+        return Run(result.ok, [line for line in errors if not line.startswith(_GENERAL)], text)
+
+    def _result(self, command: str) -> Result:
+        while True:
+            try:
+                result: Result = getattr(self._engine, command)()
+            except (
+                StateError
+            ):  # a process that another thread is just starting has a copy of the lock for a moment
+                time.sleep(0.01)
+            else:
+                return result
+
+    def outputs(self) -> dict[str, dict[str, Any]]:
+        resources = self._engine.export(show_secrets=True)["deployment"].get("resources", [])
+        opened = {r["urn"]: _opened(r.get("outputs", {})) for r in resources if not r.get("delete")}
+        found = {urn.split("::")[-1]: outputs for urn, outputs in opened.items() if "ApiKey::" in urn}
+        exported = next((outputs for urn, outputs in opened.items() if "pulumi:pulumi:Stack::" in urn), {})
+        for name, outputs in found.items():
+            assert outputs.get("key") == exported.get(name, outputs.get("key"))
+        return found
+
+    def _files(self) -> str:
+        files = [path for path in self.folder.rglob("*") if path.is_file() and path.suffix in (".json", "")]
+        return "\n".join(path.read_text(errors="replace") for path in files)
+
+
+def _opened(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a state, secrets opened."""
+    return {
+        name: json.loads(value["plaintext"]) if isinstance(value, dict) and "plaintext" in value else value
+        for name, value in values.items()
+    }
+
+
+# --- a case
+
+
+@dataclass
+class Bench:
+    """An account with other people's keys in it, and an engine."""
+
+    emulator: Emulator
+    stack: Stack
+    door: Door | None = None
+    legacy: int = 0
+    plaintext: str = ""
+    others: Keys = field(default_factory=dict)
+
+    def fill(self, site: Site) -> None:
+        """Put keys of others into the account: some are named as ours are or might be."""
+        for key in self.emulator.keys():
+            self.emulator.remove(key["id"])
+        soon = datetime.now(timezone.utc) + LEASE / 2
+        self.legacy, self.plaintext = self.emulator.add("legacy", credit_limit=3)
+        for name in ("production", "Production", "production-7", "k-0123abc", "k-"):
+            self.emulator.add(name, credit_limit=5)
+        self.emulator.add(f"{RESERVATION_PREFIX}{'0' * 32}", credit_limit=0, expires_at=soon)
+        self.others = self.keys()
+        if "adopt" in site.name:
+            del self.others[self.legacy]
+
+    def keys(self) -> Keys:
+        """All keys, by id."""
+        return {key["id"]: key for key in self.emulator.keys()}
+
+    def placed(self, declared: Declared) -> Declared:
+        """The declaration for this account, where the key to be adopted has an id of its own."""
+        return {
+            name: {
+                argument: self.legacy if argument == "adopt_key_id" else value
+                for argument, value in one.items()
+            }
+            for name, one in declared.items()
+        }
+
+    def deploy(self, site: Site) -> None:
+        """What is there before anything goes wrong."""
+        if site.before is not None:
+            assert self.stack.run("up", site.before).ok
+
+    def arm(self, case: Case) -> None:
+        """Let it go wrong."""
+        self.emulator.faults.clear()
+        self.emulator.faults.add(*case.site.prelude, *case.kind.faults(case.site))
+        if self.door:
+            self.door.close_after(case.site.connections, for_ever=case.kind.spreading)
+
+    def disarm(self, case: Case) -> None:
+        """Let all go well again, once it did go wrong."""
+        faults = self.emulator.faults
+        assert all(faults.hits(fault) for fault in faults.armed if fault.operation == case.site.operation)
+        faults.clear()
+        if self.door:
+            assert self.door.was_shut
+            self.door.open()
+
+
+def hold(bench: Bench, case: Case) -> None:
+    """Let a run go wrong, and the next one go well; what must be true, is."""
+    site = case.site
+    declared = bench.placed(site.declared)
+    if site.command == "refresh":
+        for outputs in bench.stack.outputs().values():
+            bench.emulator.edit(outputs["key_id"], credit_limit=_DRIFTED)
+    before = bench.keys()
+    bench.arm(case)
+    faulted = bench.stack.run(site.command, declared)
+    _wait_for_late_ones(bench, case)
+    bench.disarm(case)
+    _told_in_one_line(faulted, case)
+    given = bench.stack.outputs()
+    _in_use(bench, given, case)
+    left = _left_behind(bench, faulted, given, before, case)
+    mended = bench.stack.run(site.command, declared)
+    assert mended.ok, mended.text
+    outputs = bench.stack.outputs()
+    _as_declared(bench, outputs, declared, drifted=site.command == "refresh")
+    assert bench.keys().keys() == bench.others.keys() | left | {int(o["key_id"]) for o in outputs.values()}
+    assert {id: bench.emulator.key(id) for id in bench.others} == bench.others
+
+
+def _wait_for_late_ones(bench: Bench, case: Case) -> None:
+    end = time.monotonic() + 30
+    while case.kind.late and bench.emulator.calls.of("create_key")[0].status is None:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def _told_in_one_line(run: Run, case: Case) -> None:
+    """It has succeeded, or it has failed with one line for each resource."""
+    assert run.ok is case.succeeds, run.text
+    assert run.ok or 1 <= len(run.errors) <= len(case.site.declared or "k"), run.errors
+    for line in run.errors:
+        assert line.isprintable(), line
+        assert "Traceback" not in line
+        assert "InternalError" not in line
+    assert not run.ok or not run.errors
+
+
+def _in_use(bench: Bench, outputs: Mapping[str, Mapping[str, Any]], case: Case) -> None:
+    """Every plaintext that was given to somebody opens the key that it was given for."""
+    for one in outputs.values():
+        assert "key" not in one or bench.emulator.key_of(one["key"]) == one["key_id"]
+
+
+def _left_behind(
+    bench: Bench, run: Run, outputs: Mapping[str, Mapping[str, Any]], before: Keys, case: Case
+) -> set[int]:
+    """The keys that nobody has, which this run has told of, and which can do no harm under an exact name."""
+    managed = {int(one["key_id"]) for one in outputs.values()}
+    left = bench.keys().keys() - before.keys() - managed
+    assert len(left) <= 1
+    assert case.may_leave or not left
+    for key_id in left:
+        key = bench.keys()[key_id]
+        assert key["name"] in run.text or re.search(rf"\bkey {key_id}\b", run.text), (
+            f"untold: {key}, {run.text}"
+        )
+        if "auto" not in case.site.name:
+            assert key["name"].startswith(RESERVATION_PREFIX)
+            assert key["credit_limit"] == 0
+            assert key["expires_at"] <= datetime.now(timezone.utc) + LEASE
+    return left
+
+
+def _as_declared(
+    bench: Bench, outputs: Mapping[str, Mapping[str, Any]], declared: Declared, *, drifted: bool
+) -> None:
+    """One key for each resource, as it is declared, and its plaintext is the one that was given."""
+    assert outputs.keys() == declared.keys()
+    for resource, wanted in declared.items():
+        found, key = outputs[resource], bench.keys()[int(outputs[resource]["key_id"])]
+        name, expires_at = wanted.get("name"), wanted.get("expires_at")
+        assert key["name"] == name if name else re.fullmatch(rf"{resource}-[0-9a-f]{{7}}", key["name"])
+        assert (
+            key["credit_limit"] == (_DRIFTED if drifted else wanted["credit_limit"]) == found["credit_limit"]
+        )
+        assert key["expires_at"] == (parse_instant(expires_at) if expires_at else None)
+        assert key["is_enabled"] is wanted.get("is_enabled", True)
+        plaintext = bench.plaintext if "adopt_key_id" in wanted else found["key"]
+        assert bench.emulator.key_of(plaintext) == key["id"]
+
+
+# --- many cases
+
+
+@dataclass
+class Prepared:
+    """What was there before anything went wrong, to be copied."""
+
+    folder: Path
+    bench: Bench | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Workshop:
+    """Makes benches for cases, and keeps what can be used again. Safe for threads.
+
+    :param folder: where all files are.
+    :param python: runs all processes.
+    """
+
+    def __init__(self, folder: Path, python: str) -> None:
+        self._folder, self._python = folder, python
+        # to read all of the world's authorities takes longer than a run, and nothing here is encrypted
+        self._authority = folder / "authority.pem"
+        self._authority.write_text(Path(certifi.where()).read_text().partition(_END)[0] + _END)
+        self._lock = threading.Lock()
+        self._idle: dict[frozenset[tuple[str, str]], list[tuple[Emulator, ProviderProcess]]] = {}
+        self._prepared: dict[tuple[str, Site], Prepared] = {}
+        self._numbers = count()
+        self._kept = ExitStack()
+
+    def close(self) -> None:
+        """End the processes that were kept."""
+        self._kept.close()
+
+    def hold(self, engine: str, case: Case) -> None:
+        """Hold what must be true of a case, on an engine."""
+        with ExitStack() as last:
+            if engine != "grpc":
+                hold(self._programs_bench(engine, case, last), case)
+            elif case.reusable:
+                self._hold_again(case)
+            else:
+                bench = self._grpc_bench(case, last)
+                bench.deploy(case.site)
+                hold(bench, case)
+
+    def _new_folder(self) -> Path:
+        with self._lock:
+            folder = self._folder / str(next(self._numbers))
+        folder.mkdir()
+        return folder
+
+    def _settings(self, case: Case) -> dict[str, str]:
+        return {**case.settings, "SSL_CERT_FILE": str(self._authority)}
+
+    def _emulator(self, last: ExitStack, **options: Any) -> Emulator:
+        return last.enter_context(Emulator(provisioning_key=PROVISIONING_KEY, **options))
+
+    def _process(self, last: ExitStack, endpoint: str, case: Case) -> ProviderProcess:
+        env = {**self._settings(case), "ACCOUNT_ENDPOINT": endpoint}
+        return last.enter_context(WarmProcess(self._python, self._new_folder(), env))
+
+    def _hold_again(self, case: Case) -> None:
+        """In a process that has been through other cases."""
+        idle = self._idle.setdefault(frozenset(case.settings.items()), [])
+        try:
+            emulator, process = idle.pop()
+        except IndexError:
+            emulator = self._emulator(self._kept)
+            process = self._process(self._kept, emulator.url, case)
+        bench = Bench(emulator, GrpcStack(lambda: process))
+        emulator.faults.clear()
+        emulator.calls.clear()
+        bench.fill(case.site)
+        bench.deploy(case.site)
+        hold(bench, case)
+        idle.append((emulator, process))
+
+    def _grpc_bench(self, case: Case, last: ExitStack) -> Bench:
+        """In processes of its own, a new one for each run."""
+        emulator = self._emulator(last)
+        door = _door(emulator, case, last)
+        processes = partial(self._process, last, (door or emulator).url, case)
+        bench = Bench(emulator, GrpcStack(processes), door)
+        bench.fill(case.site)
+        return bench
+
+    def _programs_bench(self, engine: str, case: Case, last: ExitStack) -> Bench:
+        prepared = self._prepare(engine, case.site)
+        assert prepared.bench
+        folder = self._new_folder()
+        shutil.copytree(prepared.folder, folder, dirs_exist_ok=True)
+        last.callback(shutil.rmtree, folder)
+        emulator = self._emulator(last, db=folder / "account.db")
+        door = _door(emulator, case, last)
+        env = {**self._settings(case), "ACCOUNT_ENDPOINT": (door or emulator).url}
+        stack = ProgramStack(folder, engine, env, self._python)
+        return replace(prepared.bench, emulator=emulator, stack=stack, door=door)
+
+    def _prepare(self, engine: str, site: Site) -> Prepared:
+        with self._lock:
+            prepared = self._prepared.setdefault(
+                (engine, site), Prepared(self._folder / f"{engine}-{site.name}")
+            )
+        with prepared.lock, ExitStack() as last:
+            if prepared.bench is None:
+                prepared.folder.mkdir()
+                emulator = self._emulator(last, db=prepared.folder / "account.db")
+                env = {"ACCOUNT_ENDPOINT": emulator.url}
+                bench = Bench(emulator, ProgramStack(prepared.folder, engine, env, self._python))
+                bench.fill(site)
+                bench.deploy(site)
+                prepared.bench = bench
+        return prepared
+
+
+def _door(emulator: Emulator, case: Case, last: ExitStack) -> Door | None:
+    if not case.kind.refused:
+        return None
+    door = Door(emulator.url)
+    last.callback(door.stop)
+    return door
+
+
+ENGINES = ["grpc", "local", "cli"]
+Hold = Callable[[str, Case], None]
+
+
+def selected(request: pytest.FixtureRequest) -> list[tuple[str, Case]]:
+    """The cases of this module that are to be run, as far as there is an engine for them."""
+    items = [item for item in request.session.items if item.path == request.path]
+    chosen = [(item.callspec.params["engine"], item.callspec.params["case"]) for item in items]  # type: ignore[attr-defined]
+    return [(engine, case) for engine, case in chosen if engine != "cli" or shutil.which("pulumi")]
+
+
+@contextmanager
+def all_held(cases: Sequence[tuple[str, Case]], folder: Path) -> Iterator[Hold]:
+    """Holds cases, several at a time, as most of a case is waiting: each that is asked for begins the next ones."""
+    futures: list[Future[None]] = []
+    order = [(engine, str(case)) for engine, case in cases]
+    with WarmPython() as python, ThreadPoolExecutor(_AT_ONCE) as pool:
+        workshop = Workshop(folder, python)
+
+        def held(engine: str, case: Case) -> None:
+            here = order.index((engine, str(case)))
+            for asked in cases[len(futures) : here + _AHEAD]:
+                futures.append(pool.submit(workshop.hold, *asked))
+            futures[here].result()
+
+        try:
+            yield held
+        finally:
+            pool.shutdown(cancel_futures=True)
+            workshop.close()

@@ -1,0 +1,233 @@
+"""Which calls a key's life is made of, and what can go wrong with each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pulumi_account.emulator import Answer, Drop, Edit, Fault, HalfBody, Hang
+from pulumi_account.emulator.faults import OPERATIONS, Action
+from tests.helpers import FAR
+
+Declared = Mapping[str, Mapping[str, Any]]
+
+#: seconds without an answer until an attempt is given up, where a fault is silence
+TIMEOUT = 0.4
+#: seconds that a fault which passes is retried for: more than any wait that it can impose
+PATIENT = 6.0
+#: the same where it does not pass
+IMPATIENT = 0.3
+
+METHODS = {"create_key": "POST", "update_key": "PATCH", "delete_key": "DELETE"}
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """A call in a key's life that faults hit.
+
+    `before` is deployed first; then, with `prelude` and the fault armed, `declared` is. `earlier` are the calls
+    of this run before the one that is hit, but for those that the prelude hits.
+    """
+
+    name: str
+    operation: str
+    declared: Declared
+    before: Declared | None = None
+    command: str = "up"
+    prelude: tuple[Fault, ...] = ()
+    earlier: tuple[str, ...] = ()
+    #: how many connections are made before the one for this call
+    connections: int = 0
+    #: fails whatever happens to the call
+    fails: bool = False
+    #: the call is one that the run can do without
+    optional: bool = False
+    #: a key may be left behind if the call fails for good
+    leaves: bool = False
+
+    @property
+    def method(self) -> str:
+        return METHODS.get(self.operation, "GET")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to go wrong."""
+
+    name: str
+    action: Action | None = None
+    #: for ever, or once
+    lasting: bool = False
+    #: every call from this one on, whatever it is
+    spreading: bool = False
+    #: the connection is refused
+    refused: bool = False
+    #: seconds until the request is carried out, after the client has given up
+    late: float = 0.0
+    #: passes when tried again, and is tried again
+    transient: bool = False
+    #: the status says yes, the body is nonsense
+    nonsense: bool = False
+    #: the calls that it makes sense for
+    methods: tuple[str, ...] = ("GET", "POST", "PATCH", "DELETE")
+
+    def faults(self, site: Site) -> list[Fault]:
+        """The faults to arm, beside the site's prelude."""
+        operations = OPERATIONS if self.spreading else (site.operation,)
+        times = None if self.lasting or self.spreading else 1
+        return [
+            Fault(self.action, operation=operation, skip=site.earlier.count(operation), times=times, latency=self.late)
+            for operation in operations
+            if self.action or self.late
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault at a call."""
+
+    site: Site
+    kind: Kind
+
+    def __str__(self) -> str:
+        return f"{self.site.name}:{self.kind.name}"
+
+    @property
+    def succeeds(self) -> bool:
+        """Whether the run gets over it."""
+        site, kind = self.site, self.kind
+        if site.fails:
+            return False
+        if site.optional and not kind.spreading:
+            return True
+        if kind.nonsense and site.method == "DELETE":  # its answer has no body that anybody would read
+            return True
+        if kind.lasting or kind.spreading:
+            return False
+        return kind.transient or (kind.nonsense and site.method == "POST")
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether a key may be left behind, if it is told of."""
+        return bool(self.kind.late) or (not self.succeeds and (self.site.leaves or self.kind.spreading))
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the provider's process is as good as new afterwards.
+
+        It slows down for good after a 429, counts its reads, and lets nobody adopt a key twice.
+        """
+        slowed = isinstance(self.kind.action, Answer) and self.kind.action.status == 429
+        return not (
+            slowed or self.kind.refused or self.site.operation == "get_key" or "adopt" in self.site.name
+        )
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the provider is told of waiting."""
+        silent = isinstance(self.kind.action, Hang) or self.kind.late
+        deadline = IMPATIENT if self.kind.lasting or self.kind.spreading else PATIENT
+        return {"ACCOUNT_RETRY_DEADLINE": str(deadline), "ACCOUNT_TIMEOUT": str(TIMEOUT if silent else 30)}
+
+
+# --- the calls
+
+_EXACT = {"k": {"name": "production", "credit_limit": 10.5, "expires_at": FAR}}
+_AUTO = {"k": {"credit_limit": 10.5, "expires_at": FAR}}
+_AUTO_DISABLED = {"k": {"credit_limit": 10.5, "is_enabled": False}}
+_MANY = {f"k{n}": {"name": f"production-{n}", "credit_limit": 10 + n} for n in range(6)}
+_ADOPTION = {"k": {"name": "production", "credit_limit": 10.5, "adopt_key_id": 1}}
+
+_LOST = (Fault(Drop(commit=True), operation="create_key"),)
+_REFUSED = (Fault(Answer(422), operation="update_key"),)
+
+
+def _triggered(quarter: str) -> Declared:
+    return {"k": {**_EXACT["k"], "rotation_triggers": {"quarter": quarter}}}
+
+
+MAKING = (
+    Site("make-exact-POST", "create_key", _EXACT),
+    Site("make-auto-POST", "create_key", _AUTO),
+    Site("make-exact-PATCH", "update_key", _EXACT, earlier=("create_key",), connections=1),
+    Site("make-auto-PATCH", "update_key", _AUTO_DISABLED, earlier=("create_key",), connections=1),
+    Site("withdraw-exact-DELETE", "delete_key", _EXACT, prelude=_REFUSED, earlier=("create_key",), connections=2,
+         fails=True, leaves=True),
+    Site("withdraw-auto-DELETE", "delete_key", _AUTO_DISABLED, prelude=_REFUSED, earlier=("create_key",),
+         connections=2, fails=True, leaves=True),
+)  # fmt: skip
+
+RECOVERY = (
+    Site("recover-exact-LIST", "list_keys", _EXACT, prelude=_LOST, connections=1, leaves=True),
+    Site("recover-auto-LIST", "list_keys", _AUTO, prelude=_LOST, connections=1, leaves=True),
+    Site("recover-exact-DELETE", "delete_key", _EXACT, prelude=_LOST, earlier=("list_keys",), connections=2,
+         leaves=True),
+    Site("recover-auto-DELETE", "delete_key", _AUTO, prelude=_LOST, earlier=("list_keys",), connections=2,
+         leaves=True),
+    Site("look-again-LIST", "list_keys", _EXACT, prelude=_LOST,
+         earlier=("list_keys", "delete_key", "create_key"), connections=4, optional=True),
+)  # fmt: skip
+
+KEEPING = (
+    Site("update-PATCH", "update_key", {"k": {**_EXACT["k"], "credit_limit": 7}}, before=_EXACT),
+    Site("delete-DELETE", "delete_key", {}, before=_EXACT),
+    Site("read-GET", "get_key", _EXACT, before=_EXACT, command="refresh"),
+    Site("read-LIST", "list_keys", _MANY, before=_MANY, command="refresh", earlier=("get_key",) * 4,
+         connections=4),
+    Site("adopt-GET", "get_key", _ADOPTION),
+    Site("adopt-PATCH", "update_key", _ADOPTION, earlier=("get_key",), connections=1),
+    Site("rotate-POST", "create_key", _triggered("2"), before=_triggered("1")),
+    Site("rotate-DELETE", "delete_key", _triggered("2"), before=_triggered("1"),
+         earlier=("create_key", "update_key"), connections=2),
+)  # fmt: skip
+
+
+# --- the faults
+
+_WRONG = b'{"id": "seven", "keys": {"id": 7}}'
+_WRITES = ("POST", "PATCH", "DELETE")
+
+
+def _both(name: str, action: Action | None, **more: Any) -> tuple[Kind, Kind]:
+    return Kind(f"{name}-once", action, **more), Kind(f"{name}-for-ever", action, lasting=True, **more)
+
+
+KINDS = (
+    Kind("refused-once", refused=True, transient=True),
+    Kind("refused-from-then-on", refused=True, spreading=True),
+    *_both("reset", Drop(), transient=True),
+    *_both("silence", Hang(), transient=True),
+    *_both("done-then-silence", Hang(commit=True), transient=True, methods=_WRITES),
+    *_both("done-then-reset", Drop(commit=True), transient=True, methods=_WRITES),
+    *_both("done-then-504", Answer(504, commit=True), transient=True, methods=_WRITES),
+    Kind("done-then-500-once", Answer(500, commit=True), transient=True, methods=_WRITES),
+    Kind("done-then-502-once", Answer(502, commit=True), transient=True, methods=_WRITES),
+    Kind("done-late", late=2 * TIMEOUT, transient=True, methods=("POST",)),
+    Kind("500-once", Answer(500), transient=True),
+    Kind("502-once", Answer(502, body="html"), transient=True),
+    *_both("503", Answer(503), transient=True),
+    Kind("504-once", Answer(504, body="empty"), transient=True),
+    *_both("half-a-body", HalfBody(), transient=True),
+    *_both("garbage", Answer(200, body="garbage", commit=True), nonsense=True),
+    *_both("wrong-shape", Answer(200, body=_WRONG, commit=True), nonsense=True),
+    *_both("no-plaintext", Edit(remove=("key",)), nonsense=True, methods=("POST",)),
+    *_both("404-page", Answer(404, body="html")),
+    *_both("429", Answer(429), transient=True),
+    Kind("429-retry-after-once", Answer(429, retry_after=1), transient=True),
+    Kind("401-from-then-on", Answer(401), spreading=True),
+    Kind("403-from-then-on", Answer(403), spreading=True),
+    Kind("400-once", Answer(400)),
+    Kind("422-once", Answer(422, body="detail")),
+)  # fmt: skip
+
+
+def cases(*sites: Site) -> list[Case]:
+    """Every fault at each of these calls, where it can happen."""
+    return [Case(site, kind) for site in sites for kind in KINDS if _can_happen(site, kind)]
+
+
+def _can_happen(site: Site, kind: Kind) -> bool:
+    # when the first call of all is refused cannot be known, so its port could not be opened at the right time
+    unknown = kind.refused and not kind.spreading and not site.connections
+    return site.method in kind.methods and not unknown

@@ -1,0 +1,27 @@
+"""Every fault at every call by which a key is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli import require_cli
+from tests.faults.bench import ENGINES, Hold, all_held, selected
+from tests.faults.matrix import MAKING, Case, cases
+
+
+@pytest.fixture(scope="module")
+def held(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hold]:
+    """Holds a case."""
+    with all_held(selected(request), tmp_path_factory.mktemp("making")) as hold:
+        yield hold
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("case", cases(*MAKING), ids=str)
+def test_a_fault_while_a_key_is_made(held: Hold, engine: str, case: Case) -> None:
+    """It is got over or told in one line, and the next run leaves one key as declared and nobody else's changed."""
+    if engine == "cli":
+        require_cli()
+    held(engine, case)
