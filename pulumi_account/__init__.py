@@ -1,7 +1,7 @@
 """API keys of an AI gateway account as Pulumi resources.
 
 `ApiKey` is a key, `Provider` one more account, and `get_balance`, `get_api_key` and `get_api_keys` ask the
-account. The client and its models stand on their own: they are loaded when they are first used.
+account. Each is loaded when it is first used: the client and its models stand on their own, without an engine.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from pulumi_account.api_key import ApiKey, ApiKeyArgs
 from pulumi_account.exceptions import AccountError
-from pulumi_account.functions import (
-    FunctionError,
-    GetApiKeysResult,
-    get_api_key,
-    get_api_key_output,
-    get_api_keys,
-    get_api_keys_output,
-    get_balance,
-    get_balance_output,
-)
-from pulumi_account.provider import Provider
 
 if TYPE_CHECKING:
+    from pulumi_account.api_key import ApiKey, ApiKeyArgs
     from pulumi_account.client import AccountClient
+    from pulumi_account.functions import (
+        FunctionError,
+        GetApiKeysResult,
+        get_api_key,
+        get_api_key_output,
+        get_api_keys,
+        get_api_keys_output,
+        get_balance,
+        get_balance_output,
+    )
     from pulumi_account.models import Activity, Balance, CreatedKey, Key
+    from pulumi_account.provider import Provider
 
 __all__ = [
     "AccountClient",
@@ -47,17 +47,30 @@ __all__ = [
     "get_balance_output",
 ]
 
-#: loaded on first use: a program that declares keys needs neither httpx nor pydantic
+#: loaded on first use: a program that declares keys needs neither httpx nor pydantic, the command line no engine
 _LAZY = {
     "AccountClient": "client",
     "Activity": "models",
+    "ApiKey": "api_key",
+    "ApiKeyArgs": "api_key",
     "Balance": "models",
     "CreatedKey": "models",
+    "FunctionError": "functions",
+    "GetApiKeysResult": "functions",
     "Key": "models",
+    "Provider": "provider",
+    "get_api_key": "functions",
+    "get_api_key_output": "functions",
+    "get_api_keys": "functions",
+    "get_api_keys_output": "functions",
+    "get_balance": "functions",
+    "get_balance_output": "functions",
 }
 
 
 def __getattr__(name: str) -> object:
     if name in _LAZY:
-        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+        found: object = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+        globals()[name] = found
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -118,8 +118,19 @@ def test_modules_export_what_they_have(module: str) -> None:
     assert [name for name in loaded.__all__ if not hasattr(loaded, name)] == []
 
 
+def loads(code: str, *modules: str) -> str:
+    """Which of these modules a program loads."""
+    code = f"import sys, pulumi_account; {code}; print(*set({modules}) & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    return run.stdout.strip()
+
+
 def test_import_is_light() -> None:
     """A program that only declares keys loads neither httpx, pydantic nor tenacity."""
-    code = "import sys, pulumi_account; print(*{'httpx', 'pydantic', 'tenacity'} & set(sys.modules))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert run.stdout.strip() == ""
+    names = "pulumi_account.ApiKey, pulumi_account.Provider, pulumi_account.get_balance"
+    assert loads(names, "httpx", "pydantic", "tenacity", "pulumi") == "pulumi"
+
+
+def test_the_client_needs_no_engine() -> None:
+    """A program that only asks the account does not load Pulumi."""
+    assert loads("pulumi_account.AccountClient", "httpx", "pulumi", "grpc") == "httpx"
