@@ -319,9 +319,9 @@ def _carried(value: Any) -> Any:
 
 
 class Whole:
-    """LocalEngine, and programs in a folder."""
+    """LocalEngine, run by this Python, and programs in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, python: str) -> None:
         self.account = Emulator(provisioning_key=PROVISIONING_KEY)
         self.account.start()
         (folder / "Pulumi.yaml").write_text("name: random\nruntime: python\n")
@@ -331,7 +331,7 @@ class Whole:
             "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
             "ACCOUNT_RETRY_DEADLINE": "20",
         }
-        self._engine = LocalEngine(folder, state=folder / "state.json", env=env)
+        self._engine = LocalEngine(folder, state=folder / "state.json", env=env, python=python)
 
     def known(self) -> Mapping[str, Known]:
         """The state: the current keys by resource."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from itertools import product, starmap
 
 import pytest
 
-from pulumi_account.keys import LEASE, RESERVATION_PREFIX
+from pulumi_account.keys import RESERVATION_PREFIX
 from pulumi_account.models import utc_now
 from tests.canaries import assert_clean
 from tests.faults.killing import (
@@ -87,7 +88,7 @@ def test_what_is_left_is_what_the_moment_of_the_kill_leaves(killed: Killed) -> N
     for key in killed.left():
         if key["name"].startswith(RESERVATION_PREFIX):
             assert key["credit_limit"] == 0
-            assert key["expires_at"] <= utc_now() + LEASE
+            assert key["expires_at"] <= utc_now() + timedelta(hours=1)
             kinds["reservation"] += 1
         else:
             assert any(want.is_met_by(key) for want in killed.case.after)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -25,6 +22,7 @@ from hypothesis.stateful import (
 from pulumi_account.emulator import Answer, Drop, Edit, Fault, HalfBody
 from pulumi_account.keys import is_auto_name
 from tests.faults.model import FIELDS, Engine, Fields, InProcess, Known, Spec, Whole
+from tests.warm import WarmPython
 
 RESOURCES = ["a", "b", "c", "d", "e", "f"]
 CHOICES: Mapping[str, list[Any]] = {
@@ -71,20 +69,14 @@ def one_of_the_next(calls: list[str]) -> st.SearchStrategy[Fault | None]:
 class Machine(RuleBasedStateMachine):
     """A program, the account it is about, and the model: what the state knows, and what each key is like."""
 
-    #: whether every run is made twice; else only the last one is
-    thorough = True
-
-    def __init__(self) -> None:
+    def __init__(self, engine: Engine, *, thorough: bool) -> None:
         super().__init__()
-        self.engine = self.start()
+        self.engine = engine
+        self.thorough = thorough  # whether every run is made twice; else only the last one is
         self.account = self.engine.account
         self.strangers = {self.account.add(name)[0] for name in ("alpha", "alpha", "auto-0123abc", "renamed")}
         self.theirs = self._keys(self.strangers)
         self.program: dict[str, Spec] = {}
-
-    @abstractmethod
-    def start(self) -> Engine:
-        """The engine."""
 
     @initialize(program=st.dictionaries(st.sampled_from(RESOURCES), SPECS, min_size=2))
     def begin(self, program: dict[str, Spec]) -> None:
@@ -253,45 +245,36 @@ def _op(known: Known | None, spec: Spec | None) -> str:
     return "same" if kept and Known(known.id, {}, known.inputs).fields() == spec.fields(name) else "update"
 
 
-class OfSteps(Machine):
-    """The provider's steps in this process."""
-
-    def start(self) -> Engine:
-        """An engine that costs next to nothing."""
-        return InProcess()
+EXAMPLES = int(os.environ.get("PULUMI_ACCOUNT_EXAMPLES", "1"))
 
 
-class OfPrograms(Machine):
-    """Whole programs."""
-
-    thorough = False
-
-    def start(self) -> Engine:
-        """An engine whose every run starts two processes."""
-        self._folder = tempfile.TemporaryDirectory()
-        return Whole(Path(self._folder.name))
-
-    def teardown(self) -> None:
-        """The same, and the folder goes."""
-        with self._folder:
-            super().teardown()
-
-
-FACTOR = int(os.environ.get("PULUMI_ACCOUNT_EXAMPLES", "1"))
-
-
-@pytest.mark.parametrize(("machine", "examples", "steps"), [(OfSteps, 100, 25), (OfPrograms, 2, 4)])
-@pytest.mark.timeout(120 * FACTOR)
-def test_the_account_is_what_the_model_says(machine: type[Machine], examples: int, steps: int) -> None:
-    """Whatever programs, people and faults do, in any order, the account and the state are as the model says."""
+def play(engine: Callable[[], Engine], examples: int, steps: int, *, thorough: bool) -> None:
+    """Run random sequences, the same ones each time."""
+    machine: Any = lambda: Machine(engine(), thorough=thorough)  # noqa: E731 - typed as a class, used as a factory
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=examples * FACTOR,
+            max_examples=examples * EXAMPLES,
             stateful_step_count=steps,
             deadline=None,
             derandomize=True,
             database=None,
+            # shrinking takes minutes: who asks for more examples gets it
+            phases=[Phase.generate] if EXAMPLES == 1 else [Phase.generate, Phase.shrink],
+            report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.timeout(120 * EXAMPLES)
+def test_steps_keep_account_and_state_as_the_model_says() -> None:
+    """Whatever programs, people and faults do, in any order, the provider's steps do what the model says."""
+    play(InProcess, examples=100, steps=25, thorough=True)
+
+
+@pytest.mark.timeout(120 * EXAMPLES)
+def test_programs_keep_account_and_state_as_the_model_says(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The same of whole programs, with the SDK's own processes and real connections."""
+    with WarmPython() as python:
+        play(lambda: Whole(tmp_path_factory.mktemp("whole"), python), examples=3, steps=4, thorough=False)
