@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import httpx
 
 from pulumi_account import exceptions as err
+from pulumi_account.endpoint import DEFAULT_RETRY_DEADLINE, DEFAULT_TIMEOUT, require_sendable
 from pulumi_account.models import (
     Activity,
     Balance,
@@ -26,15 +27,7 @@ from pulumi_account.models import (
     to_number,
     utc_now,
 )
-from pulumi_account.transport import (
-    DEFAULT_RETRY_DEADLINE,
-    DEFAULT_TIMEOUT,
-    NOT_SENT,
-    RetryTransport,
-    default_transport,
-    parse_http_date,
-    require_sendable,
-)
+from pulumi_account.transport import NOT_SENT, RetryTransport, default_transport, parse_http_date
 
 __all__ = ["AccountClient"]
 

@@ -14,9 +14,8 @@ import threading
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pulumi_account.client import AccountClient
 from pulumi_account.exceptions import (
     AccountError,
     AdoptionError,
@@ -38,6 +37,9 @@ from pulumi_account.models import (
     format_instant,
     same_instant,
 )
+
+if TYPE_CHECKING:
+    from pulumi_account.client import AccountClient
 
 __all__ = ["LEASE", "RESERVATION_PREFIX", "Keys", "auto_name", "differences", "is_auto_name"]
 

@@ -7,39 +7,29 @@ out: the connection could not be made, or the answer was 429.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
-import re
 import time
 import urllib.request
 from collections.abc import Callable
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from functools import partial
-from urllib.parse import urlsplit
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, retry_if_result, wait_random_exponential
 
+from pulumi_account.endpoint import DEFAULT_RETRY_DEADLINE, is_loopback
 from pulumi_account.exceptions import ConfigurationError
 from pulumi_account.pace import Pace
 
 __all__ = [
-    "DEFAULT_RETRY_DEADLINE",
-    "DEFAULT_TIMEOUT",
     "NOT_SENT",
     "RETRY_AFTER_CAP",
     "RetryTransport",
     "default_transport",
-    "is_loopback",
     "parse_http_date",
-    "require_sendable",
 ]
 
-#: seconds for which one call is retried, unless told otherwise
-DEFAULT_RETRY_DEADLINE = 60.0
-#: seconds without an answer after which an attempt is given up, unless told otherwise
-DEFAULT_TIMEOUT = 30.0
 #: the longest wait, in seconds, that a ``Retry-After`` can impose
 RETRY_AFTER_CAP = 30.0
 
@@ -48,38 +38,8 @@ _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 #: the errors that mean: nothing was sent, the connection was never made
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
-#: visible ASCII without quotes and backslashes
-_SENDABLE = re.compile(r"""[^\s"'\\\x00-\x20\x7f-\U0010ffff]+""")
-
 _log = logging.getLogger(__name__)
 _backoff = wait_random_exponential(multiplier=0.25, max=8)
-
-
-def is_loopback(endpoint: str) -> bool:
-    """Whether the endpoint's host is this machine: localhost, 127.0.0.0/8 or ::1."""
-    host = urlsplit(endpoint).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def require_sendable(provisioning_key: str) -> None:
-    """Refuse a key that no header can hold: the HTTP library would quote the whole header in its own error.
-
-    Quotes and backslashes are refused as well: an echo of the key might come escaped, and so not be found.
-
-    :raises ConfigurationError: it is empty, or holds one of those.
-    """
-    if not provisioning_key:
-        raise ConfigurationError("the provisioning key is empty")
-    if not _SENDABLE.fullmatch(provisioning_key):
-        raise ConfigurationError(
-            "the provisioning key holds spaces, line breaks, quotes, backslashes or characters outside ASCII: "
-            "copy it again"
-        )
 
 
 def default_transport(endpoint: str) -> httpx.BaseTransport:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from pulumi_account.client import AccountClient
 from pulumi_account.config import DEFAULT_ENDPOINT, Settings, resolve
+from pulumi_account.endpoint import is_loopback
 from pulumi_account.exceptions import ConfigurationError
-from pulumi_account.transport import is_loopback
 from tests.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY, assert_clean
 from tests.helpers import refusal, unhurried
 

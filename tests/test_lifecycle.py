@@ -758,7 +758,7 @@ from pulumi_account.lifecycle import ApiKeyLifecycle
 lifecycle = ApiKeyLifecycle()
 lifecycle.configure(ConfigureRequest(Config({}, "project")))
 assert not lifecycle.check({}, {"name": "n"}).failures
-print("httpcore" in sys.modules)
+print("httpx" in sys.modules)
 """
     env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     env |= {"ACCOUNT_ENDPOINT": "http://127.0.0.1:9", "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY}

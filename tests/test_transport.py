@@ -22,8 +22,6 @@ from pulumi_account.transport import (
     RETRY_AFTER_CAP,
     RetryTransport,
     default_transport,
-    is_loopback,
-    require_sendable,
 )
 from tests.canaries import PROVISIONING_KEY
 from tests.helpers import Broken, FakeClock, refusal, unhurried
@@ -404,29 +402,6 @@ def test_answers_are_read_whole() -> None:
     assert (response.content, response.is_closed) == (b"body", True)
 
 
-LOOPBACK = [
-    "http://localhost",
-    "http://LOCALHOST:80",
-    "http://127.0.0.1:8080/",
-    "http://127.255.0.9",
-    "http://[::1]:1",
-]
-ELSEWHERE = ["https://api.naga.ac", "http://localhost.example", "http://127.0.0.1.example", "http://10.0.0.1"]
-ELSEWHERE += ["http://0.0.0.0", "http://[2001:db8::1]", "http://localhost@example.com", "", "localhost"]
-
-
-@pytest.mark.parametrize("endpoint", LOOPBACK)
-def test_this_machine(endpoint: str) -> None:
-    """Localhost, 127.0.0.0/8 and ::1 are this machine."""
-    assert is_loopback(endpoint) is True
-
-
-@pytest.mark.parametrize("endpoint", ELSEWHERE)
-def test_another_machine(endpoint: str) -> None:
-    """Nothing else is, whatever it looks like."""
-    assert is_loopback(endpoint) is False
-
-
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment that names no proxy."""
@@ -448,7 +423,7 @@ def proxy_of(endpoint: str) -> str | None:
     return f"{url.scheme.decode()}://{url.host.decode()}:{url.port}"
 
 
-@pytest.mark.parametrize("endpoint", LOOPBACK)
+@pytest.mark.parametrize("endpoint", ["http://localhost:1", "http://127.0.0.1:8080/", "http://[::1]:1"])
 def test_no_proxy_to_this_machine(environment: pytest.MonkeyPatch, endpoint: str) -> None:
     """Requests to this machine go through no proxy, whatever the environment says."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
@@ -499,28 +474,3 @@ def test_a_proxy_that_cannot_be_used(environment: pytest.MonkeyPatch, proxy: str
 def test_no_plain_http_elsewhere() -> None:
     """The network itself refuses to send a key over plain http to another machine."""
     refusal(ConfigurationError, lambda: default_transport("http://api.naga.ac"), "must be https")
-
-
-@unhurried
-@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="\"'\\"), min_size=1))
-def test_keys_that_can_be_sent(key: str) -> None:
-    """Any visible ASCII but quotes and backslashes can be sent."""
-    require_sendable(key)
-    assert httpx.Headers({"Authorization": f"Bearer {key}"})["Authorization"] == f"Bearer {key}"
-
-
-@unhurried
-@given(
-    st.text(),
-    st.sampled_from([" ", "\\", "'", '"', "\n", "\r", "\t", "\0", "\x7f", "é", "🔑", "\u200b"]),
-    st.text(),
-)
-def test_keys_that_cannot_be_sent(before: str, wrong: str, after: str) -> None:
-    """A space, a line break, a quote, a backslash or anything outside ASCII is refused, and the key not quoted."""
-    key = f"{before}{wrong}{PROVISIONING_KEY}{after}"
-    refusal(ConfigurationError, lambda: require_sendable(key), "copy it again")
-
-
-def test_an_empty_key_cannot_be_sent() -> None:
-    """No key is no key."""
-    refusal(ConfigurationError, lambda: require_sendable(""), "is empty")

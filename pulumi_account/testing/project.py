@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from pulumi_account.endpoint import is_loopback
+
 from .values import Properties, Secret
 
 
@@ -92,10 +94,6 @@ def _text(value: Any) -> str:
 
 def require_loopback(endpoint: Any, source: str) -> None:
     """Refuse an endpoint that is not on this machine: LocalEngine must never make a real key."""
-    from pulumi_account.transport import (
-        is_loopback,
-    )  # here: it loads httpx, which is needed only for an endpoint
-
     if not is_loopback(str(endpoint)):
         raise ProjectError(
             f"LocalEngine is for trying and testing and works with loopback endpoints only: {source} is {endpoint}"
