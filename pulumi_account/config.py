@@ -101,10 +101,9 @@ def _is_url(text: str) -> bool:
     import httpx
 
     try:
-        httpx.URL(text)
-    except httpx.InvalidURL:
+        return bool(httpx.URL(text).host)  # which decodes the host name
+    except (ValueError, httpx.InvalidURL):
         return False
-    return True
 
 
 def _provisioning_key(value: object, instance: object) -> str:
