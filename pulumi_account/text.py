@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from decimal import Decimal
+from itertools import accumulate
+from unicodedata import east_asian_width
 
 __all__ = ["count", "elided", "exact", "usd", "visible"]
 
@@ -16,8 +19,11 @@ def visible(name: str) -> str:
 
 
 def elided(text: str, most: int) -> str:
-    """At most so many characters, the last one a ``…`` where some are left out."""
-    return text if len(text) <= most else text[: most - 1] + "…"
+    """At most so many columns, in which wide characters take two; the last is a ``…`` where some are left out."""
+    columns = list(accumulate(2 if east_asian_width(c) in "WF" else 1 for c in text))
+    if not columns or columns[-1] <= most:
+        return text
+    return text[: bisect_right(columns, most - 1)] + "…"
 
 
 def usd(amount: Decimal) -> str:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 
-from pulumi_account.models import Activity, Key, KeyUsage, ModelUsage
+from pulumi_account.models import Activity, DailyStats, Key, KeyUsage, ModelUsage, UsageStats
 
-__all__ = ["KeySpending", "Usage", "other_models", "total", "usage_by_key", "usage_by_model"]
+__all__ = [
+    "DayUsage",
+    "KeySpending",
+    "Usage",
+    "other_models",
+    "total",
+    "usage_by_day",
+    "usage_by_key",
+    "usage_by_model",
+]
+
+#: the API's periods are shorter; another one that it names must not fill the memory
+_LONGEST_PERIOD = 366
 
 
 @dataclass(frozen=True)
@@ -28,6 +41,13 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class DayUsage(Usage):
+    """What the account was used for on one day."""
+
+    day: date = date.min
+
+
+@dataclass(frozen=True)
 class KeySpending(Usage):
     """What one key was used for; ``key`` is None where it has been deleted since."""
 
@@ -42,6 +62,22 @@ class KeySpending(Usage):
         """
         limit = self.key.credit_limit if self.key else None
         return self.cost / limit if limit is not None and limit > 0 else None
+
+
+def usage_by_day(activity: Activity, today: date) -> list[DayUsage]:
+    """Every day of the period in its order, those without activity included.
+
+    :param today: in UTC. The API's days may begin and end one before or after; what it names beyond is left out.
+    """
+    days: dict[date, list[DailyStats]] = {}
+    for stats in activity.daily_stats:
+        days.setdefault(stats.date, []).append(stats)
+    length = timedelta(days=min(max(activity.period_days, 1), _LONGEST_PERIOD))
+    one = timedelta(days=1)
+    within = [day for day in days if today - length <= day <= today + one]
+    first, last = min([today - length + one, *within]), max([today, *within])
+    span = [first + one * n for n in range((last - first).days + 1)]
+    return [DayUsage(day.isoformat(), *_sums(days.get(day, [])), day=day) for day in span]
 
 
 def usage_by_key(keys: Iterable[Key], activity: Activity) -> list[KeySpending]:
@@ -66,13 +102,13 @@ def usage_by_model(activity: Activity) -> list[Usage]:
 
 def other_models(activity: Activity) -> Usage:
     """What the API counts in total and under no model: it names the most used ones only."""
-    stats, named = activity.total_stats, total(usage_by_model(activity))
+    everything, named = Usage("", *_sums([activity.total_stats])), total(usage_by_model(activity))
     return Usage(
         "",
-        max(stats.total_requests - named.requests, 0),
-        max(stats.total_cost - named.cost, Decimal(0)),
-        max(stats.total_input_tokens - named.input_tokens, 0),
-        max(stats.total_output_tokens - named.output_tokens, 0),
+        max(everything.requests - named.requests, 0),
+        max(everything.cost - named.cost, Decimal(0)),
+        max(everything.input_tokens - named.input_tokens, 0),
+        max(everything.output_tokens - named.output_tokens, 0),
     )
 
 
@@ -93,9 +129,12 @@ def _of_key(key_id: int, key: Key | None, usages: list[KeyUsage]) -> KeySpending
     return KeySpending(name, *_sums(usages), id=key_id, key=key)
 
 
-def _sums(usages: Iterable[KeyUsage | ModelUsage]) -> tuple[int, Decimal, int, int]:
-    rows = [
-        Usage("", u.request_count, u.total_cost, u.total_input_tokens, u.total_output_tokens) for u in usages
-    ]
-    of = total(rows)
+def _sums(usages: Iterable[UsageStats | KeyUsage | ModelUsage]) -> tuple[int, Decimal, int, int]:
+    of = total(
+        Usage("", _requests(u), u.total_cost, u.total_input_tokens, u.total_output_tokens) for u in usages
+    )
     return of.requests, of.cost, of.input_tokens, of.output_tokens
+
+
+def _requests(usage: UsageStats | KeyUsage | ModelUsage) -> int:
+    return usage.total_requests if isinstance(usage, UsageStats) else usage.request_count

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from pulumi_account.models import Activity, Balance, Key
+from pulumi_account.report.page import Account, page
 
 __all__ = ["render"]
 
@@ -21,4 +22,4 @@ def render(balance: Balance, activity: Activity, keys: Iterable[Key], *, made_at
     :param made_at: the instant at which the account was asked, aware; it is written on the page.
     :raises ConfigurationError: matplotlib is missing.
     """
-    raise NotImplementedError
+    return page(Account(balance, activity, list(keys), made_at))

@@ -1,0 +1,210 @@
+"""Charts as inline SVG: matplotlib lays them out, text stays text, and the colours are the page's."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from pulumi_account.exceptions import ConfigurationError
+from pulumi_account.report.html import Html, join, tag
+from pulumi_account.text import elided, exact
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Bar", "bar_chart", "column_chart"]
+
+#: each is drawn in a colour that nothing else has, which the page's own then takes the place of
+_COLOURS = {
+    "ink": "#000001",
+    "muted": "#000002",
+    "line": "#000003",
+    "accent": "#000004",
+    "warn": "#000005",
+    "bad": "#000006",
+    "track": "#000007",
+}
+_VARIABLES = {colour: f"var(--{name})" for name, colour in _COLOURS.items()}
+#: the layouts: for a telephone, and for everything else; a unit is a pixel where the page is as wide
+_NARROW = 340
+_FONT = 13
+_ROW = 40
+#: no chart needs more; floats beyond would break the layout
+_LARGEST = Decimal(10) ** 15
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One value of a chart; ``text`` is how it is written, ``tone`` its colour."""
+
+    label: str
+    value: Decimal
+    text: str
+    tone: str = "accent"
+
+
+def column_chart(bars: Sequence[Bar], mean: Decimal, *, title: str, alternative: str) -> Html:
+    """One column for each, and a dashed line at their mean."""
+    return _both(lambda units: _columns(bars, mean, units), 960, bars, title, alternative)
+
+
+def bar_chart(
+    bars: Sequence[Bar], *, title: str, alternative: str, full: Decimal | None = None, width: int = 480
+) -> Html:
+    """One bar for each, under its label; ``full`` is the value that a whole row stands for."""
+    whole = full or max(bar.value for bar in bars)
+    return _both(lambda units: _bars(bars, whole, units), width, bars, title, alternative)
+
+
+def _both(
+    draw: Callable[[int], Figure], width: int, bars: Sequence[Bar], title: str, alternative: str
+) -> Html:
+    notes = {f"bar-{place}": f"{bar.label}: {bar.text}" for place, bar in enumerate(bars)}
+    pictures = []
+    for name, units in (("wide", width), ("narrow", _NARROW)):
+        with _settings():
+            svg = _svg(draw(units))
+        pictures.append(_inline(svg, name, notes, title, alternative))
+    return tag("figure", tag("figcaption", title), join(*pictures))
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    try:
+        import matplotlib as mpl
+        from matplotlib import style
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"{error.name} is missing: pip install 'pulumi_account[report]'") from None
+    ours = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "report",
+        "text.parse_math": False,  # a $ in a name is a $
+        "font.family": "DejaVu Sans",  # comes with matplotlib; the page's own font is not wider
+        "font.size": _FONT,
+        "figure.dpi": 72,
+    }
+    with style.context("default"), mpl.rc_context(ours), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a glyph that DejaVu lacks is the browser's business
+        yield
+
+
+def _svg(figure: Figure) -> str:
+    file = io.BytesIO()
+    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    return file.getvalue().decode()
+
+
+def _figure(width: int, height: int) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width / 72, height / 72))
+    axes = figure.add_axes((0, 0, 1, 1))
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.tick_params(bottom=False, left=False, labelcolor=_COLOURS["muted"])
+    return figure, axes
+
+
+def _columns(bars: Sequence[Bar], mean: Decimal, width: int) -> Any:
+    height, left, right, bottom, top = 260, 52, 18, 26, 16
+    figure, axes = _figure(width, height)
+    axes.set_position(
+        (left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height)
+    )
+    for place, bar in enumerate(bars):
+        axes.bar(place, _number(bar.value), 0.72, color=_COLOURS[bar.tone], clip_on=False, gid=f"bar-{place}")
+    axes.axhline(_number(mean), color=_COLOURS["ink"], linewidth=1, dashes=(4, 3), clip_on=False)
+    axes.set_xlim(-0.6, len(bars) - 0.4)
+    axes.set_ylim(0, None)
+    shown = range(len(bars) - 1, -1, -max(1, -(-len(bars) * 58 // (width - left - right))))
+    axes.set_xticks(list(shown), [bars[place].label for place in shown])
+    axes.locator_params(axis="y", nbins=5)
+    axes.yaxis.set_major_formatter(lambda value, _: _tick(value))
+    axes.set_axisbelow(True)
+    axes.grid(axis="y", color=_COLOURS["line"], clip_on=False)
+    return figure
+
+
+def _bars(bars: Sequence[Bar], whole: Decimal, width: int) -> Any:
+    height = _ROW * len(bars)
+    figure, axes = _figure(width, height)
+    axes.set_axis_off()
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, 0)
+    for place, bar in enumerate(bars):
+        top = place * _ROW
+        room = (width - 16) // 8 - len(bar.text)
+        _label(axes, 0, top + 18, elided(bar.label, max(room, 8)))
+        _label(axes, width, top + 18, bar.text, ha="right", color=_COLOURS["muted"])
+        share = min(max(bar.value / whole, Decimal(0)), Decimal(1)) if whole > 0 else Decimal(0)
+        axes.barh(top + 28, width, 8, color=_COLOURS["track"], clip_on=False)
+        axes.barh(
+            top + 28, width * float(share), 8, color=_COLOURS[bar.tone], clip_on=False, gid=f"bar-{place}"
+        )
+    return figure
+
+
+def _label(axes: Any, x: float, y: float, text: str, **options: Any) -> None:
+    axes.text(x, y, text, **{"va": "bottom", "color": _COLOURS["ink"], **options})
+
+
+def _number(value: Decimal) -> float:
+    return float(min(max(value, Decimal(0)), _LARGEST))
+
+
+def _tick(value: float) -> str:
+    """An amount beside a grid line: no more digits than it needs."""
+    return f"{value:,.10g}" if value >= 1 else exact(Decimal(f"{value:.4g}"))
+
+
+def _inline(svg: str, name: str, notes: dict[str, str], title: str, alternative: str) -> Html:
+    """The picture as a part of the page: its text in the page's font, its colours the page's."""
+    root = ElementTree.fromstring(svg)  # noqa: S314 - matplotlib's own, from names without control characters
+    for element in list(root.iter()):
+        element.tag = element.tag.rpartition("}")[2]
+        element.tail = None
+        element.text = element.text if element.tag == "text" else None
+        _restyle(element)
+        _annotate(element, notes)
+        for child in list(element):
+            if child.tag.rpartition("}")[2] in ("metadata", "defs"):
+                element.remove(child)
+    parts = [tag("title", title), tag("desc", alternative)]
+    inner = "".join(ElementTree.tostring(child, encoding="unicode") for child in root)
+    return tag(
+        "svg",
+        *parts,
+        Html(inner),
+        class_=name,
+        viewBox=root.get("viewBox"),
+        role="img",
+        aria_label=f"{title}. {alternative}",
+    )
+
+
+def _restyle(element: ElementTree.Element) -> None:
+    style = dict(part.split(": ", 1) for part in element.get("style", "").split("; ") if ": " in part)
+    size = re.search(r"[\d.]+px", style.pop("font", "") or style.get("font-size", ""))
+    style.pop("font-family", None)
+    if size:
+        style["font-size"] = size[0]
+    for name in ("fill", "stroke"):
+        style[name] = _VARIABLES.get(style.get(name, ""), style.get(name, ""))
+    text = "; ".join(f"{name}: {value}" for name, value in style.items() if value)
+    if text:
+        element.set("style", text)
+
+
+def _annotate(element: ElementTree.Element, notes: dict[str, str]) -> None:
+    note = notes.get(element.attrib.pop("id", ""))
+    if note:
+        title = ElementTree.Element("title")
+        title.text = note
+        element.insert(0, title)

@@ -1,0 +1,32 @@
+"""HTML that escapes by construction: whatever is not made by `tag` is text."""
+
+from __future__ import annotations
+
+from html import escape
+
+__all__ = ["Html", "join", "tag"]
+
+_VOID = frozenset({"meta"})
+
+
+class Html(str):
+    """HTML, as opposed to text."""
+
+    __slots__ = ()
+
+
+def tag(name: str, /, *children: str, **attributes: str | None) -> Html:
+    """An element; text in it and in its attributes is escaped, and an attribute that is None is left out.
+
+    ``class_`` is the attribute ``class``, ``data_label`` is ``data-label``.
+    """
+    given = {
+        key.rstrip("_").replace("_", "-"): value for key, value in attributes.items() if value is not None
+    }
+    start = "".join([f"<{name}", *(f' {key}="{escape(value)}"' for key, value in given.items()), ">"])
+    return Html(start if name in _VOID else f"{start}{join(*children)}</{name}>")
+
+
+def join(*parts: str) -> Html:
+    """One after the other."""
+    return Html("".join(part if isinstance(part, Html) else escape(part) for part in parts))
