@@ -56,7 +56,9 @@ class WarmPython:
             start_new_session=True,
         )
         assert self._server.stdout is not None
-        assert self._server.stdout.readline() == b"ready\n"
+        if self._server.stdout.readline() != b"ready\n":
+            self.__exit__(None, None, None)
+            raise RuntimeError("the warm Python has not started: its standard error says why")
         return str(python)
 
     def __exit__(

@@ -195,6 +195,7 @@ class ProgramStack(Stack):
                 folder, state=state, env=own, secrets=_SECRETS, python=own_python
             )
         else:
+            own["PULUMI_PYTHON_CMD"] = python
             self._engine = CliEngine(folder, folder / "cli", env=own, secrets=_SECRETS)
 
     def _write(self, name: str, text: str) -> Path:
@@ -323,8 +324,8 @@ def hold(bench: Bench, case: Case) -> None:
     bench.arm(case)
     faulted = bench.stack.run(site.command, declared)
     _wait_for_late_ones(bench, case)
-    bench.disarm(case)
     _told_in_one_line(faulted, case)
+    bench.disarm(case)
     given = bench.stack.outputs()
     _in_use(bench, given, case)
     left = _left_behind(bench, faulted, given, before, case)
@@ -522,7 +523,6 @@ def _door(emulator: Emulator, case: Case, last: ExitStack) -> Door | None:
     return door
 
 
-ENGINES = ["grpc", "local", "cli"]
 Hold = Callable[[str, Case], None]
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cli import require_cli
-from tests.faults.bench import ENGINES, Hold, all_held, selected
-from tests.faults.matrix import KEEPING, Case, cases
+from tests.faults.bench import Hold, all_held, selected
+from tests.faults.matrix import KEEPING, Case, runs
 
 
 @pytest.fixture(scope="module")
@@ -18,8 +18,7 @@ def held(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield hold
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("case", cases(*KEEPING), ids=str)
+@pytest.mark.parametrize(("engine", "case"), runs(*KEEPING), ids=str)
 def test_a_fault_while_a_key_is_kept(held: Hold, engine: str, case: Case) -> None:
     """It is got over or told in one line, and the next run leaves one key as declared and nobody else's changed."""
     if engine == "cli":
