@@ -1,7 +1,8 @@
 """API keys of an AI gateway account as Pulumi resources.
 
-`ApiKey` is a key, `Provider` one more account, and `get_balance`, `get_api_key` and `get_api_keys` ask the
-account. Each is loaded when it is first used: the client and its models stand on their own, without an engine.
+`ApiKey` is a key, `Provider` one more account; `get_balance`, `get_activity`, `get_api_key`, `get_api_keys` and
+`runway` ask the account, and `require_balance` stops a deployment that it cannot pay for. Each is loaded when it is
+first used: the client and its models stand on their own, without an engine.
 """
 
 from __future__ import annotations
@@ -13,19 +14,27 @@ from pulumi_account.exceptions import AccountError
 
 if TYPE_CHECKING:
     from pulumi_account.api_key import ApiKey, ApiKeyArgs
+    from pulumi_account.asking import FunctionError
     from pulumi_account.client import AccountClient
     from pulumi_account.functions import (
-        FunctionError,
         GetApiKeysResult,
+        InsufficientBalanceError,
+        get_activity,
+        get_activity_output,
         get_api_key,
         get_api_key_output,
         get_api_keys,
         get_api_keys_output,
         get_balance,
         get_balance_output,
+        require_balance,
+        require_balance_output,
+        runway,
+        runway_output,
     )
     from pulumi_account.models import Activity, Balance, CreatedKey, Key
     from pulumi_account.provider import Provider
+    from pulumi_account.spending import Runway
 
 __all__ = [
     "AccountClient",
@@ -37,14 +46,22 @@ __all__ = [
     "CreatedKey",
     "FunctionError",
     "GetApiKeysResult",
+    "InsufficientBalanceError",
     "Key",
     "Provider",
+    "Runway",
+    "get_activity",
+    "get_activity_output",
     "get_api_key",
     "get_api_key_output",
     "get_api_keys",
     "get_api_keys_output",
     "get_balance",
     "get_balance_output",
+    "require_balance",
+    "require_balance_output",
+    "runway",
+    "runway_output",
 ]
 
 #: loaded on first use: a program that declares keys needs neither httpx nor pydantic, the command line no engine
@@ -55,16 +72,24 @@ _LAZY = {
     "ApiKeyArgs": "api_key",
     "Balance": "models",
     "CreatedKey": "models",
-    "FunctionError": "functions",
+    "FunctionError": "asking",
     "GetApiKeysResult": "functions",
+    "InsufficientBalanceError": "functions",
     "Key": "models",
     "Provider": "provider",
+    "Runway": "spending",
+    "get_activity": "functions",
+    "get_activity_output": "functions",
     "get_api_key": "functions",
     "get_api_key_output": "functions",
     "get_api_keys": "functions",
     "get_api_keys_output": "functions",
     "get_balance": "functions",
     "get_balance_output": "functions",
+    "require_balance": "functions",
+    "require_balance_output": "functions",
+    "runway": "functions",
+    "runway_output": "functions",
 }
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pulumi
 
-__all__ = ["Provider"]
+__all__ = ["Provider", "configuration"]
 
 
 class Provider(pulumi.ProviderResource):
-    """An account of its own for the resources that are given it as ``ResourceOptions(provider=…)``.
+    """An account of its own for the resources and functions that are given it as their option ``provider``.
 
     Its own endpoint and provisioning key count; the stack's configuration and the environment do not reach it.
 
     A resource that is moved from one instance to another is replaced. An empty provisioning key or an endpoint
-    that cannot be used is a `ConfigurationError` of the resources that use the instance. API calls: none of its own.
+    that cannot be used is a `ConfigurationError` of the resources that use the instance, and a `FunctionError` of
+    the functions. API calls: none of its own.
 
     :param resource_name: the instance's name, such as ``"eu"``.
     :param provisioning_key: the account's provisioning key. Kept as a secret in the state.
@@ -29,13 +32,16 @@ class Provider(pulumi.ProviderResource):
         endpoint: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__(
-            "pulumi-python",
-            resource_name,
-            {
-                "account:instance": resource_name,
-                "account:provisioningKey": pulumi.Output.secret(provisioning_key),
-                "account:endpoint": endpoint,
-            },
-            opts,
-        )
+        # kept for functions, which the program itself calls: as a secret Output, which no repr shows, and which the
+        # SDK refuses to pickle
+        self._configuration: dict[str, Any] = {
+            "account:instance": resource_name,
+            "account:provisioningKey": pulumi.Output.secret(provisioning_key),
+            "account:endpoint": None if endpoint is None else pulumi.Output.from_input(endpoint),
+        }
+        super().__init__("pulumi-python", resource_name, {**self._configuration}, opts)
+
+
+def configuration(provider: Provider) -> pulumi.Output[dict[str, Any]]:
+    """What an instance was given, under the names of a stack's configuration; a secret."""
+    return pulumi.Output.all(**provider._configuration)

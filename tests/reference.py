@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 from pathlib import Path
 
 import pulumi_account
-from pulumi_account import ApiKey, ApiKeyArgs, Balance, GetApiKeysResult, Key, Provider
+from pulumi_account import Activity, ApiKey, ApiKeyArgs, Balance, GetApiKeysResult, Key, Provider, Runway
+from pulumi_account.models import DailyStats, KeyUsage, ModelUsage, UsageStats
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN = "<!-- reference: written by `make reference` -->"
 END = "<!-- end of the reference -->"
 
-FUNCTIONS = ("get_balance", "get_api_key", "get_api_keys")
+FUNCTIONS = ("get_balance", "get_activity", "get_api_key", "get_api_keys", "require_balance", "runway")
+#: what functions give, each after what it is made of is named
+RESULTS = (Balance, Activity, UsageStats, DailyStats, ModelUsage, KeyUsage, Key, GetApiKeysResult, Runway)
 
 
 def reference() -> str:
@@ -47,20 +51,29 @@ def write() -> None:
 
 def _function(name: str) -> list[str]:
     function = getattr(pulumi_account, name)
-    arguments = ", ".join(inspect.signature(function).parameters)
+    signature = inspect.signature(function)
+    plain = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    arguments = signature.replace(parameters=plain, return_annotation=signature.empty)
     fields = {**_fields(function, "param"), **_fields(function, "raises")}
     table = ["| argument or error | meaning |\n|---|---|", _rows(fields)]
-    return [f"\n### `{name}({arguments})`, `{name}_output({arguments})`", _summary(function), *table]
+    return [f"\n### `{name}{arguments}`, `{name}_output(…)`", _summary(function), *table]
 
 
 def _results() -> list[str]:
     """The types that functions give."""
     parts = []
-    for kind in (Balance, Key, GetApiKeysResult):
+    for kind in RESULTS:
         parts += [f"\n### `{kind.__name__}`", _summary(kind)]
-        names = ", ".join(f"`{name}`" for name in inspect.get_annotations(kind))
+        names = ", ".join(f"`{name}`" for name in _field_names(kind))
         parts.append(f"Fields: {names}.")
     return parts
+
+
+def _field_names(kind: type) -> list[str]:
+    """Those of a model or a dataclass, inherited ones included."""
+    if dataclasses.is_dataclass(kind):
+        return [field.name for field in dataclasses.fields(kind)]
+    return [*getattr(kind, "model_fields")]  # noqa: B009 - a type checker knows of no models here
 
 
 def _summary(documented: object) -> str:

@@ -30,6 +30,7 @@ ROWS = [
     ["lifecycle"],
     ["provider"],
     ["api_key"],
+    ["asking"],
     ["functions"],
     ["components"],
     ["review", "policy"],

@@ -1,0 +1,163 @@
+"""How a program's questions reach the account: at once, or as Outputs that wait for what they depend on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pulumi
+from pulumi.runtime.rpc import _expand_dependencies
+from pulumi.runtime.sync_await import _sync_await
+
+from pulumi_account.exceptions import AccountError, ConfigurationError
+from pulumi_account.provider import Provider, configuration
+
+if TYPE_CHECKING:
+    from pulumi_account.answers import Answers
+    from pulumi_account.client import AccountClient
+    from pulumi_account.config import Settings
+
+__all__ = ["Account", "FunctionError", "later", "now"]
+
+_T = TypeVar("_T")
+#: the type whose provider a parent hands down
+_API_KEY = "pulumi-python:dynamic/account:ApiKey"
+
+
+class FunctionError(AccountError, pulumi.RunError):
+    """A function failed.
+
+    ``cause`` is the error that says how: one of the tree in `exceptions`, or an `InsufficientBalanceError`.
+    """
+
+    def __init__(self, cause: AccountError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a question is put to: an account as it is after some resources were made."""
+
+    answers: Answers
+    settings: Settings
+    after: frozenset[str]
+
+    def ask(self, question: Hashable, call: Callable[[AccountClient], _T]) -> _T:
+        """The answer, asked for once in a run."""
+        return self.answers.ask(self.settings, (question, self.after), call)
+
+
+def now(question: Callable[..., _T], opts: pulumi.InvokeOptions | None, **arguments: object) -> _T:
+    """Wait for the answer. What a provider was given is waited for, too, as it is by Pulumi's own functions."""
+    try:
+        given = _given(opts)
+        settled = _sync_await(_known(given)) if isinstance(given, pulumi.Output) else given
+    except AccountError as error:
+        raise FunctionError(error) from None
+    return _put(question, settled, frozenset(), arguments)
+
+
+def later(
+    question: Callable[..., _T], opts: pulumi.InvokeOptions | None, **arguments: object
+) -> pulumi.Output[_T]:
+    """Ask when all that is asked, and all that is depended on, is there; unknown while one of these is.
+
+    The answer is no secret because the provisioning key is one, but it is where an argument is. It is waited for
+    in a thread, so that the program's event loop goes on.
+    """
+    try:
+        given = pulumi.Output.unsecret(pulumi.Output.from_input(_given(opts)))
+    except AccountError as error:
+        raise FunctionError(error) from None
+    asked = pulumi.Output.all(arguments=arguments, given=given, after=_depended_on(opts))
+
+    def ask(found: dict[str, Any]) -> pulumi.Output[_T]:
+        return _made(asked).apply(
+            lambda after: asyncio.to_thread(_put, question, found["given"], after, found["arguments"])
+        )
+
+    return asked.apply(ask)
+
+
+def _put(
+    question: Callable[..., _T],
+    configuration: Mapping[str, object],
+    after: frozenset[str],
+    arguments: Mapping[str, object],
+) -> _T:
+    """Put the question to the account that a configuration names."""
+    from pulumi_account.answers import of_this_run
+    from pulumi_account.config import resolve
+
+    try:
+        with of_this_run() as answers:
+            return question(Account(answers, resolve(configuration, os.environ), after), **arguments)
+    except AccountError as error:
+        raise FunctionError(error) from None
+
+
+def _given(opts: pulumi.InvokeOptions | None) -> dict[str, Any] | pulumi.Output[dict[str, Any]]:
+    """The configuration of the account: the stack's, or that of an explicit instance."""
+    from pulumi_account.config import ENDPOINT, PROVISIONING_KEY
+
+    provider = _provider(opts)
+    if provider is None:
+        return {name: pulumi.runtime.get_config(name) for name in (ENDPOINT, PROVISIONING_KEY)}
+    if not isinstance(provider, Provider):
+        raise ConfigurationError(
+            "opts: the provider must be a pulumi_account.Provider: only that one tells functions which account it is"
+        )
+    return configuration(provider)
+
+
+def _provider(opts: pulumi.InvokeOptions | None) -> pulumi.ProviderResource | None:
+    if opts is None:
+        return None
+    if opts.provider is None and opts.parent is not None:
+        return opts.parent.get_provider(_API_KEY)
+    return opts.provider
+
+
+async def _known(given: pulumi.Output[dict[str, Any]]) -> dict[str, Any]:
+    if not await given.is_known():
+        raise ConfigurationError(
+            "opts: the provider's endpoint or provisioning key is not known yet: ask with the _output form"
+        )
+    return await given.future() or {}
+
+
+def _depended_on(opts: pulumi.InvokeOptions | None) -> pulumi.Output[Any]:
+    """Waits for the resources that ``depends_on`` names, and carries them."""
+    named = opts.depends_on if isinstance(opts, pulumi.InvokeOutputOptions) else None
+
+    def urns(found: Any) -> pulumi.Output[Any]:
+        return pulumi.Output.all(*(resource.urn for resource in _listed(found)))
+
+    return pulumi.Output.from_input(named).apply(urns)
+
+
+def _listed(found: Any) -> list[Any]:
+    if found is None:
+        return []
+    return [found] if isinstance(found, pulumi.Resource) else list(found)
+
+
+def _made(asked: pulumi.Output[Any]) -> pulumi.Output[frozenset[str]]:
+    """The resources behind what is asked, those that components are made of included; unknown before they are made.
+
+    The SDK has no public function for it; this is how it does it for functions of the engine.
+    """
+
+    async def behind() -> Any:
+        return await _expand_dependencies(await asked.resources(), None)
+
+    def ids(found: dict[str, pulumi.Resource]) -> pulumi.Output[frozenset[str]]:
+        made = [resource.__dict__.get("id") for resource in found.values()]
+        return pulumi.Output.all(*made).apply(lambda _: frozenset(found))
+
+    expanded: pulumi.Output[Any] = pulumi.Output.from_input(behind())
+    return expanded.apply(ids)
