@@ -101,9 +101,10 @@ def _is_url(text: str) -> bool:
     import httpx
 
     try:
-        return bool(httpx.URL(text).host)  # which decodes the host name
+        _ = httpx.URL(text).host  # which decodes it
     except (ValueError, httpx.InvalidURL):
         return False
+    return True
 
 
 def _provisioning_key(value: object, instance: object) -> str:
