@@ -1,14 +1,70 @@
-"""A Prometheus exporter for an account. Needs `pulumi_account[metrics]`."""
+"""A Prometheus exporter for an account. Needs `pulumi_account[metrics]`.
+
+The account is asked in the background, a scrape only shows what is known: so it answers at once when the API does
+not, and many scrapes cost no more calls than few. Usage is that of a moving period, so it is told by gauges: it goes
+down when a day leaves the period.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import math
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal, Overflow, localcontext
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeAlias, TypeVar
 
+from pulumi_account import exceptions as err
 from pulumi_account.client import AccountClient
+from pulumi_account.models import Activity, Key, UsageStats
+from pulumi_account.spending import runway
+from pulumi_account.text import elided, visible
+from pulumi_account.usage import KeySpending, Usage, other_models, total, usage_by_key, usage_by_model
 
-__all__ = ["DEFAULT_PORT", "serve"]
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from prometheus_client.core import Metric
+
+__all__ = ["DEFAULT_PORT", "Exporter", "serve"]
 
 DEFAULT_PORT = 9877
+
+#: seconds between two questions; the API itself keeps an activity for five minutes
+_EVERY = {"balance": 60.0, "keys": 60.0, "activity": 300.0}
+#: and after a failure: what the API refuses once, it will hardly grant a minute later
+_AFTER_FAILURE, _AFTER_REFUSAL = 60.0, 300.0
+_SECONDS_A_DAY = 86_400
+#: what stands for the keys, and for the models, that have no series of their own
+_OTHER = "other"
+_LONGEST_LABEL = 255
+_KINDS: tuple[tuple[type[Exception], str], ...] = (
+    (err.NetworkError, "network"),
+    (err.UnexpectedResponseError, "unreadable"),
+    (err.ServerError, "server"),
+    (err.StatusError, "refused"),
+    (Exception, "internal"),
+)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_NO_ACTIVITY = Activity(
+    period_days=0,
+    total_stats=UsageStats(
+        total_requests=0, total_cost=Decimal(0), total_input_tokens=0, total_output_tokens=0
+    ),
+    daily_stats=[],
+    top_models=[],
+    api_key_usage=[],
+)
+
+_T = TypeVar("_T")
+Number: TypeAlias = Decimal | float
+_log = logging.getLogger(__name__)
 
 
 def serve(
@@ -32,4 +88,335 @@ def serve(
     :param on_ready: is told the URL once it answers.
     :raises ConfigurationError: the address cannot be used, or prometheus-client is missing.
     """
-    raise NotImplementedError
+    exporter = Exporter(client, host=host, port=port, days=days, max_keys=max_keys, max_models=max_models)
+    try:
+        with _interrupted_by_signals(), exporter:
+            if on_ready:
+                on_ready(exporter.url)
+            while True:
+                time.sleep(3600)
+    except KeyboardInterrupt:
+        return
+
+
+class Exporter:
+    """Metrics of an account at ``url`` while in a ``with`` statement; the arguments are those of `serve`."""
+
+    def __init__(
+        self,
+        client: AccountClient,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        days: int = 30,
+        max_keys: int = 500,
+        max_models: int = 100,
+    ) -> None:
+        self.url = ""
+        self._address = (host, port)
+        self._sources = _Sources(client, days)
+        self._collector = _Collector(self._sources, client.now, max_keys, max_models)
+
+    def __enter__(self) -> Exporter:
+        host, port = self._address
+        self._server = _listen(host, port, self._collector)
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._server.server_port}/metrics"
+        self._sources.start()
+        return self
+
+    def refresh(self) -> None:
+        """Ask the account now, beside what is asked in the background."""
+        for source in self._sources:
+            source.refresh()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._sources.stop()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _listen(host: str, port: int, collector: _Collector) -> Any:
+    try:
+        from prometheus_client import CollectorRegistry, start_http_server
+    except ModuleNotFoundError as error:
+        raise err.ConfigurationError(
+            f"{error.name} is missing: pip install 'pulumi_account[metrics]'"
+        ) from None
+    registry = CollectorRegistry()
+    registry.register(collector)
+    try:
+        server, _ = start_http_server(port, host, registry)
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise err.ConfigurationError(f"cannot listen on {host}, port {port}: {why}") from None
+    return server
+
+
+@contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """SIGTERM interrupts as SIGINT does, which it does not by itself in a background job of a shell."""
+    before = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+# --- asking ------------------------------------------------------------------------------------------------
+
+
+class _Source(Generic[_T]):
+    """One question to the account, and the last good answer."""
+
+    def __init__(self, name: str, ask: Callable[[], _T], stop: threading.Event) -> None:
+        self.name = name
+        self.up = False
+        self.errors = Counter({kind: 0 for _, kind in _KINDS})
+        self._ask, self._stop = ask, stop
+        self._known: tuple[_T, float] | None = None
+        self._told = ""
+
+    @property
+    def value(self) -> _T | None:
+        """The last good answer."""
+        return self._known[0] if self._known else None
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since then."""
+        return time.monotonic() - self._known[1] if self._known else None
+
+    def run(self) -> None:
+        """Ask again and again."""
+        while not self._stop.wait(self.refresh()):
+            pass
+
+    def refresh(self) -> float:
+        """Ask once; gives the seconds until the next time."""
+        try:
+            self._known = (self._ask(), time.monotonic())
+        except Exception as error:  # noqa: BLE001 - a thread that ended would leave old values for ever
+            return 0 if self._stop.is_set() else self._failed(error)
+        self.up, self._told = True, ""
+        return _EVERY[self.name]
+
+    def _failed(self, error: Exception) -> float:
+        """Count and tell an error, once as long as it stays the same; gives the seconds to wait."""
+        kind = next(kind for cls, kind in _KINDS if isinstance(error, cls))
+        self.up = False
+        self.errors[kind] += 1
+        line = str(error) if isinstance(error, err.AccountError) else f"an internal {type(error).__name__}"
+        if line != self._told:
+            self._told = line
+            _log.warning("%s cannot be asked, the last good values stay: %s", self.name, line)
+        refused = kind == "refused" and not isinstance(error, err.RateLimitError)
+        return _AFTER_REFUSAL if refused else _AFTER_FAILURE
+
+
+class _Sources:
+    """Everything that is asked, each in a thread of its own: one that hangs delays no other."""
+
+    def __init__(self, client: AccountClient, days: int) -> None:
+        self._stop = stop = threading.Event()
+        self.balance = _Source("balance", client.get_balance, stop)
+        self.keys = _Source("keys", client.list_keys, stop)
+        self.activity = _Source("activity", lambda: client.get_activity(days), stop)
+
+    def __iter__(self) -> Iterator[_Source[Any]]:
+        return iter((self.balance, self.keys, self.activity))
+
+    def start(self) -> None:
+        """Begin to ask."""
+        for source in self:
+            threading.Thread(target=source.run, daemon=True, name=source.name).start()
+
+    def stop(self) -> None:
+        """Ask no more; a call under way is not waited for."""
+        self._stop.set()
+
+
+# --- telling -----------------------------------------------------------------------------------------------
+
+
+class _Family(NamedTuple):
+    """The series of one name; each has its labels' values and its own value."""
+
+    name: str
+    help: str
+    labels: Sequence[str]
+    series: Sequence[tuple[Sequence[str], Number]]
+    is_counter: bool = False
+
+
+class _Collector:
+    """What a scrape is answered with."""
+
+    def __init__(
+        self, sources: _Sources, now: Callable[[], datetime], max_keys: int, max_models: int
+    ) -> None:
+        self._sources, self._now = sources, now
+        self._max_keys, self._max_models = max_keys, max_models
+
+    def collect(self) -> Iterator[Metric]:
+        """Called by prometheus-client for each scrape."""
+        with localcontext() as context:
+            context.traps[Overflow] = False  # a sum of absurd amounts is infinite, and no reason to fail
+            families = list(self._families())
+        return (_metric(family) for family in families if family.series)
+
+    def _families(self) -> Iterator[_Family]:
+        balance, keys, activity = (source.value for source in self._sources)
+        yield from _health(self._sources)
+        if balance is not None:
+            yield _one("balance_usd", "What is left in the account.", balance.balance)
+        if activity is not None:
+            yield from _usage(activity)
+            yield from _models(activity, self._max_models)
+        if balance is not None and activity is not None:
+            days = runway(balance, activity).days
+            seconds = math.inf if days is None else days * _SECONDS_A_DAY
+            yield _one(
+                "runway_seconds",
+                "Until the balance is spent at the period's mean; +Inf if nothing is.",
+                seconds,
+            )
+        yield from _keys(keys, activity, self._now(), self._max_keys)
+
+
+def _health(sources: Iterable[_Source[Any]]) -> Iterator[_Family]:
+    sources = list(sources)
+    ages = [([s.name], age) for s in sources if (age := s.age) is not None]
+    errors = [([s.name, kind], number) for s in sources for kind, number in s.errors.items()]
+    yield _Family("data_age_seconds", "Since the account last gave the data that is shown.", ["source"], ages)
+    yield _Family(
+        "up", "Whether the last question was answered.", ["source"], [([s.name], s.up) for s in sources]
+    )
+    yield _Family(
+        "scrape_errors_total",
+        "Questions to the account that failed.",
+        ["source", "kind"],
+        errors,
+        is_counter=True,
+    )
+
+
+def _usage(activity: Activity) -> Iterator[_Family]:
+    stats = activity.total_stats
+    yield _one("period_seconds", "How long a time usage is told of.", activity.period_days * _SECONDS_A_DAY)
+    yield _one("spend_usd", "Spent in the period.", stats.total_cost)
+    yield _one("requests", "Requests in the period.", stats.total_requests)
+    tokens = [(["input"], stats.total_input_tokens), (["output"], stats.total_output_tokens)]
+    yield _Family("tokens", "Tokens in the period.", ["type"], tokens)
+
+
+def _models(activity: Activity, most: int) -> Iterator[_Family]:
+    models = usage_by_model(activity)
+    shown = _folded([(_label(model.name), model) for model in models], most)
+    rest = other_models(activity)
+    if rest.requests or rest.cost:
+        shown[_OTHER] = total([rest, shown.get(_OTHER, Usage())])
+    yield _one("models_folded", "Models without series of their own: other is their sum.", len(models[most:]))
+    yield from _usages("model", "model", shown)
+    tokens = [([label, "input"], row.input_tokens) for label, row in shown.items()]
+    tokens += [([label, "output"], row.output_tokens) for label, row in shown.items()]
+    yield _Family("model_tokens", "Tokens of the model in the period.", ["model", "type"], tokens)
+
+
+def _keys(keys: list[Key] | None, activity: Activity | None, now: datetime, most: int) -> Iterator[_Family]:
+    if keys is None and activity is None:
+        return
+    rows = usage_by_key(keys or [], activity or _NO_ACTIVITY)
+    if keys is not None:
+        yield from _existing(rows, now, most)
+    if activity is not None:
+        yield from _usages("key", "key_id", _folded([(str(row.id), row) for row in rows], most))
+    infos = [
+        ([str(r.id), _label(r.name), "unknown" if keys is None else r.state(now)], 1) for r in rows[:most]
+    ]
+    infos += [([_OTHER, _OTHER, ""], 1)] if rows[most:] else []
+    yield _Family(
+        "key_info", "The key's name and state, to be joined.", ["key_id", "key_name", "state"], infos
+    )
+    yield _one("keys_folded", "Keys without series of their own: other stands for them.", len(rows[most:]))
+
+
+def _existing(rows: list[KeySpending], now: datetime, most: int) -> Iterator[_Family]:
+    """What is declared of the keys; of the folded ones what an alert must not miss."""
+    shown, folded = [(str(row.id), row.key) for row in rows[:most] if row.key], rows[most:]
+    states = Counter(row.state(now) for row in rows)
+    yield _Family(
+        "keys",
+        "Keys of the account.",
+        ["state"],
+        [([s], states[s]) for s in ("active", "disabled", "expired")],
+    )
+    enabled = [([label], key.is_enabled) for label, key in shown]
+    yield _Family("key_enabled", "Whether the key is enabled; it may be expired.", ["key_id"], enabled)
+    limits = [([label], key.credit_limit) for label, key in shown if key.credit_limit is not None]
+    yield _Family("key_limit_usd", "The key's credit limit, if it has one.", ["key_id"], limits)
+    shares = [([str(row.id)], used) for row in rows[:most] if (used := row.limit_used) is not None]
+    shares += _of_others(max, [row.limit_used for row in folded])
+    yield _Family(
+        "key_limit_used_ratio", "The period's spend by the limit; of other, the largest.", ["key_id"], shares
+    )
+    expiries = [([label], key.expires_at.timestamp()) for label, key in shown if key.expires_at]
+    ahead = [row.key.expires_at for row in folded if row.key and row.key.expires_at]
+    expiries += _of_others(min, [moment.timestamp() for moment in ahead if moment > now])
+    yield _Family(
+        "key_expires_timestamp_seconds",
+        "When the key expires, if ever; of other, the next.",
+        ["key_id"],
+        expiries,
+    )
+
+
+def _usages(of: str, label: str, rows: Mapping[str, Usage]) -> Iterator[_Family]:
+    costs = [([name], row.cost) for name, row in rows.items()]
+    yield _Family(f"{of}_spend_usd", f"Spent by the {of} in the period.", [label], costs)
+    requests = [([name], row.requests) for name, row in rows.items()]
+    yield _Family(f"{of}_requests", f"Requests of the {of} in the period.", [label], requests)
+
+
+def _folded(rows: Iterable[tuple[str, Usage]], most: int) -> dict[str, Usage]:
+    """The first ones by their label, all others as one; equal labels are one series."""
+    groups: dict[str, list[Usage]] = {}
+    for place, (label, row) in enumerate(rows):
+        groups.setdefault(label if place < most else _OTHER, []).append(row)
+    return {label: total(group) for label, group in groups.items()}
+
+
+def _of_others(pick: Callable[[list[_T]], _T], values: Iterable[_T | None]) -> list[tuple[list[str], _T]]:
+    given = [value for value in values if value is not None]
+    return [([_OTHER], pick(given))] if given else []
+
+
+def _one(name: str, text: str, value: Number) -> _Family:
+    return _Family(name, text, [], [([], value)])
+
+
+def _label(name: str) -> str:
+    return elided(visible(name), _LONGEST_LABEL)
+
+
+def _metric(family: _Family) -> Metric:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    kind = CounterMetricFamily if family.is_counter else GaugeMetricFamily
+    metric = kind(f"pulumi_account_{family.name}", family.help, labels=family.labels)
+    for labels, value in family.series:
+        metric.add_metric(labels, _float(value))
+    return metric
+
+
+def _float(value: Number) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return math.inf if value > 0 else -math.inf

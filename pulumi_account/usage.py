@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from pulumi_account.models import Activity, DailyStats, Key, KeyUsage, ModelUsage, UsageStats
@@ -62,6 +62,14 @@ class KeySpending(Usage):
         """
         limit = self.key.credit_limit if self.key else None
         return self.cost / limit if limit is not None and limit > 0 else None
+
+    def state(self, now: datetime) -> str:
+        """Whether the key works, in one word: active, disabled, expired or deleted."""
+        if self.key is None:
+            return "deleted"
+        if self.key.expires_at is not None and self.key.expires_at <= now:
+            return "expired"
+        return "active" if self.key.is_enabled else "disabled"
 
 
 def usage_by_day(activity: Activity, today: date) -> list[DayUsage]:

@@ -73,14 +73,6 @@ class Account:
         """Each day of the period."""
         return usage_by_day(self.activity, self.today)
 
-    def state(self, row: KeySpending) -> str:
-        """Whether a key works, in one word."""
-        if row.key is None:
-            return "deleted"
-        if row.key.expires_at is not None and row.key.expires_at <= self.made_at:
-            return "expired"
-        return "active" if row.key.is_enabled else "disabled"
-
 
 def page(account: Account) -> str:
     """The whole page."""
@@ -151,7 +143,7 @@ def _runway(account: Account) -> tuple[str, str, str | None]:
 
 
 def _key_states(account: Account) -> str:
-    states = [account.state(row) for row in account.by_key]
+    states = [row.state(account.made_at) for row in account.by_key]
     known = {state: states.count(state) for state in ("active", "disabled", "expired")}
     return ", ".join(f"{count(number)} {state}" for state, number in known.items() if number)
 
@@ -175,7 +167,7 @@ def _warnings(account: Account) -> Iterator[str]:
         if used is not None and used >= NEAR_LIMIT:
             yield f"{_name(row)} has used {_percent(used)} of its limit."
     for row in account.by_key:
-        expiry = row.key.expires_at if row.key and account.state(row) == "active" else None
+        expiry = row.key.expires_at if row.key and row.state(account.made_at) == "active" else None
         if expiry is not None and expiry - account.made_at < SOON:
             yield f"{_name(row)} expires on {_moment(expiry)}."
 
@@ -267,7 +259,7 @@ def _keys(account: Account) -> Html:
 
 
 def _cells(account: Account, row: KeySpending) -> list[str]:
-    key, used, state = row.key, row.limit_used, account.state(row)
+    key, used, state = row.key, row.limit_used, row.state(account.made_at)
     limit = "none" if key and key.credit_limit is None else _money(_limit(row)) if key else _NONE
     expiry = (_moment(key.expires_at) if key.expires_at else "never") if key else _NONE
     return [
