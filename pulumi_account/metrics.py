@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-__all__ = ["DEFAULT_PORT", "Exporter", "serve"]
+__all__ = ["DEFAULT_PORT", "Exporter", "Source", "serve"]
 
 DEFAULT_PORT = 9877
 
@@ -114,7 +114,7 @@ class Exporter:
     ) -> None:
         self.url = ""
         self._address = (host, port)
-        self._sources = _Sources(client, days)
+        self._sources = Sources(client, days)
         self._collector = _Collector(self._sources, client.now, max_keys, max_models)
 
     def __enter__(self) -> Exporter:
@@ -172,7 +172,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 # --- asking ------------------------------------------------------------------------------------------------
 
 
-class _Source(Generic[_T]):
+class Source(Generic[_T]):
     """One question to the account, and the last good answer."""
 
     def __init__(self, name: str, ask: Callable[[], _T], stop: threading.Event) -> None:
@@ -220,16 +220,16 @@ class _Source(Generic[_T]):
         return _AFTER_REFUSAL if refused else _AFTER_FAILURE
 
 
-class _Sources:
+class Sources:
     """Everything that is asked, each in a thread of its own: one that hangs delays no other."""
 
     def __init__(self, client: AccountClient, days: int) -> None:
         self._stop = stop = threading.Event()
-        self.balance = _Source("balance", client.get_balance, stop)
-        self.keys = _Source("keys", client.list_keys, stop)
-        self.activity = _Source("activity", lambda: client.get_activity(days), stop)
+        self.balance = Source("balance", client.get_balance, stop)
+        self.keys = Source("keys", client.list_keys, stop)
+        self.activity = Source("activity", lambda: client.get_activity(days), stop)
 
-    def __iter__(self) -> Iterator[_Source[Any]]:
+    def __iter__(self) -> Iterator[Source[Any]]:
         return iter((self.balance, self.keys, self.activity))
 
     def start(self) -> None:
@@ -258,9 +258,7 @@ class _Family(NamedTuple):
 class _Collector:
     """What a scrape is answered with."""
 
-    def __init__(
-        self, sources: _Sources, now: Callable[[], datetime], max_keys: int, max_models: int
-    ) -> None:
+    def __init__(self, sources: Sources, now: Callable[[], datetime], max_keys: int, max_models: int) -> None:
         self._sources, self._now = sources, now
         self._max_keys, self._max_models = max_keys, max_models
 
@@ -290,7 +288,7 @@ class _Collector:
         yield from _keys(keys, activity, self._now(), self._max_keys)
 
 
-def _health(sources: Iterable[_Source[Any]]) -> Iterator[_Family]:
+def _health(sources: Iterable[Source[Any]]) -> Iterator[_Family]:
     sources = list(sources)
     ages = [([s.name], age) for s in sources if (age := s.age) is not None]
     errors = [([s.name, kind], number) for s in sources for kind, number in s.errors.items()]
