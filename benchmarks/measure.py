@@ -13,35 +13,32 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.account import Account, Accounts
-from benchmarks.program import VARIANTS
 from benchmarks.stacks import ENGINES, LIMIT, Stack, cloned, keys_in, names_of_clones
 
 Record = dict[str, Any]
 
 OPERATIONS = ("create", "preview", "update", "refresh", "destroy")
+#: our provider comes twice: a key with an exact name costs a second call
+OURS = ("auto", "exact")
+VARIANTS = ("floor", "plain", *OURS)
 #: beyond, a state is not deployed, but written: a deployment would take too long
 LARGEST_DEPLOYED = 1_000
-RATE_LIMIT = 10
-RATE_LIMITED_KEYS = 200
-IMPORTS = 41
+#: requests a second, and the keys that are made under this limit
+RATE_LIMIT, RATE_LIMITED_KEYS = 10, 200
 
-_COMMANDS = {"create": "up", "update": "up"}
-#: seconds: of a command, and of a key in it; roughly, for the estimate
-_COST = {
-    "local": (2.0, {"create": 0.017, "preview": 0.008, "update": 0.017, "refresh": 0.008, "destroy": 0.010}),
-    "cli": (2.2, {"create": 0.045, "preview": 0.016, "update": 0.045, "refresh": 0.015, "destroy": 0.025}),
-}
+#: for the estimate alone: seconds of each command, and of each key in it
+_COSTS = {"local": (1.8, 0.012), "cli": (2.2, 0.025)}
 
 
 @dataclass(frozen=True)
 class Case:
-    """One engine, so many keys, so many milliseconds an answer; the round tells repetitions apart."""
+    """One engine, so many keys, so many milliseconds an answer; rounds are repetitions."""
 
     engine: str
     size: int
     latency: int
     round: int
-    with_preview: bool
+    operations: tuple[str, ...]
 
     @property
     def key(self) -> tuple[str, int, int, int]:
@@ -49,51 +46,43 @@ class Case:
         return (self.engine, self.size, self.latency, self.round)
 
     @property
-    def is_cloned(self) -> bool:
+    def is_written(self) -> bool:
         """Whether the state is written, not deployed."""
         return self.size > LARGEST_DEPLOYED
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """Where nothing is created, auto-named keys are no different."""
-        return tuple(v for v in VARIANTS if v != "auto") if self.is_cloned else VARIANTS
-
-    def operations(self) -> Iterator[str]:
-        """In order; what changes nothing can be repeated at once, and is where there is but one round."""
-        for operation in OPERATIONS:
-            idle = operation in ("preview", "refresh")
-            if (self.is_cloned and not idle) or (operation == "preview" and not self.with_preview):
-                continue
-            yield from [operation] * (3 if idle and rounds(self.size) == 1 and not self.is_cloned else 1)
+        """Where no key is made, auto-named ones are no different."""
+        return ("floor", "plain", "exact") if self.is_written else VARIANTS
 
     def estimate(self) -> float:
         """Seconds that it will take, roughly."""
-        command, key = _COST[self.engine]
-        each = [command + self.size * (key[o] + self._waiting(o)) for o in self.operations()]
-        return len(self.variants) * sum(each)
-
-    def _waiting(self, operation: str) -> float:
-        return (
-            0.0 if operation == "preview" else self.latency / 1000 / 4 / 2
-        )  # four threads; some wait for nothing
-
-
-def rounds(size: int) -> int:
-    """How often everything is repeated: the smaller, the more it matters what else the machine does."""
-    return 5 if size <= 10 else 3 if size <= 200 else 1
+        command, key = _COSTS[self.engine]
+        each = command + self.size * (key + self.latency / 1000 / 8)  # four threads, and half of all wait
+        return len(self.variants) * len(self.operations) * each
 
 
 def cases(
     engines: Sequence[str], sizes: Sequence[int], latencies: Sequence[int], repeat: int | None
 ) -> list[Case]:
-    """All cases; a preview makes no call, so one latency is enough for it."""
+    """All cases, the small ones first."""
     return [
-        Case(engine, size, latency, number, with_preview=latency == latencies[0])
-        for engine in engines
+        Case(engine, size, latency, number, _operations(size, rounds, latency == latencies[0]))
         for size in sorted(sizes)
+        for engine in engines
         for latency in latencies
-        for number in range(repeat or rounds(size))
+        for rounds in [repeat or (5 if size <= 10 else 3 if size <= 200 else 1)]
+        for number in range(rounds)
     ]
+
+
+def _operations(size: int, rounds: int, first_latency: bool) -> tuple[str, ...]:
+    """A preview makes no call, so one latency will do; what changes nothing can be repeated within a round."""
+    idle = 3 if rounds == 1 and size <= LARGEST_DEPLOYED else 1
+    times = {"preview": idle * first_latency, "refresh": idle}
+    if size > LARGEST_DEPLOYED:
+        times |= {"create": 0, "update": 0, "destroy": 0}
+    return tuple(operation for operation in OPERATIONS for _ in range(times.get(operation, 1)))
 
 
 @contextmanager
@@ -117,13 +106,10 @@ def run_case(case: Case, accounts: Accounts) -> list[Record]:
             variant: last.enter_context(_stack(accounts, case.engine, variant, case.size, latency=latency))
             for variant in case.variants
         }
-        if case.is_cloned:
+        if case.is_written:
             for stack, account in stacks.values():
                 _grow(stack, account, case.size)
-        for turn, operation in enumerate(case.operations()):
-            if operation == "update":
-                for stack, _ in stacks.values():
-                    stack.edit()
+        for turn, operation in enumerate(case.operations):
             for variant in _rotated(case.variants, turn + case.round):
                 records.append(_sample(case, turn, operation, variant, *stacks[variant]))
     return records
@@ -136,29 +122,20 @@ def _rotated(variants: Sequence[str], by: int) -> list[str]:
 
 def _sample(case: Case, turn: int, operation: str, variant: str, stack: Stack, account: Account) -> Record:
     account.calls()
-    seconds, cpu = stack.run(_COMMANDS.get(operation, operation))
-    return {
-        "engine": case.engine,
-        "size": case.size,
-        "latency": case.latency,
-        "round": case.round,
-        "turn": turn,
-        "operation": operation,
-        "variant": variant,
-        "seconds": seconds,
-        "cpu": cpu,
-        "calls": account.calls(),
-    }
+    seconds, cpu = stack.run(operation)
+    what = {"engine": case.engine, "size": case.size, "latency": case.latency, "round": case.round}
+    what |= {"turn": turn, "operation": operation, "variant": variant}
+    return {**what, "seconds": seconds, "cpu": cpu, "calls": account.calls()}
 
 
 def _grow(stack: Stack, account: Account, size: int) -> None:
     """Deploy one key, and write a state of so many."""
-    stack.resize(1)
-    stack.run("up")
+    stack.env["BENCH_SIZE"] = "1"
+    stack.run("create")
     state = stack.export()
-    names = names_of_clones(state, size)
-    stack.load(cloned(state, account.add(names, LIMIT, keys_in(state)[0]["outputs"]["expires_at"])))
-    stack.resize(size)
+    expires_at = keys_in(state)[0]["outputs"]["expires_at"]
+    stack.load(cloned(state, account.add(names_of_clones(state, size), LIMIT, expires_at)))
+    stack.env["BENCH_SIZE"] = str(size)
 
 
 def run_rate_limit(engine: str, variant: str, retry_after: int | None, accounts: Accounts) -> Record:
@@ -166,20 +143,14 @@ def run_rate_limit(engine: str, variant: str, retry_after: int | None, accounts:
     size = RATE_LIMITED_KEYS
     limited = {"rate_limit": RATE_LIMIT, "retry_after": retry_after}
     with _stack(accounts, engine, variant, size, **limited) as (stack, account):
-        seconds, _ = stack.run("up", may_fail=True)
-        calls = account.calls()
-        return {
-            "engine": engine,
-            "variant": variant,
-            "retry_after": retry_after,
-            "seconds": seconds,
-            "calls": calls,
-            "dictated": size * (2 if variant == "exact" else 1) / RATE_LIMIT,
-            "failures": size - len(keys_in(stack.export())),
-        }
+        seconds, _ = stack.run("create", may_fail=True)
+        record = {"engine": engine, "variant": variant, "retry_after": retry_after, "seconds": seconds}
+        record["dictated"] = size * (2 if variant == "exact" else 1) / RATE_LIMIT
+        record["failures"] = size - len(keys_in(stack.export()))
+        return {**record, "calls": account.calls()}
 
 
-def run_imports(count: int = IMPORTS) -> dict[str, list[float]]:
+def run_imports(count: int = 41) -> dict[str, list[float]]:
     """Seconds of an import in a fresh interpreter, one module after the other."""
     seconds: dict[str, list[float]] = {"pulumi": [], "pulumi_account": []}
     for _ in range(count):

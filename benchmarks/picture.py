@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import OPERATIONS
-from benchmarks.report import Times
+from benchmarks.report import ENGINE_NAMES, Times
 
 _COLOURS = {"plain": "#9a6700", "auto": "#0969da", "exact": "#1a7f37"}
 _LABELS = {"plain": "plain", "auto": "ours, auto-named", "exact": "ours, exact name"}
@@ -29,7 +29,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
     for row, engine in zip(panels, engines, strict=True):
         for panel, operation in zip(row, OPERATIONS, strict=True):
             _panel(panel, times, engine, operation)
-        row[0].set_ylabel(f"{'Pulumi CLI' if engine == 'cli' else 'LocalEngine'}\ntime ÷ floor")
+        row[0].set_ylabel(f"{ENGINE_NAMES[engine]}\ntime ÷ floor")
     _legend(figure, plt)
     figure.savefig(path, facecolor="white", bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-#: the two to compare with, and ours twice: a key with an exact name costs a second call
-VARIANTS = ("floor", "plain", "auto", "exact")
-
 
 def resource_name(number: int) -> str:
     """What the key of this number is called."""
