@@ -174,11 +174,11 @@ def test_coverage_is_measured(warm: str, tmp_path: Path, monkeypatch: pytest.Mon
 PROGRAM = """
     import os, pulumi, pulumi_account as account
     key = account.ApiKey("exact", name="n", credit_limit=10.5, rotation_triggers={"q": os.environ["QUARTER"]})
-    account.ApiKey("dependent", name=key.key.apply(lambda text: f"n-{len(text)}"), is_enabled=False)
+    other = account.ApiKey("dependent", name=key.key.apply(lambda text: f"n-{len(text)}"), is_enabled=False)
     pulumi.log.warn("look")
     pulumi.export("key", key.key)
     if os.environ["QUARTER"] == "3":
-        account.ApiKey("bad", name="")
+        account.ApiKey("bad", name="", opts=pulumi.ResourceOptions(depends_on=[key, other]))
     if os.environ["QUARTER"] == "4":
         raise ValueError("told in a traceback")
 """

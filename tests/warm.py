@@ -25,7 +25,9 @@ _PRELOADED = (
     "grpc",
     "pulumi.dynamic",
     "pulumi.runtime.proto.provider_pb2_grpc",
+    "pulumi_account.api_key",
     "pulumi_account.functions",
+    "pulumi_account.provider",
     "pulumi_account.steps",
     "pulumi_account.testing",
 )
