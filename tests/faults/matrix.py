@@ -17,6 +17,8 @@ Declared = Mapping[str, Mapping[str, Any]]
 
 #: seconds without an answer until an attempt is given up, where a fault is silence
 TIMEOUT = 0.4
+#: seconds after which a request is carried out that was given up: when all is over
+LATE = 3.0
 #: seconds that a fault which passes is retried for: more than any wait that it can impose
 PATIENT = 6.0
 #: the same where it does not pass
@@ -218,7 +220,7 @@ KINDS = (
     Kind("done-then-504-once", Answer(504, commit=True), transient=True, methods=_WRITES, like="done 5xx"),
     Kind("done-then-500-once", Answer(500, commit=True), transient=True, methods=_WRITES, like="done 5xx"),
     Kind("done-then-502-once", Answer(502, commit=True), transient=True, methods=_WRITES, like="done 5xx"),
-    Kind("done-late", late=2 * TIMEOUT, transient=True, methods=("POST",)),
+    Kind("done-late", late=LATE, transient=True, methods=("POST",)),
     Kind("500-once", Answer(500), transient=True, like="5xx"),
     Kind("502-once", Answer(502, body="html"), transient=True, like="5xx"),
     Kind("503-once", Answer(503), transient=True, like="5xx"),
