@@ -1,7 +1,8 @@
 """What one run of a program has asked: one client for each account, one answer for each question.
 
 A process may run several programs, one after another or at once, as the automation API does with inline programs.
-What is kept belongs to the engine's connection, which each run has for itself, and goes with it.
+What is kept belongs to the connection to the engine, which each run has for itself, and goes when the SDK lets go of
+it: when the next run begins, or the process ends.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from pulumi.runtime.settings import get_monitor
+from pulumi.runtime.settings import get_monitor, get_root_resource
 
 from pulumi_account.client import AccountClient
 from pulumi_account.config import Settings
@@ -78,9 +79,9 @@ _runs: weakref.WeakKeyDictionary[Any, Answers] = weakref.WeakKeyDictionary()
 @contextmanager
 def of_this_run() -> Iterator[Answers]:
     """What the program that runs here has asked; outside of a run nothing is kept."""
-    monitor = get_monitor()
-    if monitor is not None:
-        yield _kept_for(monitor)
+    # the SDK still shows the last run's connection when that run is over, but not its root resource
+    if get_root_resource() is not None:
+        yield _kept_for(get_monitor())
         return
     answers = Answers()
     try:
