@@ -183,7 +183,7 @@ class Keys:
                 if not _in_doubt(error):
                     raise
                 removed = self._remove_lost(draft, error)
-                _log.warning("%s; it had made %s", error, removed or "no key")
+                _log.warning("%s; it had made %s", error, removed or f"no key named {draft.name!r} so far")
                 doubts.append((draft, error))
                 if len(doubts) == _POST_ATTEMPTS:
                     raise

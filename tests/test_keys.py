@@ -322,7 +322,8 @@ def test_a_post_that_came_to_nothing_is_made_again(
     assert_made(emulator, keys.make(declaration), declaration)
     assert emulator.calls.operations[:3] == ["create_key", "list_keys", "create_key"]
     (warning,) = warnings(caplog)
-    assert warning.endswith("; it had made no key")
+    name = emulator.calls[0].json["name"]
+    assert warning.endswith(f"; it had made no key named {name!r} so far")
 
 
 @every_declaration
