@@ -119,10 +119,10 @@ def _columns(bars: Sequence[Bar], mean: Decimal, width: int) -> Any:
         (left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height)
     )
     for place, bar in enumerate(bars):
-        axes.bar(place, _number(bar.value), 0.72, color=_COLOURS[bar.tone], clip_on=False, gid=f"bar-{place}")
+        _box(axes, place - 0.36, 0, 0.72, _number(bar.value), bar.tone, place)
     axes.axhline(_number(mean), color=_COLOURS["ink"], linewidth=1, dashes=(4, 3), clip_on=False)
     axes.set_xlim(-0.6, len(bars) - 0.4)
-    axes.set_ylim(0, None)
+    axes.set_ylim(0, 1.04 * max(_number(value) for value in (mean, *(bar.value for bar in bars))))
     shown = range(len(bars) - 1, -1, -max(1, -(-len(bars) * 58 // (width - left - right))))
     axes.set_xticks(list(shown), [bars[place].label for place in shown])
     axes.locator_params(axis="y", nbins=5)
@@ -144,11 +144,20 @@ def _bars(bars: Sequence[Bar], whole: Decimal, width: int) -> Any:
         _label(axes, 0, top + 18, elided(bar.label, max(room, 8)))
         _label(axes, width, top + 18, bar.text, ha="right", color=_COLOURS["muted"])
         share = min(max(bar.value / whole, Decimal(0)), Decimal(1)) if whole > 0 else Decimal(0)
-        axes.barh(top + 28, width, 8, color=_COLOURS["track"], clip_on=False)
-        axes.barh(
-            top + 28, width * float(share), 8, color=_COLOURS[bar.tone], clip_on=False, gid=f"bar-{place}"
-        )
+        _box(axes, 0, top + 24, width, 8, "track")
+        _box(axes, 0, top + 24, width * float(share), 8, bar.tone, place)
     return figure
+
+
+def _box(
+    axes: Any, x: float, y: float, width: float, height: float, tone: str, place: int | None = None
+) -> None:
+    from matplotlib.patches import Rectangle
+
+    name = None if place is None else f"bar-{place}"
+    axes.add_artist(
+        Rectangle((x, y), width, height, color=_COLOURS[tone], linewidth=0, clip_on=False, gid=name)
+    )
 
 
 def _label(axes: Any, x: float, y: float, text: str, **options: Any) -> None:
