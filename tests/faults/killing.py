@@ -147,8 +147,8 @@ class _Cli(CliEngine):
 
 
 class _Local(LocalEngine):
-    def __init__(self, project: Path, state: Path, env: Mapping[str, str]) -> None:
-        super().__init__(project, state=state, env=env)
+    def __init__(self, project: Path, state: Path, env: Mapping[str, str], python: str) -> None:
+        super().__init__(project, state=state, env=env, python=python)
         self._command = [sys.executable, "-m", "pulumi_account.testing", "up", "--state", str(state)]
         self._folder, self._variables = project, {**os.environ, **env}
 
@@ -166,9 +166,12 @@ def _start(command: list[str], folder: Path, env: Mapping[str, str], output: Pat
 
 
 class Stage:
-    """A project, its account, and an engine, in a folder that can be copied."""
+    """A project, its account, and an engine, in a folder that can be copied.
 
-    def __init__(self, kind: str, folder: Path, emulator: Emulator) -> None:
+    LocalEngine runs with this Python, except where it is killed: then with the one that everybody has.
+    """
+
+    def __init__(self, kind: str, folder: Path, emulator: Emulator, python: str) -> None:
         self.folder, self.emulator = folder, emulator
         self._program = folder / "project" / "__main__.py"
         project = self._program.parent
@@ -181,7 +184,9 @@ class Stage:
         }
         local = kind == "local"
         self.engine = (
-            _Local(project, folder / "state.json", env) if local else _Cli(project, folder / "cli", env=env)
+            _Local(project, folder / "state.json", env, python)
+            if local
+            else _Cli(project, folder / "cli", env=env)
         )
 
     def write(self, wants: tuple[Want, ...]) -> None:
@@ -256,7 +261,7 @@ def _kill(pids: list[int]) -> None:
 
 
 def _wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes] | None = None) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 100
     while not condition():
         assert time.monotonic() < end, "it never came to that"
         assert process is None or process.poll() is None, "the engine has ended by itself"
@@ -308,30 +313,30 @@ class Killed:
         return [key for id_, key in self.after_up.items() if id_ not in mine and id_ not in self.bystanders]
 
 
-def play(story: Story, factory: pytest.TempPathFactory) -> Killed:
+def play(story: Story, factory: pytest.TempPathFactory, python: str) -> Killed:
     """Kill a run, run it again, and once more."""
     if story.engine == "cli":
         require_cli()
     folder = factory.mktemp("killed") / "stage"
     if story.case.before:
-        shutil.copytree(_in_place(story.engine, story.title, factory), folder)
+        shutil.copytree(_in_place(story, factory, python), folder)
     else:
         folder.mkdir()
     with _emulator(folder) as emulator:
-        return _play(story, Stage(story.engine, folder, emulator))
+        return _play(story, Stage(story.engine, folder, emulator, python))
 
 
 _ready: dict[tuple[str, str, Path], Path] = {}
 
 
-def _in_place(engine: str, title: str, factory: pytest.TempPathFactory) -> Path:
+def _in_place(story: Story, factory: pytest.TempPathFactory, python: str) -> Path:
     """The folder of a stage on which the first program was deployed; made once, to be copied."""
-    key = engine, title, factory.getbasetemp()
+    key = story.engine, story.title, factory.getbasetemp()
     if key not in _ready:
         folder = factory.mktemp("ready")
         with _emulator(folder) as emulator:
-            stage = Stage(engine, folder, emulator)
-            stage.write(CASES[title].before)
+            stage = Stage(story.engine, folder, emulator, python)
+            stage.write(story.case.before)
             assert stage.engine.up().ok
         _ready[key] = folder
     return _ready[key]
@@ -397,7 +402,7 @@ def _run_and_kill(story: Story, stage: Stage, ids: Mapping[str, int]) -> None:
         _wait_for(lambda: all(map(stage.emulator.faults.hits, faults)), process)
         family = _descendants(process.pid)
         _kill_in_this_way(story.kill, process, family, output)
-        assert process.wait(60) != 0
+        assert process.wait(100) != 0
         if story.kill == ENGINE_ALONE:
             _wait_for(lambda: _patched(stage.emulator) == len(story.case.after))
         if story.kill in (ENGINE, ENGINE_ALONE):

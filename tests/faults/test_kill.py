@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import product, starmap
 
@@ -22,6 +23,7 @@ from tests.faults.killing import (
     Story,
     play,
 )
+from tests.warm import WarmPython
 
 # two interrupts of the CLI take five seconds, and the next runs some more
 pytestmark = pytest.mark.timeout(300)
@@ -33,10 +35,17 @@ def stories(*titles: str) -> list[Story]:
     return [story for story in every if story.kill != ENGINE_ALONE or story.title == "create"]
 
 
+@pytest.fixture(scope="module")
+def python() -> Iterator[str]:
+    """A Python that starts quickly, for all runs but those that are killed."""
+    with WarmPython() as path:
+        yield path
+
+
 @pytest.fixture(scope="module", params=stories("create", "create auto-named, update"), ids=", ".join)
-def killed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Killed:
+def killed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, python: str) -> Killed:
     """A run that was killed, and the two that followed."""
-    return play(request.param, tmp_path_factory)
+    return play(request.param, tmp_path_factory, python)
 
 
 def test_what_the_state_holds_still_works(killed: Killed) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.faults.killing import Killed, play
 from tests.faults.test_kill import (
     pytestmark,
+    python,
     stories,
     test_a_further_up_changes_nothing,
     test_a_key_is_deleted_only_when_it_has_a_successor,
@@ -24,6 +25,7 @@ from tests.faults.test_kill import (
 
 __all__ = [
     "pytestmark",
+    "python",
     "test_a_further_up_changes_nothing",
     "test_a_key_is_deleted_only_when_it_has_a_successor",
     "test_bystanders_are_untouched",
@@ -42,9 +44,9 @@ TITLES = ["replace", "delete what was replaced or removed"]
 
 
 @pytest.fixture(scope="module", params=stories(*TITLES), ids=", ".join)
-def killed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Killed:
+def killed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, python: str) -> Killed:
     """A run that was killed, and the two that followed."""
-    return play(request.param, tmp_path_factory)
+    return play(request.param, tmp_path_factory, python)
 
 
 def test_old_keys_work_until_the_state_has_new_ones(killed: Killed) -> None:
