@@ -89,8 +89,8 @@ def test_functions_in_a_program(bench: Bench) -> None:
         assert asked == ["get_balance", "list_keys", "list_keys"]
 
         key_id = eu.keys()[0]["id"]
-        assert made.outputs.pop("runway").startswith("no end in sight")
-        assert made.outputs == {
+        assert made.outputs["runway"].startswith("no end in sight")
+        assert {name: value for name, value in made.outputs.items() if name != "runway"} == {
             "stack": "100.499999999999999999", "stack again": "100.499999999999999999",
             "eu": "-7", "eu again": "-7", "eu by parent": "-7",
             "before": 0, "after": 1, "id by name": key_id, "id": key_id,

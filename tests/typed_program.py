@@ -47,3 +47,26 @@ def program() -> None:
     assert_type(account.get_api_key_output(key_id=key.key_id), pulumi.Output[account.Key])
     assert_type(account.get_api_keys().keys, list[account.Key])
     assert_type(account.get_api_keys_output(), pulumi.Output[account.GetApiKeysResult])
+    assert_type(account.get_api_key(name="n"), account.Key)
+    assert_type(account.get_api_key_output(name=key.name), pulumi.Output[account.Key])
+    assert_type(account.get_api_keys(name_prefix="n", is_enabled=True).keys, list[account.Key])
+    assert_type(
+        account.get_api_keys_output(
+            has_credit_limit=key.is_enabled, expires_before=datetime(2040, 1, 1, tzinfo=timezone.utc)
+        ),
+        pulumi.Output[account.GetApiKeysResult],
+    )
+    assert_type(account.get_api_key(1).expires_at, datetime | None)
+    assert_type(account.get_activity(days=7).total_stats.total_cost, Decimal)
+    assert_type(account.get_activity_output(days=key.key_id), pulumi.Output[account.Activity])
+    assert_type(account.require_balance(50, warn_below="99.5"), account.Balance)
+    assert_type(account.require_balance_output(config.require_float("least")), pulumi.Output[account.Balance])
+    assert_type(account.require_balance_output(pulumi.Output.from_input("1")), pulumi.Output[account.Balance])
+    assert_type(account.runway(days=7).days, Decimal | None)
+    assert_type(account.runway_output(key.key_id), pulumi.Output[account.Runway])
+    account.get_balance(opts=pulumi.InvokeOptions(provider=eu))
+    account.get_balance(opts=pulumi.InvokeOptions(parent=key))
+    account.get_balance_output(opts=pulumi.InvokeOutputOptions(provider=eu, depends_on=[key]))
+    account.get_balance(opts=eu)  # type: ignore[arg-type]
+    account.get_activity(pulumi.Output.from_input(7))  # type: ignore[arg-type]
+    account.require_balance()  # type: ignore[call-arg]
