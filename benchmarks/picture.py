@@ -18,20 +18,21 @@ def draw(results: dict[str, Any], path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "benchmarks"  # the same results give the same file
+    mpl.rcParams |= {"svg.hashsalt": "benchmarks", "svg.fonttype": "none"}  # one result, one small file
     from matplotlib import pyplot as plt
 
     times = Times(results["samples"])
-    engines = sorted({cell.engine for cell in times.cells()}, reverse=True)
+    engines = [engine for engine in ENGINE_NAMES if times.cells(engine=engine)]
+    size = (15, 3.2 * len(engines) + 0.5)
     figure, panels = plt.subplots(
-        len(engines), len(OPERATIONS), figsize=(15, 3.4 * len(engines) + 0.6), squeeze=False, sharey="row"
+        len(engines), len(OPERATIONS), figsize=size, squeeze=False, layout="constrained"
     )
     for row, engine in zip(panels, engines, strict=True):
         for panel, operation in zip(row, OPERATIONS, strict=True):
             _panel(panel, times, engine, operation)
-        row[0].set_ylabel(f"{ENGINE_NAMES[engine]}\ntime ÷ floor")
+        row[0].set_ylabel(f"{ENGINE_NAMES[engine]}: time ÷ floor")
     _legend(figure, plt)
-    figure.savefig(path, facecolor="white", bbox_inches="tight", metadata={"Date": None})
+    figure.savefig(path, facecolor="white", metadata={"Date": None})
     plt.close(figure)
 
 
@@ -43,7 +44,12 @@ def _panel(panel: Any, times: Times, engine: str, operation: str) -> None:
             if points:
                 panel.plot(*zip(*points, strict=True), dash, color=colour, marker="o", markersize=4)
     panel.axhline(1, color="#57606a", linewidth=0.8)
+    low, high = panel.get_ylim()
+    panel.set_ylim(min(low, 0.8), max(high, 1.6))  # what is small must look small
+    sizes = sorted({cell.size for cell in times.cells(engine=engine)})
     panel.set_xscale("log")
+    panel.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    panel.minorticks_off()
     panel.set_title(operation)
     panel.set_xlabel("keys")
     panel.grid(alpha=0.25)
@@ -53,4 +59,4 @@ def _legend(figure: Any, plt: Any) -> None:
     lines = [plt.Line2D([], [], color=_COLOURS[v], marker="o", markersize=4) for v in _COLOURS]
     lines += [plt.Line2D([], [], color="#57606a", linestyle=dash) for dash in _DASHES.values()]
     labels = [*_LABELS.values(), *(f"{latency} ms an answer" for latency in _DASHES)]
-    figure.legend(lines, labels, loc="upper center", ncols=len(labels), frameon=False)
+    figure.legend(lines, labels, loc="outside upper center", ncols=len(labels), frameon=False)
