@@ -24,7 +24,7 @@ ROWS = [
     ["transport"],
     ["client"],
     ["config"],
-    ["leftovers", "answers"],
+    ["leftovers", "answers", "watch"],
     ["keys"],
     ["steps"],
     ["lifecycle"],

@@ -1,0 +1,31 @@
+"""The account that the environment names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pulumi_account.cli.output import waiting
+from pulumi_account.client import AccountClient
+from pulumi_account.config import resolve
+
+__all__ = ["account", "open_client"]
+
+
+def open_client() -> AccountClient:
+    """A client for the account that ``ACCOUNT_ENDPOINT`` and ``ACCOUNT_PROVISIONING_KEY`` name."""
+    settings = resolve({}, os.environ)
+    return AccountClient(
+        settings.endpoint,
+        settings.provisioning_key,
+        retry_deadline=settings.retry_deadline,
+        timeout=settings.timeout,
+    )
+
+
+@contextmanager
+def account() -> Iterator[AccountClient]:
+    """The same while questions are asked, with a spinner when the answers take their time."""
+    with open_client() as client, waiting("asking the account"):
+        yield client

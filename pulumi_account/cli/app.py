@@ -1,0 +1,121 @@
+"""The program: its commands, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from pulumi_account.cli import keys, others, spending, watching
+from pulumi_account.cli.options import examples
+from pulumi_account.cli.output import fail, say, write
+from pulumi_account.exceptions import AccountError
+
+__all__ = ["app", "run"]
+
+PROGRAM = "pulumi-account"
+_INTERRUPTED = 130
+
+_STATUS = """\b
+Exit status:
+  0    fine
+  1    failed: one line on stderr says why
+  2    wrong usage
+  3    the condition did not hold (balance --min, keys unmanaged --fail)
+  130  interrupted
+  141  whoever read the output went away"""
+
+_ENVIRONMENT = """\b
+Environment:
+  ACCOUNT_PROVISIONING_KEY  the account's provisioning key
+  ACCOUNT_ENDPOINT          base URL of the API, by default https://api.naga.ac
+  ACCOUNT_RETRY_DEADLINE    seconds for which one call is retried, by default 60
+  ACCOUNT_TIMEOUT           seconds until an attempt is given up, by default 30
+  NO_COLOR                  set to anything: no colours"""
+
+
+class _Program(TyperGroup):
+    """All commands; whatever goes wrong in one ends in one line."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AccountError as error:
+            fail(f"error: {error}")
+        except KeyboardInterrupt:
+            raise typer.Exit(_INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=_Program,
+    no_args_is_help=True,
+    # plain help: the same in a terminal, a pipe and a test; and tracebacks would show the values of variables
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    epilog="\n\n".join(
+        [examples("pulumi-account balance", "pulumi-account keys list"), _ENVIRONMENT, _STATUS]
+    ),
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        write(f"{PROGRAM} {version('pulumi_account')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """What an AI gateway account has, spends and is keyed with."""
+
+
+spending.register(app)
+keys.register(app)
+watching.register(app)
+others.register(app)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; gives its exit status."""
+    try:
+        with _warnings_in_one_line():
+            app(args=None if arguments is None else list(arguments), prog_name=PROGRAM)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception as error:  # noqa: BLE001 - its message may quote anything
+        say(f"error: unexpected {type(error).__name__} at {_place(error)}: a defect, please report it")
+        return 1
+    return 0
+
+
+def _place(error: BaseException) -> str:
+    """Where an error came from, innermost first, without any value."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " < ".join(f"{os.path.basename(f.filename)}:{f.lineno}" for f in reversed(frames[-6:]))
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """What the client warns of, such as a clock that is wrong, goes to stderr."""
+    handler, logger = _Warnings(logging.WARNING), logging.getLogger("pulumi_account")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class _Warnings(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(f"warning: {record.getMessage()}")

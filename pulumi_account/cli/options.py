@@ -1,0 +1,30 @@
+"""What the commands' options have in common."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated
+
+import typer
+
+__all__ = ["Days", "examples", "usd"]
+
+Days = Annotated[
+    int, typer.Option("--days", metavar="N", min=1, max=30, help="The last so many days, 1 to 30.")
+]
+
+
+def examples(*commands: str) -> str:
+    """The end of a command's help."""
+    return "\b\n" + "\n".join(["Examples:", *(f"  $ {command}" for command in commands)])
+
+
+def usd(text: str) -> Decimal:
+    """An amount of USD, exact."""
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite():
+        raise typer.BadParameter("must be an amount of USD, such as 50 or 12.34")
+    return amount

@@ -1,0 +1,294 @@
+"""How results are told: tables to people, JSON and CSV to programs.
+
+Results go to stdout, everything else to stderr. Only a terminal gets colours, bars and spinners, and there a name
+never acts as markup or as an escape sequence.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from threading import Timer
+from typing import Annotated, Any, NoReturn, TextIO, TypeAlias
+from unicodedata import combining, east_asian_width
+
+import typer
+
+from pulumi_account.models import format_instant
+from pulumi_account.text import exact, visible
+
+__all__ = [
+    "Column",
+    "Csv",
+    "Form",
+    "Json",
+    "emit",
+    "emit_one",
+    "fail",
+    "form",
+    "money",
+    "say",
+    "waiting",
+    "write",
+]
+
+#: what the shell says of a command whose reader went away: 128 + SIGPIPE
+_NOBODY_READS = 141
+#: seconds that may pass without a word
+_PATIENCE = 1.0
+_SHORTEST_BAR, _LONGEST_BAR, _LEAST_WIDE = 6, 30, 16
+#: what Rich puts around a column
+_PADDING = 3
+#: Rich measures every cell several times: a table of 10,000 rows took it five seconds
+_MOST_STYLED_ROWS = 500
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+Value: TypeAlias = str | bool | int | Decimal | datetime | date | None
+Row: TypeAlias = Mapping[str, Value]
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON: exact amounts as text, instants in UTC.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV with a header.")]
+
+
+class Form(Enum):
+    """For whom a result is."""
+
+    TEXT = "people"
+    JSON = "programs"
+    CSV = "spreadsheets"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field under its stable name, and its title in tables; without one, tables leave it out.
+
+    ``empty`` stands for None, ``right`` is for numbers, ``bar`` draws amounts, ``wide`` may be folded on a terminal.
+    """
+
+    field: str
+    title: str = ""
+    empty: str = ""
+    right: bool = False
+    bar: bool = False
+    wide: bool = False
+
+
+def form(*, as_json: bool, as_csv: bool) -> Form:
+    """The form that the options name."""
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv exclude each other")
+    return Form.JSON if as_json else Form.CSV if as_csv else Form.TEXT
+
+
+def emit(
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    form: Form,
+    *,
+    document: object = None,
+    notes: Sequence[str] = (),
+    nothing: str = "",
+) -> None:
+    """Print rows.
+
+    :param document: what JSON has instead of the mere rows.
+    :param notes: lines below the table.
+    :param nothing: what is said, beside the result, where there are no rows.
+    """
+    if form is Form.JSON:
+        write(json.dumps(rows if document is None else document, indent=2, default=_plainly) + "\n")
+    elif form is Form.CSV:
+        write(_csv(columns, rows))
+    else:
+        write(_table([c for c in columns if c.title], rows) + "".join(f"{note}\n" for note in notes))
+        if nothing and not rows:
+            say(nothing)
+
+
+def emit_one(columns: Sequence[Column], row: Row, form: Form) -> None:
+    """Print one thing: a line for each of its fields."""
+    if form is Form.TEXT:
+        pairs = [{"field": column.field, "value": _cell(column, row)} for column in columns]
+        lines = _aligned([Column("field"), Column("value")], [list(pair.values()) for pair in pairs])
+        write("".join(f"{line}\n" for line in lines))
+    else:
+        emit(columns, [row], form, document=row)
+
+
+def money(amount: Decimal) -> str:
+    """All digits, and two decimals at least."""
+    whole, _, decimals = exact(amount).partition(".")
+    return whole if "E" in whole + decimals else f"{whole}.{decimals:0<2}"
+
+
+def write(text: str) -> None:
+    """Print a result; when nobody reads it any more, end without a word."""
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # what is still buffered would fail again when the interpreter ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(_NOBODY_READS) from None
+
+
+def say(message: str) -> None:
+    """Tell people something that is not the result: one line on stderr."""
+    encoding = sys.stderr.encoding or "utf-8"
+    sys.stderr.write(visible(message).encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    sys.stderr.flush()
+
+
+def fail(message: str, status: int = 1) -> NoReturn:
+    """Say what is wrong, and end."""
+    say(message)
+    raise typer.Exit(status)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """On a terminal, a spinner for what takes longer than a second."""
+    if not _is_terminal(sys.stderr):
+        yield
+        return
+    from rich.console import Console
+
+    status = Console(stderr=True).status(what)
+    timer = Timer(_PATIENCE, status.start)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        status.stop()
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _plainly(value: object) -> str:
+    """A value for programs: every digit of an amount, and an instant in UTC."""
+    if isinstance(value, Decimal):
+        return exact(value)
+    return format_instant(value) if isinstance(value, datetime) else str(value)
+
+
+def _csv(columns: Sequence[Column], rows: Sequence[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([column.field for column in columns])
+    writer.writerows([_field(row[column.field]) for column in columns] for row in rows)
+    return text.getvalue()
+
+
+def _field(value: Value) -> str:
+    """A value for spreadsheets: a text that one would take for a formula begins with an apostrophe."""
+    if isinstance(value, str):
+        return ("'" if value[:1] in ("=", "+", "-", "@") else "") + visible(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else _plainly(value)
+
+
+def _cell(column: Column, row: Row) -> str:
+    """A value for people."""
+    value = row[column.field]
+    if value is None:
+        return column.empty
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Decimal):
+        return money(value)
+    return visible(_plainly(value.replace(microsecond=0) if isinstance(value, datetime) else value))
+
+
+def _table(columns: Sequence[Column], rows: Sequence[Row]) -> str:
+    if not rows:
+        return ""
+    cells = [list(column) for column in zip(*([_cell(c, row) for c in columns] for row in rows), strict=True)]
+    cells = [_by_the_point(texts) if c.right else texts for c, texts in zip(columns, cells, strict=True)]
+    lines = [[column.title for column in columns], *(list(line) for line in zip(*cells, strict=True))]
+    styled = _is_terminal(sys.stdout) and len(rows) <= _MOST_STYLED_ROWS and _styled(columns, rows, lines)
+    return styled or "".join(f"{line}\n" for line in _aligned(columns, lines))
+
+
+def _by_the_point(texts: list[str]) -> list[str]:
+    """Amounts with their decimal points below each other."""
+    decimals = [len(text.partition(".")[2]) + ("." in text) for text in texts]
+    return [text + " " * (max(decimals) - own) for text, own in zip(texts, decimals, strict=True)]
+
+
+def _aligned(columns: Sequence[Column], lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = [
+            " " * (width - _width(text)) + text if column.right else text + " " * (width - _width(text))
+            for column, text, width in zip(columns, line, widths, strict=True)
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def _width(text: str) -> int:
+    """The columns that a text takes in a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _styled(columns: Sequence[Column], rows: Sequence[Row], lines: Sequence[Sequence[str]]) -> str:
+    """With colours and bars, as a terminal can show them; nothing where it is too narrow."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(force_terminal=True, highlight=False)
+    widths = [max(map(_width, texts)) + _PADDING for texts in zip(*lines, strict=True)]
+    least = sum(min(w, _LEAST_WIDE) if c.wide else w for c, w in zip(columns, widths, strict=True))
+    if console.width < least:
+        return ""
+    room = min(console.width - sum(widths) - _PADDING, _LONGEST_BAR)
+    barred = [c for c in columns if c.bar and room >= _SHORTEST_BAR]
+    bars = {c: _bars([row[c.field] for row in rows], room, console.encoding) for c in barred}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(
+            column.title,
+            justify="right" if column.right else "left",
+            overflow="fold",
+            no_wrap=not column.wide,
+        )
+        if column in barred:
+            table.add_column("", no_wrap=True)
+    for number, line in enumerate(lines[1:]):
+        cells = []
+        for column, text in zip(columns, line, strict=True):
+            cells.append(Text(text))  # a Text is shown as it is: nothing in it is markup
+            if column in barred:
+                cells.append(Text(bars[column][number], style="cyan"))
+        table.add_row(*cells)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()
+
+
+def _bars(values: Sequence[Any], room: int, encoding: str) -> list[str]:
+    """A bar for each value, as long as its share of the largest."""
+    largest = max([*values, 0])
+    shares = [float(value / largest) if value > 0 else 0.0 for value in values]
+    if encoding.lower().replace("-", "") != "utf8":
+        return ["#" * (round(share * room) or int(share > 0)) for share in shares]
+    lengths = [round(share * room * 8) or int(share > 0) for share in shares]
+    return [_EIGHTHS[8] * (n // 8) + _EIGHTHS[n % 8].strip() for n in lengths]

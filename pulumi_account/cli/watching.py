@@ -1,0 +1,127 @@
+"""``watch``."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from decimal import Decimal
+from typing import Annotated
+
+import typer
+
+from pulumi_account.cli.account import open_client
+from pulumi_account.cli.options import examples, usd
+from pulumi_account.cli.output import money, say, write
+from pulumi_account.config import resolve
+from pulumi_account.models import format_instant
+from pulumi_account.watch import Command, Crossing, Messenger, Threshold, Watch, Webhook
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog=examples(
+            "pulumi-account watch --below 20",
+            "pulumi-account watch --below 20 --recover 50 --exec 'notify \"the account runs dry\"'",
+            "ACCOUNT_WEBHOOK=https://hooks.example.com/T0 pulumi-account watch --below 20",
+        )
+    )(watch)
+
+
+def _words(command: str) -> list[str]:
+    """A command's words; there is no shell unless it names one."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = []
+    if not words:
+        raise typer.BadParameter("is not a command")
+    if not shutil.which(words[0]):
+        raise typer.BadParameter(f"there is no command {words[0]}")
+    return words
+
+
+def watch(
+    below: Annotated[
+        Decimal, typer.Option("--below", metavar="USD", parser=usd, help="Tell of a balance below.")
+    ],
+    recover: Annotated[
+        Decimal | None,
+        typer.Option(
+            "--recover",
+            metavar="USD",
+            parser=usd,
+            help="Tell again only after that; default: a tenth above --below.",
+        ),
+    ] = None,
+    every: Annotated[
+        float, typer.Option("--every", metavar="SECONDS", min=1, help="Between two checks.")
+    ] = 60,
+    command: Annotated[
+        str | None, typer.Option("--exec", metavar="CMD", help="Run a command, without a shell around it.")
+    ] = None,
+    webhook: Annotated[
+        str | None,
+        typer.Option(
+            "--webhook", metavar="URL", envvar="ACCOUNT_WEBHOOK", show_envvar=True, help="POST JSON there."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line for each crossing.")] = False,
+) -> None:
+    """Tell when the balance falls too low.
+
+    It is told once, and again only after the balance has recovered. An API that is away is told on stderr once, and
+    asked with growing pauses. SIGINT and SIGTERM end the watch with status 0.
+
+    The command finds ACCOUNT_BALANCE, ACCOUNT_BELOW, ACCOUNT_RECOVER and ACCOUNT_AT in its environment, but not
+    the provisioning key; the next check waits for its end. The webhook gets event, balance, below, recover and at;
+    one that does not answer 2xx is tried again at each check. --json prints the same.
+    """
+    words = _words(command) if command else None
+    threshold = Threshold(below, recover)
+    with ExitStack() as stack:
+        client = stack.enter_context(open_client())
+        messengers: list[Messenger] = [_print_json if as_json else _print]
+        if words:
+            secret = resolve({}, os.environ).provisioning_key
+            messengers.append(Command(words, environ=os.environ, secret=secret, warn=say))
+        if webhook:
+            hook = Webhook(webhook, warn=say)
+            stack.callback(hook.close)
+            messengers.append(hook)
+        with _ended_by_signals():
+            Watch(lambda: client.get_balance().balance, threshold, messengers, every=every, warn=say).run()
+
+
+def _print(crossing: Crossing) -> bool:
+    balance, below = money(crossing.balance), money(crossing.below)
+    write(
+        f"{format_instant(crossing.at.replace(microsecond=0))} the balance is {balance} USD, below {below} USD\n"
+    )
+    return True
+
+
+def _print_json(crossing: Crossing) -> bool:
+    write(json.dumps(crossing.as_dict()) + "\n")
+    return True
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Both signals end what is inside: SIGINT by itself does not in a background job of a shell."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    except KeyboardInterrupt:
+        return
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

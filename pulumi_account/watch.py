@@ -1,0 +1,237 @@
+"""Watching the balance: told once when it falls too low, and not again until it has recovered."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import NoReturn, TypeAlias
+
+import httpx
+
+from pulumi_account.endpoint import is_loopback
+from pulumi_account.exceptions import (
+    AccountError,
+    ConfigurationError,
+    NetworkError,
+    RateLimitError,
+    ServerError,
+)
+from pulumi_account.models import format_instant, utc_now
+from pulumi_account.text import exact
+from pulumi_account.transport import default_transport
+
+__all__ = ["Command", "Crossing", "Messenger", "Threshold", "Watch", "Webhook"]
+
+#: the longest pause, in seconds, while the API is away, unless the watch itself is slower
+LONGEST_PAUSE = 900.0
+#: seconds that a webhook may take to answer
+_WEBHOOK_TIMEOUT = 10.0
+#: an API that answers so may be well again soon; any other first answer means that the watch is set up wrongly
+_AWAY = (NetworkError, RateLimitError, ServerError)
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """The balance was found below the threshold; money in USD."""
+
+    balance: Decimal
+    below: Decimal
+    recover: Decimal
+    at: datetime
+
+    def as_dict(self) -> dict[str, str]:
+        """What is told, for programs."""
+        return {
+            "event": "balance_below",
+            "balance": exact(self.balance),
+            "below": exact(self.below),
+            "recover": exact(self.recover),
+            "at": format_instant(self.at),
+        }
+
+
+#: tells of a crossing; gives whether that is settled, or must be tried again
+Messenger: TypeAlias = Callable[[Crossing], bool]
+
+
+class Threshold:
+    """A threshold with hysteresis, so that a balance that wavers around it is not told again and again.
+
+    :param below: a balance below that is a crossing.
+    :param recover: only after the balance was as high as that, the next one is; by default a tenth above.
+    :raises ConfigurationError: ``recover`` is the lower one.
+    """
+
+    def __init__(self, below: Decimal, recover: Decimal | None = None) -> None:
+        self.below = below
+        self.recover = below + abs(below) / 10 if recover is None else recover
+        if self.recover < below:
+            raise ConfigurationError("the balance cannot recover below the threshold")
+        self.low = False
+
+    def crossed(self, balance: Decimal) -> bool:
+        """Whether this balance is a crossing to be told."""
+        was_low = self.low
+        self.low = balance < (self.recover if was_low else self.below)
+        return self.low and not was_low
+
+
+class Watch:
+    """Asks for the balance again and again, and tells.
+
+    An API that is away is told once, is asked with growing pauses, and changes nothing about the threshold. A
+    messenger that could not deliver is tried again at each check; a later crossing takes the place of an earlier one.
+
+    :param ask: gives the balance.
+    :param messengers: tell of a crossing.
+    :param every: seconds between two checks.
+    :param warn: is told what goes wrong, in one line.
+    :param sleep: waits for a number of seconds.
+    :param clock: the present instant.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[], Decimal],
+        threshold: Threshold,
+        messengers: Sequence[Messenger],
+        *,
+        every: float,
+        warn: Callable[[str], None],
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._ask, self._threshold, self._messengers = ask, threshold, messengers
+        self._every, self._warn, self._sleep, self._clock = every, warn, sleep, clock
+        self._undelivered: dict[Messenger, Crossing] = {}
+        self._answered = False
+        self._failures = 0
+
+    def run(self) -> NoReturn:
+        """Check for ever."""
+        while True:
+            self._sleep(self.check())
+
+    def check(self) -> float:
+        """Ask once, and tell; gives the seconds until the next check.
+
+        :raises AccountError: the very first answer is a refusal: such a watch would never see anything.
+        """
+        try:
+            balance = self._ask()
+        except AccountError as error:
+            if not (self._answered or isinstance(error, _AWAY)):
+                raise
+            self._is_away(error)
+        else:
+            self._is_there()
+            self._see(balance)
+        self._deliver()
+        return min(self._every * 2.0 ** max(self._failures - 1, 0), max(self._every, LONGEST_PAUSE))
+
+    def _is_away(self, error: AccountError) -> None:
+        if not self._failures:
+            self._warn(f"warning: {error}: the watch goes on")
+        self._failures = min(self._failures + 1, 30)
+
+    def _is_there(self) -> None:
+        if self._failures:
+            self._warn("the API answers again")
+        self._answered, self._failures = True, 0
+
+    def _see(self, balance: Decimal) -> None:
+        was_low, threshold = self._threshold.low, self._threshold
+        if threshold.crossed(balance):
+            crossing = Crossing(balance, threshold.below, threshold.recover, self._clock())
+            self._undelivered = dict.fromkeys(self._messengers, crossing)
+        elif was_low and not threshold.low:
+            self._warn(f"the balance has recovered: {exact(balance)} USD")
+
+    def _deliver(self) -> None:
+        for messenger, crossing in list(self._undelivered.items()):
+            if messenger(crossing):
+                del self._undelivered[messenger]
+
+
+class Command:
+    """Runs a command at each crossing, once, and waits for its end.
+
+    It gets ACCOUNT_BALANCE, ACCOUNT_BELOW, ACCOUNT_RECOVER and ACCOUNT_AT in its environment, and no variable
+    that holds the provisioning key. What it prints goes to stderr.
+    """
+
+    def __init__(
+        self, command: Sequence[str], *, environ: Mapping[str, str], secret: str, warn: Callable[[str], None]
+    ) -> None:
+        self._command, self._warn = list(command), warn
+        self._environ = {name: value for name, value in environ.items() if secret not in value}
+
+    def __call__(self, crossing: Crossing, /) -> bool:
+        """Run it. A failure is only told: what the command has done by then cannot be known."""
+        values = {
+            f"ACCOUNT_{name.upper()}": text for name, text in crossing.as_dict().items() if name != "event"
+        }
+        try:
+            status = subprocess.run(  # noqa: S603 - it is the user's own command
+                self._command,
+                env={**self._environ, **values},
+                stdin=subprocess.DEVNULL,
+                stdout=2,
+                check=False,
+            ).returncode
+        except OSError as error:
+            self._warn(f"warning: {self._command[0]}: {error.strerror or os.strerror(error.errno or 0)}")
+        else:
+            if status:
+                self._warn(f"warning: {self._command[0]} ended with status {status}")
+        return True
+
+
+class Webhook:
+    """POSTs a crossing as JSON; whatever does not answer 2xx is tried again.
+
+    :param url: https, or plain http to this machine. It may hold a secret, so only its host is ever named.
+    :param transport: where requests go; by default the network.
+    :raises ConfigurationError: the URL cannot be used.
+    """
+
+    def __init__(
+        self, url: str, *, warn: Callable[[str], None], transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self._url, self._warn = _webhook_url(url), warn
+        self._http = httpx.Client(
+            transport=transport or default_transport(str(self._url)), timeout=_WEBHOOK_TIMEOUT
+        )
+
+    def __call__(self, crossing: Crossing, /) -> bool:
+        """Deliver it, without following a redirect and without reading the answer's body."""
+        try:
+            with self._http.stream("POST", self._url, json=crossing.as_dict()) as response:
+                problem = "" if response.is_success else f"status {response.status_code}"
+        except httpx.HTTPError as error:
+            problem = type(error).__name__
+        if problem:
+            self._warn(
+                f"warning: the webhook at {self._url.host}: {problem}; it is tried again at the next check"
+            )
+        return not problem
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+
+def _webhook_url(text: str) -> httpx.URL:
+    try:
+        url = httpx.URL(text)
+        local = is_loopback(str(url))
+    except (ValueError, httpx.InvalidURL):
+        raise ConfigurationError("the webhook is not a URL") from None
+    if not url.host or not (url.scheme == "https" or (url.scheme == "http" and local)):
+        raise ConfigurationError("the webhook must be an https:// URL; plain http is for this machine only")
+    return url
