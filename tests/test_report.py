@@ -124,6 +124,8 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.rows: dict[str, list[list[str]]] = {}
         self._path: list[str] = []
+        self._heading = ""
+        self._cells: list[str] = []
         self._texts: list[tuple[str, str]] = []
         self.feed(source)
 
@@ -132,7 +134,8 @@ class Page(HTMLParser):
         if tag != "meta":
             self._path.append(tag)
         if tag == "tr":
-            self.rows.setdefault(self.texts("h2")[-1], []).append([])
+            self._cells = []
+            self.rows.setdefault(self._heading, []).append(self._cells)
         if tag in ("th", "td"):
             self._cells.append("")
 
@@ -144,12 +147,10 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self._texts.append((self._path[-1] if self._path else "", data))
+        if self._path[-1:] == ["h2"]:
+            self._heading = data
         if {"th", "td"} & set(self._path):
             self._cells[-1] += data
-
-    @property
-    def _cells(self) -> list[str]:
-        return self.rows[self.texts("h2")[-1]][-1]
 
     def texts(self, *tags: str) -> list[str]:
         """The texts right in such elements, in their order."""
