@@ -343,7 +343,7 @@ def test_same_account_same_page() -> None:
     """The page is the same byte for byte, whatever the user's own settings of matplotlib."""
     import matplotlib as mpl
 
-    with mpl.rc_context({"svg.fonttype": "path", "font.size": 30, "text.parse_math": True}):
+    with mpl.rc_context({"svg.fonttype": "path", "grid.linestyle": ":", "xtick.labelsize": 30}):
         again = shown("125.503000000000000001", USED, KEYS).source
         assert mpl.rcParams["svg.fonttype"] == "path"
     assert again == full().source
