@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from decimal import Decimal, Overflow, localcontext
+from decimal import Decimal
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeAlias, TypeVar
 
@@ -24,7 +24,15 @@ from pulumi_account.client import AccountClient
 from pulumi_account.models import Activity, Key, UsageStats
 from pulumi_account.spending import runway
 from pulumi_account.text import elided, visible
-from pulumi_account.usage import KeySpending, Usage, other_models, total, usage_by_key, usage_by_model
+from pulumi_account.usage import (
+    KeySpending,
+    Usage,
+    lenient,
+    other_models,
+    total,
+    usage_by_key,
+    usage_by_model,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -215,7 +223,8 @@ class Source(Generic[_T]):
         line = str(error) if isinstance(error, err.AccountError) else f"an internal {type(error).__name__}"
         if line != self._told:
             self._told = line
-            _log.warning("%s cannot be asked, the last good values stay: %s", self.name, line)
+            kept = ", the last good values stay" if self._known else ""
+            _log.warning("%s cannot be asked%s: %s", self.name, kept, line)
         refused = kind == "refused" and not isinstance(error, err.RateLimitError)
         return _AFTER_REFUSAL if refused else _AFTER_FAILURE
 
@@ -264,8 +273,7 @@ class _Collector:
 
     def collect(self) -> Iterator[Metric]:
         """Called by prometheus-client for each scrape."""
-        with localcontext() as context:
-            context.traps[Overflow] = False  # a sum of absurd amounts is infinite, and no reason to fail
+        with lenient():
             families = list(self._families())
         return (_metric(family) for family in families if family.series)
 

@@ -230,22 +230,30 @@ def test_models_the_api_does_not_name() -> None:
 
 def test_absurd_answers() -> None:
     """Numbers without bounds and a key that is listed twice are told, and break no scrape."""
-    activity = {**activity_json(), "total_stats": stats_json(total_cost="9E+999999", total_requests=10**400)}
+    usage = activity_json()["api_key_usage"][0]
+    huge = [
+        {**usage, "api_key_id": n, "total_cost": f"{sign}9E+999999"}
+        for n, sign in enumerate(("", "-"))
+        for _ in "12"
+    ]
+    stats = stats_json(total_cost="9E+999999", total_requests=10**400)
+    activity = {**activity_json(), "total_stats": stats, "api_key_usage": huge}
     answers = {
         "balance": {"balance": "-9E+999999"},
         "activity": activity,
         "keys": {"keys": [key_json(), key_json()]},
     }
-    with of_answers(**answers) as client, Exporter(client) as exporter:
+    with of_answers(**answers) as client, Exporter(client, max_keys=0) as exporter:
         scrape = settled(exporter)
     assert (scrape("balance_usd"), scrape("spend_usd"), scrape("requests")) == (-math.inf, math.inf, math.inf)
-    assert scrape("key_info") == 1
+    assert math.isnan(scrape("key_spend_usd", key_id="other"))
+    assert scrape("keys_folded") == 3
 
 
 # --- an API that is away -----------------------------------------------------------------------------------
 
 
-def test_last_good_values(emulator: Emulator) -> None:
+def test_last_good_values(emulator: Emulator, caplog: pytest.LogCaptureFixture) -> None:
     """When the API is away the last good values stay, with their age; errors are counted."""
     with exporting(emulator) as exporter:
         before = settled(exporter)
@@ -253,6 +261,7 @@ def test_last_good_values(emulator: Emulator) -> None:
         emulator.balance = 1
         exporter.refresh()
         after = Scrape(exporter)
+        assert caplog.messages[0].startswith("balance cannot be asked, the last good values stay: ")
         assert (before("up", source="balance"), after("up", source="balance")) == (1, 0)
         assert before("balance_usd") == after("balance_usd") == 125.5
         assert after("data_age_seconds", source="balance") > before("data_age_seconds", source="balance")
@@ -287,7 +296,7 @@ def test_kinds_of_errors(emulator: Emulator, fault: Any, kind: str, caplog: pyte
     assert not scrape.has("data_age_seconds") or "balance" not in scrape.labels("data_age_seconds", "source")
     assert scrape("spend_usd") == 0
     (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert line.startswith("balance cannot be asked, the last good values stay: ")
+    assert line.startswith("balance cannot be asked: ")
     assert line.isprintable()
     assert_clean(line, scrape.text)
 
@@ -356,7 +365,7 @@ def test_a_defect_is_not_quoted(caplog: pytest.LogCaptureFixture) -> None:
     source = Source("balance", ask, threading.Event())
     source.refresh()
     assert source.errors["internal"] == 1
-    assert caplog.messages == ["balance cannot be asked, the last good values stay: an internal ValueError"]
+    assert caplog.messages == ["balance cannot be asked: an internal ValueError"]
 
 
 def test_a_stopped_source_is_silent(caplog: pytest.LogCaptureFixture) -> None:
@@ -420,9 +429,7 @@ def test_signals_are_given_back() -> None:
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-@pytest.mark.parametrize(
-    ("host", "port"), [("127.0.0.1", None), ("192.0.2.1", 0), ("127.0.0.1", 70_000)]
-)
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", None), ("192.0.2.1", 0), ("127.0.0.1", 70_000)])
 def test_addresses_that_cannot_be_used(host: str, port: int | None) -> None:
     """A taken port, another machine's address and a port that is none: one line."""
     with socket.create_server(("127.0.0.1", 0)) as taken, of_answers() as client:

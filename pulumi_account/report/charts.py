@@ -143,9 +143,9 @@ def _bars(bars: Sequence[Bar], whole: Decimal, width: int) -> Any:
         room = (width - 16) // 8 - len(bar.text)
         _label(axes, 0, top + 18, elided(bar.label, max(room, 8)))
         _label(axes, width, top + 18, bar.text, ha="right", color=_COLOURS["muted"])
-        share = min(max(bar.value / whole, Decimal(0)), Decimal(1)) if whole > 0 else Decimal(0)
+        share = min(_number(bar.value / whole), 1) if whole > 0 else 0
         _box(axes, 0, top + 24, width, 8, "track")
-        _box(axes, 0, top + 24, width * float(share), 8, bar.tone, place)
+        _box(axes, 0, top + 24, width * share, 8, bar.tone, place)
     return figure
 
 
@@ -165,7 +165,7 @@ def _label(axes: Any, x: float, y: float, text: str, **options: Any) -> None:
 
 
 def _number(value: Decimal) -> float:
-    return float(min(max(value, Decimal(0)), _LARGEST))
+    return 0 if value.is_nan() else float(min(max(value, Decimal(0)), _LARGEST))
 
 
 def _tick(value: float) -> str:
