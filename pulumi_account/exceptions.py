@@ -20,6 +20,7 @@
     ├── KeyGoneError                the key to be changed was deleted elsewhere
     ├── AdoptionError               the key cannot be adopted
     ├── LeftoverError               a key that nobody can use may have been left behind; the message names it
+    ├── AbandonedError              nobody is there any more to take the key that was made, so it was deleted
     └── InternalError               a defect of this package; the message says where
 
 Messages are one line, name the value in question and what to do, and never hold a credential.
@@ -30,6 +31,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 __all__ = [
+    "AbandonedError",
     "AccountError",
     "AdoptionError",
     "AuthenticationError",
@@ -138,6 +140,10 @@ class AdoptionError(AccountError):
 
 class LeftoverError(AccountError):
     """A key whose plaintext nobody has may have been left behind; the message names it."""
+
+
+class AbandonedError(AccountError):
+    """Whoever asked for a key is gone, so the key just made, whose plaintext nobody would have, is deleted."""
 
 
 class InternalError(AccountError):

@@ -11,12 +11,14 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from pulumi_account.exceptions import (
+    AbandonedError,
     AccountError,
     AdoptionError,
     ConnectFailedError,
@@ -104,10 +106,12 @@ class Keys:
     """The keys of one account; safe for any number of threads.
 
     :param client: the account's API.
+    :param abandoned: whether whoever asks for keys is gone: then nobody would have the plaintext of one.
     """
 
-    def __init__(self, client: AccountClient) -> None:
+    def __init__(self, client: AccountClient, *, abandoned: Callable[[], bool] = lambda: False) -> None:
         self._client = client
+        self._abandoned = abandoned
         self._lock = threading.Lock()
         self._reads = 0
         self._flight: Future[dict[int, Key]] | None = None
@@ -117,12 +121,13 @@ class Keys:
 
         The plaintext is returned only when all is done. If it cannot be done, the key just made is deleted.
 
+        :raises AbandonedError: whoever asked for it is gone, so it was deleted.
         :raises LeftoverError: a key may have been left behind; the message names it.
         :raises AccountError: nothing was left behind, as far as the API told.
         """
         try:
-            created = self._post(wanted)
-            return self._commit(created, wanted)
+            reserved = self._kept(self._post(wanted))
+            return self._kept(self._commit(reserved, wanted))
         finally:
             self._wrote()
 
@@ -260,6 +265,17 @@ class Keys:
             self._withdraw(created, error)
             raise
         return CreatedKey.model_construct(**dict(settled), key=created.key)
+
+    def _kept(self, created: CreatedKey) -> CreatedKey:
+        """The key, if there is still somebody to take it."""
+        if not self._abandoned():
+            return created
+        gone = AbandonedError(
+            f"whoever asked for key {created.id} is gone: it is deleted, as nobody would have it"
+        )
+        self._withdraw(created, gone)
+        _log.warning("%s", gone)
+        raise gone
 
     def _withdraw(self, created: CreatedKey, cause: BaseException) -> None:
         """Delete a key that could not be made as declared; its plaintext has reached nobody."""

@@ -8,6 +8,7 @@ the provider's process needs is imported in `configure`.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -97,7 +98,8 @@ class ApiKeyLifecycle(ResourceProvider):
         client = _LateClient(resolve(given, os.environ))
         if getproxies():
             client.made()  # a proxy that cannot be used is told in the preview already
-        self._steps = Steps(Keys(cast("AccountClient", client)), str(given[INSTANCE] or ""))
+        keys = Keys(cast("AccountClient", client), abandoned=_engine_is_gone)
+        self._steps = Steps(keys, str(given[INSTANCE] or ""))
 
     @_one_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
@@ -156,12 +158,33 @@ class _LateClient:
         return getattr(self.made(), name)
 
 
+def _engine_is_gone() -> bool:
+    """Whether nobody listens where the engine did that started this process; False where that cannot be told.
+
+    An engine that was killed leaves its provider running: what that made then, nobody would ever know.
+    """
+    host, _, port = (sys.argv[1] if _is_providers_process() and len(sys.argv) > 1 else "").rpartition(":")
+    if not port.isdigit() or int(port) == 0:
+        return False
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _is_providers_process() -> bool:
+    main = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return main is not None and main.name == "pulumi.dynamic.__main__"
+
+
 def _show_one_line_errors() -> None:
     """In the provider's process, let the SDK print errors without their tracebacks.
 
     The SDK sends the engine a whole traceback for every exception. In the program's process this must not be
     done: the CLI was seen to hang.
     """
-    main = getattr(sys.modules.get("__main__"), "__spec__", None)
-    if main is not None and main.name == "pulumi.dynamic.__main__":
+    if _is_providers_process():
         sys.tracebacklimit = 0

@@ -48,9 +48,13 @@ class ProviderProcess:
     :param config: what the engine would pass to Configure.
     :param folder: where its standard error is kept.
     :param env: the environment variables it gets beside this process's own.
+    :param engine: where the engine listens.
     """
 
-    def __init__(self, config: Mapping[str, str], folder: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, config: Mapping[str, str], folder: Path, env: Mapping[str, str], engine: str = "127.0.0.1:0"
+    ) -> None:
+        self._engine = engine
         self._config = config
         self._log = folder / "provider.stderr"
         self._env = {**os.environ, **env}
@@ -58,7 +62,7 @@ class ProviderProcess:
     def __enter__(self) -> ProviderProcess:
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-u", "-m", "pulumi.dynamic"],
+                [sys.executable, "-u", "-m", "pulumi.dynamic", self._engine],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=self._env,

@@ -626,6 +626,28 @@ def test_an_interruption_leaves_nothing(emulator: Emulator, declaration: ApiKeyI
 # --- adopt
 
 
+@every_declaration
+@pytest.mark.parametrize("calls", [1, 2])
+def test_a_key_that_nobody_would_have_is_deleted(
+    hasty_client: AccountClient,
+    emulator: Emulator,
+    caplog: pytest.LogCaptureFixture,
+    declaration: ApiKeyInputs,
+    calls: int,
+) -> None:
+    """Whoever asked is gone when the key is made, or when it is finished: it is deleted, and that is told."""
+    keys = Keys(hasty_client, abandoned=lambda: len(emulator.calls) >= calls)
+    if calls == 2 and declaration is AUTO:
+        assert_made(emulator, keys.make(declaration), declaration)  # one call makes it
+        return
+    error = refusal(err.AbandonedError, lambda: keys.make(declaration))
+    assert re.fullmatch(
+        r"whoever asked for key \d+ is gone: it is deleted, as nobody would have it", str(error)
+    )
+    assert warnings(caplog) == [str(error)]
+    assert emulator.keys() == []
+
+
 def test_adopting_changes_only_what_differs(keys: Keys, emulator: Emulator) -> None:
     """An adopted key is made as declared with one PATCH of what differs."""
     key_id, _ = emulator.add("old", credit_limit="12.5", is_enabled=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import pickle
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -720,6 +721,19 @@ def test_refresh_does_not_take_another_accounts_key(provider: ProviderProcess, e
         ProviderError, match=rf"ConfigurationError: key {key_id} was made at .* another account$"
     ):
         provider.read(key_id, {**outs, "created_at": "2020-01-01T00:00:00Z"})
+
+
+def test_an_engine_that_is_gone_gets_no_key(emulator: Emulator, tmp_path: Path) -> None:
+    """A provider that outlives its engine deletes what it makes: nobody would know of it."""
+    config = {"account:provisioningKey": PROVISIONING_KEY, "account:endpoint": emulator.url}
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        engine = f"127.0.0.1:{listening.getsockname()[1]}"
+        with ProviderProcess(config, tmp_path, {}, engine) as provider:
+            made(provider, **EXACT)
+            listening.close()
+            with pytest.raises(ProviderError, match=r"AbandonedError: whoever asked for key \d+ is gone"):
+                made(provider, **EXACT)
+    assert [key["name"] for key in emulator.keys()] == ["production"]
 
 
 def test_loopback_only_refuses_a_real_account(tmp_path: Path) -> None:

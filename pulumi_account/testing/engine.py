@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -308,6 +308,7 @@ class _Run:
         # while the state is being decrypted here.
         server = grpc.server(ThreadPoolExecutor(PARALLEL * 4 + 8), options=OPTIONS)
         address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        self._launch = replace(self._launch, engine=address)
         process = self._start_program(address)
         last.callback(server.stop, None)
         last.callback(finish, process)

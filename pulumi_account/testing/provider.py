@@ -38,11 +38,12 @@ class ProviderError(Exception):
 
 @dataclass(frozen=True)
 class Launch:
-    """How to start a process of the stack's: Python, working directory, environment."""
+    """How to start a process of the stack's: Python, working directory, environment, where the engine listens."""
 
     python: str
     cwd: str
     env: dict[str, str]
+    engine: str = "127.0.0.1:0"
 
     def start(self, *args: str, stdout: int | None = None) -> subprocess.Popen[bytes]:
         """Start Python, in a session of its own: an interrupt from the keyboard is the engine's to handle."""
@@ -76,7 +77,7 @@ class Provider:
         with self._lock:
             if self._stub is None:
                 self._process = self._launch.start(
-                    "-m", "pulumi.dynamic", "127.0.0.1:0", stdout=subprocess.PIPE
+                    "-m", "pulumi.dynamic", self._launch.engine, stdout=subprocess.PIPE
                 )
                 assert self._process.stdout
                 port = self._process.stdout.readline().decode().strip()
