@@ -187,7 +187,7 @@ def test_names(emulator: Emulator, name: str, label: str) -> None:
 
 def test_few_series_of_many_keys(emulator: Emulator) -> None:
     """The most expensive keys and models have their own series; of the others nothing is lost, no alert either."""
-    future = [emulator.clock.now() + timedelta(days=days) for days in (-1, 9, 3, 5)]
+    future = [emulator.clock.now() + timedelta(days=days) for days in (9, -1, 3, 5)]
     for place, expires_at in enumerate(future):
         key_id, _ = emulator.add(f"key {place}", credit_limit=10, expires_at=expires_at)
         emulator.add_usage(key_id, f"model {place}", cost=4 - place, requests=10 + place)
