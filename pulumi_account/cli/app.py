@@ -49,6 +49,8 @@ class _Program(TyperGroup):
             return super().invoke(ctx)
         except AccountError as error:
             fail(f"error: {error}")
+        except OSError as error:
+            fail(f"error: {error.filename or 'the command'}: {error.strerror or type(error).__name__}")
         except KeyboardInterrupt:
             raise typer.Exit(_INTERRUPTED) from None
 

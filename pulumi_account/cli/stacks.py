@@ -57,8 +57,10 @@ def read_export(name: str) -> list[StackKey]:
 
 
 def _keys(deployment: dict[str, Any]) -> Iterator[StackKey]:
-    pending = [_object(operation).get("resource") for operation in deployment.get("pending_operations") or []]
-    for entry in [*(deployment.get("resources") or []), *pending]:
+    pending = [
+        _object(operation).get("resource") for operation in _list(deployment.get("pending_operations"))
+    ]
+    for entry in [*_list(deployment.get("resources")), *pending]:
         resource = _object(entry)
         if resource.get("type") == TYPE and resource.get("id"):
             created_at = _instant(_object(resource.get("outputs") or {}).get("created_at"))
@@ -69,6 +71,13 @@ def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("not an object")
     return value
+
+
+def _list(value: Any) -> list[Any]:
+    """Empty where it is missing."""
+    if not isinstance(value, (list, type(None))):
+        raise ValueError("not a list")
+    return value or []
 
 
 def _instant(value: object) -> datetime | None:

@@ -1,0 +1,81 @@
+"""The README's look at the command line, printed by the commands themselves: `make reference` puts it in its place."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from pulumi_account.emulator import Emulator
+from tests.reference import README
+
+BEGIN = "<!-- commands: written by `make reference` -->"
+END = "<!-- end of the commands -->"
+COMMANDS = (
+    "pulumi-account balance --min 50 && echo enough",
+    "pulumi-account activity --by model",
+    "pulumi-account keys list",
+    "pulumi-account keys unmanaged production.json",
+)
+_CREATED = "2026-01-0{id}T09:00:00Z"
+_TYPE = "pulumi-python:dynamic/account:ApiKey"
+
+
+def seed(emulator: Emulator) -> None:
+    """The account of the README and of the examples in the help."""
+    emulator.balance = "125.50"
+    keys = [("production", 500, "2040-01-01T00:00:00Z"), ("staging-1", 50, None), ("by hand", None, None)]
+    for name, limit, expires_at in keys:
+        key_id, _ = emulator.add(name, credit_limit=limit, expires_at=expires_at)
+        emulator.edit(key_id, created_at=_CREATED.format(id=key_id))
+    emulator.edit(2, is_enabled=False)
+    emulator.add_usage(1, "large", requests=410, cost="61.2", input_tokens=2_100_000, output_tokens=160_000)
+    emulator.add_usage(1, "small", requests=9200, cost="3.455", input_tokens=8_000_000, output_tokens=910_000)
+    emulator.add_usage(3, "small", requests=12, cost="0.0121", input_tokens=9_000, output_tokens=1_200)
+
+
+def write_exports(folder: Path) -> None:
+    """What `pulumi stack export` would print of the stacks that manage the account's keys."""
+    for name, key_id in {"production": 1, "staging": 2}.items():
+        outputs = {"created_at": _CREATED.format(id=key_id), "key": {"ciphertext": "v1:…"}}
+        key = {"type": _TYPE, "urn": name, "custom": True, "id": str(key_id), "outputs": outputs}
+        export = {"version": 3, "deployment": {"resources": [key]}}
+        (folder / f"{name}.json").write_text(json.dumps(export))
+
+
+def transcript() -> str:
+    """What a shell shows of the commands."""
+    with Emulator() as emulator, tempfile.TemporaryDirectory() as folder:
+        seed(emulator)
+        write_exports(Path(folder))
+        shown = [f"$ {command}\n{_output(command, emulator, folder)}" for command in COMMANDS]
+    return "```console\n" + "\n".join(shown) + "```"
+
+
+def _output(command: str, emulator: Emulator, folder: str) -> str:
+    env = {
+        **os.environ,
+        "ACCOUNT_ENDPOINT": emulator.url,
+        "ACCOUNT_PROVISIONING_KEY": emulator.provisioning_key,
+        "PYTHONPATH": str(README.parent),
+    }
+    program = shlex.join([sys.executable, "-m", "pulumi_account"])
+    shell = ["bash", "-c", command.replace("pulumi-account", program)]
+    done = subprocess.run(shell, env=env, cwd=folder, capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout
+
+
+def write() -> None:
+    """Put the transcript into the README."""
+    text = README.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
+    README.write_text(f"{before}{BEGIN}\n\n{transcript()}\n\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
