@@ -27,7 +27,7 @@ FOLDER = Path(__file__).parent.parent / "examples" / "monitoring"
 ALERTS = yaml.safe_load((FOLDER / "alerts.yml").read_text(encoding="utf-8"))["groups"][0]["rules"]
 DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text(encoding="utf-8"))
 QUERIES = [
-    (panel["title"], target["expr"].replace("$instance", ".*"))
+    (panel["title"], target["expr"].replace("$instance", ".+"))
     for panel in DASHBOARD["panels"]
     for target in panel["targets"]
 ]
