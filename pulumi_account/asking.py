@@ -123,11 +123,12 @@ def _provider(opts: pulumi.InvokeOptions | None) -> pulumi.ProviderResource | No
 
 
 async def _known(given: pulumi.Output[dict[str, Any]]) -> dict[str, Any]:
-    if not await given.is_known():
+    found = await given.future()
+    if found is None or not await given.is_known():
         raise ConfigurationError(
             "opts: the provider's endpoint or provisioning key is not known yet: ask with the _output form"
         )
-    return await given.future() or {}
+    return found
 
 
 def _depended_on(opts: pulumi.InvokeOptions | None) -> pulumi.Output[Any]:

@@ -80,7 +80,8 @@ def run(program: Callable[[], Any]) -> Any:
         given = program()
         if not isinstance(given, pulumi.Output):
             return given
-        value = await given.future() if await given.is_known() else ...
+        value = await given.future()
+        value = value if await given.is_known() else ...
         return [value] if await given.is_secret() else value
 
     try:

@@ -24,7 +24,7 @@ from pulumi_account import (
     runway,
 )
 from pulumi_account import exceptions as err
-from pulumi_account.emulator import Answer, Drop, Edit, Emulator, Fault
+from pulumi_account.emulator import Answer, Drop, Edit, Emulator, Fault, Hang
 from pulumi_account.models import Balance, Key, parse_instant
 from tests.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY, assert_clean
 from tests.helpers import FAR, key_json, refusal
@@ -389,6 +389,13 @@ def test_what_the_account_answers(emulator: Emulator, action: Any, cause: type[A
     """Whatever goes wrong is a FunctionError with the very cause."""
     emulator.faults.add(Fault(action))
     failure(get_balance, cause)
+
+
+def test_a_silent_account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account that does not answer is given up after the time-out, in one line."""
+    monkeypatch.setenv("ACCOUNT_TIMEOUT", "0.1")
+    emulator.faults.add(Fault(Hang()))
+    assert "ReadTimeout" in str(failure(get_balance, err.ResponseLostError))
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
