@@ -35,8 +35,9 @@ format: $(VENV)/.dev ## lay the code out
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-reference: $(VENV)/.dev ## write the README's reference anew from the docstrings
+reference: $(VENV)/.dev ## write the README's reference anew from the docstrings, and what the commands print
 	$(BIN)/python -m tests.reference
+	$(BIN)/python -m tests.cli_reference
 
 bench: $(VENV)/.bench ## measure the speed, for some hours; OPTIONS=--quick for some minutes
 	$(BIN)/python -m benchmarks run --picture benchmarks/ratios.svg $(OPTIONS)

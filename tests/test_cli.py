@@ -18,6 +18,7 @@ from typer.main import get_command
 
 from pulumi_account.cli.app import app
 from pulumi_account.emulator import Answer, Drop, Edit, Emulator, Fault, HalfBody, Hang
+from pulumi_account.emulator.faults import Action
 from tests.canaries import PROVISIONING_KEY, assert_clean
 from tests.cli_reference import seed, write_exports
 from tests.shell import PYTHON, Done, Shell, environment, run
@@ -164,7 +165,7 @@ def test_endless_examples_work(example: str, emulator: Emulator, folder: Path) -
 
 # --- what goes wrong
 
-FAULTS = {
+FAULTS: dict[str, Action] = {
     "unavailable": Answer(503),
     "refused": Answer(401),
     "cut": Drop(),

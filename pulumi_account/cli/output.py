@@ -227,7 +227,11 @@ def _table(columns: Sequence[Column], rows: Sequence[Row]) -> str:
 def _by_the_point(texts: list[str]) -> list[str]:
     """Amounts with their decimal points below each other."""
     decimals = [len(text.partition(".")[2]) + ("." in text) for text in texts]
-    return [text + " " * (max(decimals) - own) for text, own in zip(texts, decimals, strict=True)]
+    most = max(decimals)
+    return [
+        text + " " * (most - own) if text[-1:].isdigit() else text
+        for text, own in zip(texts, decimals, strict=True)
+    ]
 
 
 def _aligned(columns: Sequence[Column], lines: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from pulumi_account.cli.account import open_client
 from pulumi_account.cli.options import examples, usd
 from pulumi_account.cli.output import money, say, write
 from pulumi_account.config import resolve
+from pulumi_account.exceptions import ConfigurationError
 from pulumi_account.models import format_instant
 from pulumi_account.watch import Command, Crossing, Messenger, Threshold, Watch, Webhook
 
@@ -85,7 +86,8 @@ def watch(
     one that does not answer 2xx is tried again at each check. --json prints the same.
     """
     words = _words(command) if command else None
-    threshold = Threshold(below, recover)
+    with _as_usage():
+        threshold = Threshold(below, recover)
     with ExitStack() as stack:
         client = stack.enter_context(open_client())
         messengers: list[Messenger] = [_print_json if as_json else _print]
@@ -93,11 +95,21 @@ def watch(
             secret = resolve({}, os.environ).provisioning_key
             messengers.append(Command(words, environ=os.environ, secret=secret, warn=say))
         if webhook:
-            hook = Webhook(webhook, warn=say)
+            with _as_usage():
+                hook = Webhook(webhook, warn=say)
             stack.callback(hook.close)
             messengers.append(hook)
         with _ended_by_signals():
             Watch(lambda: client.get_balance().balance, threshold, messengers, every=every, warn=say).run()
+
+
+@contextmanager
+def _as_usage() -> Iterator[None]:
+    """What is wrong in here was given on the command line."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _print(crossing: Crossing) -> bool:

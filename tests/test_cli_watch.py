@@ -1,0 +1,110 @@
+"""`watch`, as a process that lives until a signal ends it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from pulumi_account.emulator import Answer, Emulator, Fault
+from tests.canaries import PROVISIONING_KEY, assert_clean
+from tests.shell import Shell, environment
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """An account that runs dry."""
+    with Emulator(provisioning_key=PROVISIONING_KEY, balance="4.20") as emulator:
+        yield emulator
+
+
+class Hook(BaseHTTPRequestHandler):
+    """Refuses the first delivery, and keeps what it gets."""
+
+    def do_POST(self) -> None:
+        got = self.server.got  # type: ignore[attr-defined]
+        got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(200 if len(got) > 1 else 500)
+        self.end_headers()
+        if len(got) > 1:
+            self.server.enough.set()  # type: ignore[attr-defined]
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def hook() -> Iterator[HTTPServer]:
+    """A webhook on this machine."""
+    with HTTPServer(("127.0.0.1", 0), Hook) as server:
+        server.got, server.enough = [], threading.Event()  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_low_balance_is_told(
+    number: signal.Signals, emulator: Emulator, hook: HTTPServer, tmp_path: Path
+) -> None:
+    """On stdout, to a command and to a webhook until it was delivered; a signal ends the watch with status 0."""
+    out = tmp_path / "told"
+    run = f"sh -c 'echo \"$ACCOUNT_BALANCE/$ACCOUNT_PROVISIONING_KEY\" >> {out}; echo beside'"
+    url = f"http://127.0.0.1:{hook.server_port}/prov-canary-in-a-path"
+    arguments = ["watch", "--below", "5", "--every", "1", "--json", "--exec", run]
+    with subprocess.Popen(
+        [sys.executable, "-m", "pulumi_account", *arguments],
+        env={**environment(emulator), "ACCOUNT_WEBHOOK": url},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert hook.enough.wait(60)  # type: ignore[attr-defined]
+        process.send_signal(number)
+        shown, err = process.communicate(timeout=30)
+    assert_clean(shown, err)
+    assert process.returncode == 0
+    told = json.loads(shown)
+    assert (told["event"], told["balance"], told["recover"]) == ("balance_below", "4.20", "5.5")
+    assert hook.got == [told, told]  # type: ignore[attr-defined]
+    assert out.read_text() == "4.20/\n"
+    assert (
+        err == "beside\nwarning: the webhook at 127.0.0.1: status 500; it is tried again at the next check\n"
+    )
+
+
+def test_a_wrong_key_ends_it(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first answer is a refusal: one line, status 1."""
+    for name, value in environment(emulator).items():
+        monkeypatch.setenv(name, value)
+    emulator.faults.add(Fault(Answer(401)))
+    done = Shell(capsys)("watch", "--below", "5")
+    assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--below", "5", "--recover", "4"], ["--below", "5", "--webhook", "http://hooks.invalid/secret"]],
+)
+def test_what_cannot_be_watched(
+    arguments: list[str],
+    emulator: Emulator,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Wrong usage, in which the webhook is not quoted; nothing is asked."""
+    for name, value in environment(emulator).items():
+        monkeypatch.setenv(name, value)
+    done = Shell(capsys)("watch", *arguments)
+    assert (done.status, done.out) == (2, "")
+    assert "secret" not in done.err
+    assert emulator.calls.operations == []
