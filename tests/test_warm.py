@@ -124,6 +124,21 @@ def test_signals_reach_the_program(
     assert ended(pid)
 
 
+def test_clients_that_are_killed_do_no_harm(warm: str, tmp_path: Path) -> None:
+    """The server goes on, whenever it is that clients are killed, and their programs with them."""
+    path = script(tmp_path, "")
+    for number in range(40):
+        with subprocess.Popen([warm, "-u", path], stderr=subprocess.DEVNULL) as process:
+            time.sleep(number / 500)
+            process.kill()
+    assert run(warm, tmp_path, path).returncode == 0
+
+
+def test_what_engines_do_not_ask_for_is_asked_of_a_cold_python(warm: str, tmp_path: Path) -> None:
+    """Its version, for example."""
+    assert subprocess.run([warm, "--version"], capture_output=True, text=True).stdout.startswith("Python 3.")
+
+
 def ended(pid: int) -> bool:
     """Whether a process is gone, at the latest in a few seconds."""
     for _ in range(500):

@@ -1,8 +1,9 @@
 """A Python that has imported everything already: each start is a fork, not half a second of imports.
 
 `WarmPython` starts a server process and gives a path to use in the place of `sys.executable`. What is there
-is a small client: it hands its arguments, environment, folder and standard streams to the server, which forks
-a child that runs them as the interpreter would. The client passes signals on, and ends as its child does.
+is a small client. With ``-u``, as engines start processes, it hands its arguments, environment, folder and
+standard streams to the server, which forks a child that runs them as the interpreter would. The client passes
+signals on, and ends as its child does.
 """
 
 from __future__ import annotations
@@ -47,8 +48,10 @@ class WarmPython:
 
         self._folder = tempfile.TemporaryDirectory(prefix="warm-")
         address, python = Path(self._folder.name, "socket"), Path(self._folder.name, "python")
-        client = shlex.join([sys.executable, "-I", "-S", __file__, "client", str(address)])
-        python.write_text(f'#!/bin/sh\nexec {client} "$@"\n')
+        cold = shlex.quote(sys.executable)
+        client = f"{cold} -I -S {shlex.join([__file__, 'client', str(address)])}"
+        # the CLI asks for more than engines need, such as --version: that is not worth a fork
+        python.write_text(f'#!/bin/sh\n[ "$1" = -u ] && exec {client} "$@"\nexec {cold} "$@"\n')
         python.chmod(0o700)
         self._server = subprocess.Popen(
             [sys.executable, __file__, "server", str(address)],
@@ -158,10 +161,12 @@ class Server:
         client, _ = self._listener.accept()
         head, streams, _, _ = socket.recv_fds(client, _LENGTH, _STREAMS)
         data = client.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)
-        pid = os.fork()
+        pid = os.fork() if data else None  # without its job a client was killed before it could say it
         if pid:
             self._children[client] = pid
             self._selector.register(client, 1)
+        elif pid is None:
+            client.close()
         else:
             self._leave(client)
             os.setsid()
@@ -169,7 +174,7 @@ class Server:
                 os.dup2(descriptor, number)
         for descriptor in streams:
             os.close(descriptor)
-        return None if pid else Job.from_bytes(data)
+        return Job.from_bytes(data) if pid == 0 else None
 
     def _leave(self, client: socket.socket) -> None:
         signal.set_wakeup_fd(-1)
@@ -186,15 +191,20 @@ class Server:
                 self._forget(client, os.waitstatus_to_exitcode(status))
 
     def _forget(self, client: socket.socket, status: int) -> None:
+        from contextlib import suppress
+
         del self._children[client]
-        with client:
-            if client in self._selector.get_map():  # it lives, and waits for this
-                self._selector.unregister(client)
-                client.sendall(status.to_bytes(_LENGTH, "big", signed=True))
+        if client in self._selector.get_map():
+            self._selector.unregister(client)
+        with client, suppress(OSError):  # it may have been killed meanwhile
+            client.sendall(status.to_bytes(_LENGTH, "big", signed=True))
 
     def _pass_on(self, client: socket.socket) -> None:
         """A signal, or the client's death, which its child must not survive."""
-        numbers = client.recv(1)
+        try:
+            numbers = client.recv(1)
+        except ConnectionResetError:
+            numbers = b""
         if not numbers:
             self._selector.unregister(client)
         os.kill(self._children[client], numbers[0] if numbers else signal.SIGKILL)
