@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeAlias,
 from pulumi_account import exceptions as err
 from pulumi_account.client import AccountClient
 from pulumi_account.models import Activity, Key, UsageStats
-from pulumi_account.spending import runway
+from pulumi_account.spending import Runway, runway
 from pulumi_account.text import elided, visible
 from pulumi_account.usage import (
     KeySpending,
@@ -286,13 +286,7 @@ class _Collector:
             yield from _usage(activity)
             yield from _models(activity, self._max_models)
         if balance is not None and activity is not None:
-            days = runway(balance, activity).days
-            seconds = math.inf if days is None else days * _SECONDS_A_DAY
-            yield _one(
-                "runway_seconds",
-                "Until the balance is spent at the period's mean; +Inf if nothing is.",
-                seconds,
-            )
+            yield _runway(runway(balance, activity))
         yield from _keys(keys, activity, self._now(), self._max_keys)
 
 
@@ -311,6 +305,13 @@ def _health(sources: Iterable[Source[Any]]) -> Iterator[_Family]:
         errors,
         is_counter=True,
     )
+
+
+def _runway(found: Runway) -> _Family:
+    endless = math.inf if found.balance > 0 else 0
+    seconds = endless if found.days is None else found.days * _SECONDS_A_DAY
+    text = "Until the balance is spent at the period's mean; +Inf if nothing is, 0 if nothing is left."
+    return _one("runway_seconds", text, seconds)
 
 
 def _usage(activity: Activity) -> Iterator[_Family]:

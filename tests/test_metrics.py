@@ -152,12 +152,16 @@ def test_nothing(emulator: Emulator) -> None:
     assert not scrape.has("model_spend_usd")
 
 
-@pytest.mark.parametrize(("balance", "value"), [("-3.2", -3.2), ("0.000000000000000001", 1e-18)])
-def test_balances(emulator: Emulator, balance: str, value: float) -> None:
-    """A balance is told as it is."""
+@pytest.mark.parametrize(
+    ("balance", "value", "runway"),
+    [("-3.2", -3.2, 0), ("0", 0, 0), ("0.000000000000000001", 1e-18, math.inf)],
+)
+def test_balances(emulator: Emulator, balance: str, value: float, runway: float) -> None:
+    """A balance is told as it is; an empty one lasts for no time, even if nothing is spent."""
     emulator.balance = balance
     with exporting(emulator) as exporter:
-        assert settled(exporter)("balance_usd") == value
+        scrape = settled(exporter)
+    assert (scrape("balance_usd"), scrape("runway_seconds")) == (value, runway)
 
 
 def test_deleted_key(emulator: Emulator) -> None:

@@ -135,6 +135,8 @@ def _tile(name: str, value: str, note: str, tone: str | None = None) -> Html:
 
 def _runway(account: Account) -> tuple[str, str, str | None]:
     found = account.runway
+    if found.balance <= 0:
+        return "nothing left", "", "bad"
     if found.days is None:
         return "no end in sight", f"nothing was spent in {account.period}", None
     pace = f"at {usd(found.mean_daily_cost)} USD a day, the mean of {account.period}"
@@ -160,6 +162,8 @@ def _attention(account: Account) -> Html:
 def _warnings(account: Account) -> Iterator[str]:
     if account.balance.balance < 0:
         yield "The balance is negative."
+    elif account.balance.balance == 0:
+        yield "The account is empty."
     elif account.runway.days is not None and account.runway.days < SOON.days:
         yield f"The money lasts less than {SOON.days} days."
     for row in account.by_key:
