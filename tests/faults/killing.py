@@ -86,7 +86,8 @@ class Held(NamedTuple):
         """What holds it: for ever, or for a moment, after which an answer that was due is lost."""
         path = f"/v1/account/keys/{ids[self.name]}" if self.name else None
         if moment and not self.carried_out:
-            return Fault(latency=moment, operation=self.operation, path=path)
+            # the other fault for this operation hits the first call, and latencies would add to it
+            return Fault(latency=moment, operation=self.operation, path=path, skip=0 if path else 1)
         action = Hang(moment, commit=self.carried_out)
         return Fault(action, operation=self.operation, path=path)
 
