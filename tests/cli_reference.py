@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import subprocess
-import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
+from unittest.mock import patch
 
+from pulumi_account.cli import main
 from pulumi_account.emulator import Emulator
 from tests.reference import README
 
 BEGIN = "<!-- commands: written by `make reference` -->"
 END = "<!-- end of the commands -->"
 COMMANDS = (
-    "pulumi-account balance --min 50 && echo enough",
+    "pulumi-account balance",
     "pulumi-account activity --by model",
     "pulumi-account keys list",
     "pulumi-account keys unmanaged production.json",
@@ -52,21 +55,27 @@ def transcript() -> str:
     with Emulator() as emulator, tempfile.TemporaryDirectory() as folder:
         seed(emulator)
         write_exports(Path(folder))
-        shown = [f"$ {command}\n{_output(command, emulator, folder)}" for command in COMMANDS]
+        account = {"ACCOUNT_ENDPOINT": emulator.url, "ACCOUNT_PROVISIONING_KEY": emulator.provisioning_key}
+        with patch.dict(os.environ, account), chdir(folder):
+            shown = [f"$ {command}\n{_output(command)}" for command in COMMANDS]
     return "```console\n" + "\n".join(shown) + "```"
 
 
-def _output(command: str, emulator: Emulator, folder: str) -> str:
-    env = {
-        **os.environ,
-        "ACCOUNT_ENDPOINT": emulator.url,
-        "ACCOUNT_PROVISIONING_KEY": emulator.provisioning_key,
-        "PYTHONPATH": str(README.parent),
-    }
-    program = shlex.join([sys.executable, "-m", "pulumi_account"])
-    shell = ["bash", "-c", command.replace("pulumi-account", program)]
-    done = subprocess.run(shell, env=env, cwd=folder, capture_output=True, text=True, check=True, timeout=60)
-    return done.stdout
+def _output(command: str) -> str:
+    with redirect_stdout(StringIO()) as out:
+        assert main(shlex.split(command)[1:]) == 0
+    return out.getvalue()
+
+
+@contextmanager
+def chdir(folder: str) -> Iterator[None]:
+    """In a folder; contextlib has it since Python 3.11."""
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def write() -> None:

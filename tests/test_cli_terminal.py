@@ -9,21 +9,29 @@ import pytest
 
 from pulumi_account.emulator import Emulator, Fault
 from tests.canaries import PROVISIONING_KEY
-from tests.shell import in_terminal, run
+from tests.shell import Shell, environment, in_terminal
 
 ODD = "[red]x[/red] \x1b[35m:smile: \u202e\x07"
 SHOWN = "[red]x[/red] [U+001B][35m:smile: [U+202E][U+0007]"
 
 
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
+def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     """An account with a model and a key of an odd name."""
     with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
         emulator.add(ODD)
         emulator.add_usage(1, ODD, cost=4)
         emulator.add_usage(1, "half", cost=2)
         emulator.add_usage(1, "some", cost="0.001")
+        for name, value in environment(emulator).items():
+            monkeypatch.setenv(name, value)
         yield emulator
+
+
+@pytest.fixture
+def shell(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """Commands without a terminal."""
+    return Shell(capsys)
 
 
 def plain(text: str) -> str:
@@ -60,17 +68,19 @@ def test_names_are_folded_not_cut(emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize(("columns", "term"), [(30, "xterm-256color"), (120, "dumb")])
-def test_plain_where_nothing_else_can_be_shown(columns: int, term: str, emulator: Emulator) -> None:
+def test_plain_where_nothing_else_can_be_shown(
+    columns: int, term: str, shell: Shell, emulator: Emulator
+) -> None:
     """A terminal that is too narrow or that knows no colours gets what a pipe gets."""
-    piped = run(emulator, "pulumi-account", "keys", "list").out
+    piped = shell("keys", "list").out
     assert in_terminal(emulator, "keys", "list", columns=columns, TERM=term) == (0, piped)
 
 
-def test_a_spinner_for_what_takes_long(emulator: Emulator) -> None:
+def test_a_spinner_for_what_takes_long(shell: Shell, emulator: Emulator) -> None:
     """After a second, on a terminal only; then it is gone."""
     emulator.faults.add(Fault(operation="get_balance", latency=1.3, times=None))
     status, shown = in_terminal(emulator, "balance")
     assert status == 0
     assert "asking the account" in shown
     assert plain(shown).endswith("100.00 USD\n")
-    assert run(emulator, "pulumi-account", "balance").err == ""
+    assert shell("balance").err == ""

@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from decimal import Decimal
@@ -23,6 +24,8 @@ from pulumi_account.models import format_instant
 from pulumi_account.watch import Command, Crossing, Messenger, Threshold, Watch, Webhook
 
 __all__ = ["register"]
+
+_NAP = 0.5
 
 
 def register(app: typer.Typer) -> None:
@@ -100,7 +103,14 @@ def watch(
             stack.callback(hook.close)
             messengers.append(hook)
         with _ended_by_signals():
-            Watch(lambda: client.get_balance().balance, threshold, messengers, every=every, warn=say).run()
+            Watch(
+                lambda: client.get_balance().balance,
+                threshold,
+                messengers,
+                every=every,
+                warn=say,
+                sleep=_sleep,
+            ).run()
 
 
 @contextmanager
@@ -123,6 +133,13 @@ def _print(crossing: Crossing) -> bool:
 def _print_json(crossing: Crossing) -> bool:
     write(json.dumps(crossing.as_dict()) + "\n")
     return True
+
+
+def _sleep(seconds: float) -> None:
+    """In short naps: a signal that comes just before a nap is heard after it."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, _NAP))
 
 
 @contextmanager
