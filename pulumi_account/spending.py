@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from pulumi_account.models import Activity, Balance
+from pulumi_account.text import usd
+from pulumi_account.usage import lenient
 
 __all__ = ["Runway", "runway"]
 
@@ -24,10 +26,11 @@ class Runway:
 
     def __str__(self) -> str:
         """One line that says how it was computed."""
-        left, period = f"{self.balance:.2f} USD left", f"the last {self.period_days} days"
+        left, period = f"{usd(self.balance)} USD left", f"the last {self.period_days} days"
         if self.days is None:
-            return f"no end in sight: {left}, and nothing was spent in {period}"
-        return f"{self.days:.1f} days: {left} at {self.mean_daily_cost:.2f} USD a day over {period}"
+            end = "no end in sight" if self.balance > 0 else "nothing left"
+            return f"{end}: {left}, and nothing was spent in {period}"
+        return f"{self.days:.1f} days: {left} at {usd(self.mean_daily_cost)} USD a day over {period}"
 
 
 def runway(balance: Balance, activity: Activity) -> Runway:
@@ -36,6 +39,7 @@ def runway(balance: Balance, activity: Activity) -> Runway:
     Days without activity count: the mean is the period's whole cost by its number of days.
     """
     period = activity.period_days
-    mean = activity.total_stats.total_cost / period if period > 0 else Decimal(0)
-    days = max(balance.balance, Decimal(0)) / mean if mean > 0 else None
+    with lenient():
+        mean = activity.total_stats.total_cost / period if period > 0 else Decimal(0)
+        days = max(balance.balance, Decimal(0)) / mean if mean > 0 else None
     return Runway(days, balance.balance, mean, period)

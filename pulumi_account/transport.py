@@ -47,9 +47,9 @@ def default_transport(endpoint: str) -> httpx.BaseTransport:
 
     :raises ConfigurationError: the endpoint is plain http on another machine, or the proxy cannot be used.
     """
-    if is_loopback(endpoint):
-        return httpx.HTTPTransport()
     url = httpx.URL(endpoint)
+    if is_loopback(endpoint):
+        return httpx.HTTPTransport(verify=url.scheme == "https")  # the world's authorities take long to read
     if url.scheme != "https":
         raise ConfigurationError(f"{endpoint} must be https: plain http is for loopback addresses only")
     try:

@@ -18,7 +18,8 @@ ROOT = Path(pulumi_account.__file__).parent
 ROWS = [
     ["exceptions", "text"],
     ["models"],
-    ["spending", "usage"],
+    ["usage"],
+    ["spending"],
     ["endpoint"],
     ["pace"],
     ["transport"],

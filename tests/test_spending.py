@@ -43,7 +43,15 @@ def test_no_days_no_division() -> None:
 def test_how_it_was_computed() -> None:
     """It says so in one line."""
     assert str(left("125.50", "50")) == "25.1 days: 125.50 USD left at 5.00 USD a day over the last 10 days"
+    assert str(left("-0.5", "0")) == (
+        "nothing left: \N{MINUS SIGN}0.5000 USD left, and nothing was spent in the last 10 days"
+    )
     assert str(left("1", "0")) == "no end in sight: 1.00 USD left, and nothing was spent in the last 10 days"
+
+
+def test_absurd_amounts() -> None:
+    """A lying API breaks nothing."""
+    assert left("9E+999999", "1E-999999").days == Decimal("Infinity")
 
 
 @unhurried
