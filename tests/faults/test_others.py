@@ -74,12 +74,13 @@ SECOND: Declared = {
 }
 
 SLOW = Fault(latency=0.03, times=None, probability=0.5)
+#: no key's three POSTs are all lost, as two are at most
 TROUBLES = {
     "slow": [SLOW],
-    "lost answers": [SLOW, Fault(Drop(commit=True), operation="create_key", times=None, probability=0.3)],
+    "lost answers": [SLOW, Fault(Drop(commit=True), operation="create_key", times=2, probability=0.3)],
     "errors": [
         SLOW,
-        Fault(Answer(500, commit=True), operation="create_key", times=None, probability=0.2),
+        Fault(Answer(500, commit=True), operation="create_key", times=2, probability=0.3),
         Fault(Answer(503), method="PATCH", times=None, probability=0.2),
         Fault(Drop(commit=True), method="DELETE", times=None, probability=0.2),
     ],
