@@ -117,12 +117,14 @@ def test_every_day_is_there(shell: Shell, emulator: Emulator) -> None:
 def test_the_most_expensive_model_comes_first(shell: Shell, emulator: Emulator) -> None:
     """By model: decimal points below each other, and what the API does not name in a line of its own."""
     for number in range(12):
-        emulator.add_usage(1, f"m{number}", requests=20 - number, cost=f"{number}.{number}", key_name="k")
+        emulator.add_usage(
+            1, f"m{number}", requests=20 - number, cost=f"{number}.{'1' * number}", key_name="k"
+        )
     done = shell("activity", "--by", "model")
     assert [line.split()[0] for line in done.lines[:4]] == ["MODEL", "m9", "m8", "m7"]
     assert {line.index(".") for line in done.lines[1:11]} == {done.lines[1].index(".")}
-    assert done.lines[11].startswith("other models: 19 requests, 21.21 USD")
-    assert shell("activity", "--by", "model", "--json").json["others"]["cost"] == "21.21"
+    assert done.lines[11].startswith("other models: 19 requests, 21.22222222221 USD")
+    assert shell("activity", "--by", "model", "--json").json["others"]["cost"] == "21.22222222221"
 
 
 def test_a_deleted_key_still_has_usage(shell: Shell, emulator: Emulator) -> None:
