@@ -10,6 +10,9 @@ from tests.cli import require_cli
 from tests.faults.bench import Hold, all_held, selected
 from tests.faults.matrix import KEEPING, Case, runs
 
+# several runs of the CLI are under way at a time
+pytestmark = pytest.mark.timeout(400)
+
 
 @pytest.fixture(scope="module")
 def held(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hold]:
