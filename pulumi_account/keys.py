@@ -180,10 +180,14 @@ class Keys:
 
     def _post(self, wanted: ApiKeyInputs) -> CreatedKey:
         doubts: list[tuple[_Draft, AccountError]] = []
+        clock_mended = False
         while True:
             draft = self._draft(wanted, again=bool(doubts))
             try:
                 created = self._send(draft)
+            except InvalidRequestError as error:
+                self._require_over(draft, error, once=not clock_mended)
+                clock_mended = True  # the refusal told the API's time: the next lease is counted by that
             except AccountError as error:
                 if not _in_doubt(error):
                     raise
@@ -197,24 +201,16 @@ class Keys:
                 return created
 
     def _send(self, draft: _Draft) -> CreatedKey:
-        """POST; where the API's clock proves this machine's wrong, the lease is counted again by that one."""
-        try:
-            return self._create(draft)
-        except InvalidRequestError as error:
-            if not draft.is_reservation:
-                raise
-            if not self._over(draft):
-                raise _about_lease(error, draft) from None
-        return self._create(draft._replace(expires_at=self._client.now() + LEASE))
-
-    def _create(self, draft: _Draft) -> CreatedKey:
         return self._client.create_key(
             draft.name, credit_limit=draft.credit_limit, expires_at=draft.expires_at
         )
 
-    def _over(self, draft: _Draft) -> bool:
-        """Whether a lease was over, or nearly so, by the API's clock."""
-        return draft.expires_at is not None and draft.expires_at < self._client.now() + LEASE / 2
+    def _require_over(self, draft: _Draft, error: InvalidRequestError, *, once: bool) -> None:
+        """Raise a refusal again, unless it is explained by a lease that was over, or nearly so, by the API's clock."""
+        if not draft.is_reservation or draft.expires_at is None:
+            raise error
+        if not once or draft.expires_at >= self._client.now() + LEASE / 2:
+            raise _about_lease(error, draft) from None
 
     def _draft(self, wanted: ApiKeyInputs, *, again: bool) -> _Draft:
         """The declaration, if it has a name that no other key has; else a reservation.

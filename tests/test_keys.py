@@ -222,6 +222,14 @@ def test_a_lease_that_was_over_is_counted_again_once(emulator: Emulator) -> None
     assert [call.status for call in emulator.calls] == [422, 201, 200]
 
 
+def test_a_lost_key_is_found_by_the_mended_clock(emulator: Emulator) -> None:
+    """After a lease was counted again, the key of a lost answer is still known as one's own."""
+    fails(emulator, "create_key", Drop(commit=True), skip=1)
+    with AccountClient(emulator.url, PROVISIONING_KEY, clock=lambda: utc_now() - LEASE) as client:
+        Keys(client).make(BARE)
+    assert [key["name"] for key in emulator.keys()] == ["production"]
+
+
 def test_a_reservation_that_is_refused_is_explained(keys: Keys, emulator: Emulator) -> None:
     """Its expiry is not the user's: so the error says what was refused, and that it goes by this machine's clock."""
     fails(emulator, "create_key", Answer(422))
