@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pulumi
 
 from pulumi_account.asking import Account, FunctionError, later, now
-from pulumi_account.exceptions import AccountError, InvalidInputError, NotFoundError, UnexpectedResponseError
+from pulumi_account.exceptions import AccountError, InvalidInputError, NotFoundError
 from pulumi_account.text import elided, exact
 
 if TYPE_CHECKING:
@@ -316,12 +316,7 @@ def _runway(account: Account, days: object) -> Runway:
     from pulumi_account.spending import runway as compute
 
     activity = _activity(account, days)
-    try:
-        return compute(_balance(account), activity)
-    except ArithmeticError:
-        raise UnexpectedResponseError(
-            "the account's balance or cost is no amount that can be computed with", status=200
-        ) from None
+    return compute(_balance(account), activity)
 
 
 # --- arguments: none is quoted, for it may be a secret -----------------------------------------------------
