@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Generator
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,16 +14,25 @@ from pulumi_account.testing import LocalEngine
 
 from .canaries import assert_clean, leaks
 from .cli import NO_CLI, CliEngine, require_cli
+from .warm import WarmPython
 
 Engine: TypeAlias = Any  # LocalEngine or CliEngine: what they share is the point
 MakeEngine: TypeAlias = Callable[..., Engine]
+
+
+@lru_cache
+def warm_python() -> str:
+    """A Python that starts quickly, for as long as the tests run."""
+    warm = WarmPython()
+    atexit.register(warm.__exit__, None, None, None)
+    return warm.__enter__()
 
 
 @pytest.fixture(params=["local", "cli"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> MakeEngine:
     """Makes an engine for a project, with LocalEngine's arguments; the test runs on LocalEngine and on the real CLI."""
     if request.param == "local":
-        return LocalEngine
+        return partial(LocalEngine, python=warm_python())
     require_cli()
     return lambda project, **options: CliEngine(project, tmp_path / "cli", **options)
 

@@ -17,6 +17,7 @@ from pulumi_account.emulator import Emulator
 from pulumi_account.testing import LocalEngine, Result
 from tests.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY, assert_clean
 from tests.cli import CliEngine, require_cli
+from tests.conftest import warm_python
 
 # a story is a dozen runs of the CLI
 pytestmark = pytest.mark.timeout(400)
@@ -85,7 +86,9 @@ class Bench:
         secrets = {"account:provisioningKey": PROVISIONING_KEY, **self.options.get("secrets", {})}
         if self.kind == "local":
             state = self.folder / "state.json"
-            return LocalEngine(self.folder, state=state, env=env, secrets=secrets, config=config)
+            return LocalEngine(
+                self.folder, state=state, env=env, secrets=secrets, config=config, python=warm_python()
+            )
         if self._cli is None:
             self._cli = CliEngine(self.folder, self.folder / "cli", env=env, secrets=secrets, config=config)
         elif config != self._configured:
