@@ -99,7 +99,7 @@ def ran(files: list[Path]) -> set[tuple[str, Ran]]:
     """What passed in some runs, each case once."""
     cases = (case for file in files for case in ET.parse(file).getroot().iter("testcase"))
     return {
-        (f"{case.get('classname')}::{name}", Ran(_module(case), name.partition("[")[0], _is_cli(name)))
+        (f"{case.get('classname')}::{name}", Ran(_module(case), name.partition("[")[0], _is_cli(case)))
         for case in cases
         if len(case) == 0 or not {"skipped", "failure", "error"} & {child.tag for child in case}
         for name in [case.get("name", "")]
@@ -110,8 +110,11 @@ def _module(case: ET.Element) -> str:
     return case.get("classname", "").removeprefix("tests.")
 
 
-def _is_cli(name: str) -> bool:
-    return re.search(r"[\[-]cli\b", name) is not None
+def _is_cli(case: ET.Element) -> bool:
+    of_an_engine = re.search(r"[\[-]cli\b", case.get("name", "")) is not None
+    return (
+        of_an_engine and _module(case) != "test_imports"
+    )  # which has a case for each module, the shell's too
 
 
 def table(files: list[Path]) -> str:
