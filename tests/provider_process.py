@@ -79,7 +79,7 @@ class ProviderProcess:
     ) -> None:
         self._channel.close()
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(30)
         assert self._process.stdout is not None
         self._process.stdout.close()
         assert_clean(self.stderr)

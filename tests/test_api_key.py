@@ -16,7 +16,7 @@ import pulumi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pulumi.runtime import mocks
+from pulumi.runtime import mocks, settings
 from pulumi.runtime.stack import run_pulumi_func
 
 from pulumi_account import ApiKey, ApiKeyArgs, Provider
@@ -48,6 +48,7 @@ def run() -> Iterator[Callable[..., dict[str, Any]]]:
     """Runs a program and gives the inputs of the resource named ``k``."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    settings.SETTINGS.outputs.clear()  # what programs of other tests left is bound to loops that are closed
 
     def run(program: Callable[[], Any], *, preview: bool = False) -> dict[str, Any]:
         engine = Engine()

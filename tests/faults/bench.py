@@ -13,7 +13,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -52,7 +52,7 @@ _GENERAL = (
 _SECRETS = {"account:provisioningKey": PROVISIONING_KEY}
 _DRIFTED = 99
 _END = "-----END CERTIFICATE-----\n"
-_AT_ONCE, _AHEAD = 6, 18
+_AT_ONCE = 6
 
 
 class Run(NamedTuple):
@@ -554,20 +554,13 @@ def selected(request: pytest.FixtureRequest) -> list[tuple[str, Case]]:
 
 @contextmanager
 def all_held(cases: Sequence[tuple[str, Case]], folder: Path) -> Iterator[Hold]:
-    """Holds cases, several at a time, as most of a case is waiting: each that is asked for begins the next ones."""
-    futures: list[Future[None]] = []
-    order = [(engine, str(case)) for engine, case in cases]
+    """Holds cases, several at a time, as most of a case is waiting; each test then tells how its own went.
+
+    All are over before the first test tells: pytest changes the environment between tests, which threads copy.
+    """
     with WarmPython() as python, ThreadPoolExecutor(_AT_ONCE) as pool:
         workshop = Workshop(folder, python)
-
-        def held(engine: str, case: Case) -> None:
-            here = order.index((engine, str(case)))
-            for asked in cases[len(futures) : here + _AHEAD]:
-                futures.append(pool.submit(workshop.hold, *asked))
-            futures[here].result()
-
-        try:
-            yield held
-        finally:
-            pool.shutdown(cancel_futures=True)
-            workshop.close()
+        futures = {(engine, str(case)): pool.submit(workshop.hold, engine, case) for engine, case in cases}
+        wait(futures.values())
+        workshop.close()
+    yield lambda engine, case: futures[engine, str(case)].result()

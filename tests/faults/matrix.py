@@ -13,7 +13,7 @@ from tests.helpers import FAR
 Declared = Mapping[str, Mapping[str, Any]]
 
 #: seconds without an answer until an attempt is given up, where a fault is silence
-TIMEOUT = 0.4
+TIMEOUT = 1.2
 #: seconds after which a request is carried out that was given up: when all is over
 LATE = 3.0
 #: seconds that a fault which passes is retried for: more than any wait that it can impose

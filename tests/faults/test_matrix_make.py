@@ -11,7 +11,7 @@ from tests.faults.bench import Hold, all_held, selected
 from tests.faults.matrix import MAKING, Case, runs
 
 # several runs of the CLI are under way at a time
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(scope="module")
