@@ -55,12 +55,7 @@ class Answers:
     def _client(self, account: Settings) -> AccountClient:
         """The client of an account: its threads share the connections, and the pace that a 429 imposes."""
         if account not in self._clients:
-            self._clients[account] = AccountClient(
-                account.endpoint,
-                account.provisioning_key,
-                retry_deadline=account.retry_deadline,
-                timeout=account.timeout,
-            )
+            self._clients[account] = AccountClient.of(account)
         return self._clients[account]
 
     def _settle(self, asked: Hashable, answer: Future[_T], call: Callable[[], _T]) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import httpx
 
 from pulumi_account import exceptions as err
+from pulumi_account.config import Settings
 from pulumi_account.endpoint import DEFAULT_RETRY_DEADLINE, DEFAULT_TIMEOUT, require_sendable
 from pulumi_account.models import (
     Activity,
@@ -82,6 +83,16 @@ class AccountClient:
             headers={"Authorization": f"Bearer {provisioning_key}", "Accept": "application/json"},
             timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
             transport=transport or RetryTransport(default_transport(endpoint), deadline=retry_deadline),
+        )
+
+    @classmethod
+    def of(cls, settings: Settings) -> AccountClient:
+        """A client for the account that `config.resolve` has found."""
+        return cls(
+            settings.endpoint,
+            settings.provisioning_key,
+            retry_deadline=settings.retry_deadline,
+            timeout=settings.timeout,
         )
 
     def __repr__(self) -> str:

@@ -146,12 +146,7 @@ class _LateClient:
 
         with self._lock:
             if self._client is None:
-                self._client = AccountClient(
-                    self._settings.endpoint,
-                    self._settings.provisioning_key,
-                    retry_deadline=self._settings.retry_deadline,
-                    timeout=self._settings.timeout,
-                )
+                self._client = AccountClient.of(self._settings)
             return self._client
 
     def __getattr__(self, name: str) -> Any:

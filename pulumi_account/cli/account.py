@@ -15,13 +15,7 @@ __all__ = ["account", "open_client"]
 
 def open_client() -> AccountClient:
     """A client for the account that ``ACCOUNT_ENDPOINT`` and ``ACCOUNT_PROVISIONING_KEY`` name."""
-    settings = resolve({}, os.environ)
-    return AccountClient(
-        settings.endpoint,
-        settings.provisioning_key,
-        retry_deadline=settings.retry_deadline,
-        timeout=settings.timeout,
-    )
+    return AccountClient.of(resolve({}, os.environ))
 
 
 @contextmanager
