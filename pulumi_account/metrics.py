@@ -59,6 +59,8 @@ _KINDS: tuple[tuple[type[Exception], str], ...] = (
     (Exception, "internal"),
 )
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: seconds; a signal that comes just before a nap is heard after it
+_NAP = 1.0
 
 _NO_ACTIVITY = Activity(
     period_days=0,
@@ -102,7 +104,7 @@ def serve(
             if on_ready:
                 on_ready(exporter.url)
             while True:
-                time.sleep(3600)
+                time.sleep(_NAP)
     except KeyboardInterrupt:
         return
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -21,6 +22,21 @@ PROVIDER = "gASVMwAAAAAAAACMGHB1bHVtaV9hY2NvdW50LmxpZmVjeWNsZZSMD0FwaUtleUxpZmVj
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 Bag = dict[str, Any]
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Terminate a process that measures its coverage; one that does not end by then raises.
+
+    Such a process has a handler in Python: it may hear a signal only with the next one, when that comes just
+    before it starts to wait for something.
+    """
+    for _ in range(5):
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(6)
+            return
+    process.kill()
+    raise subprocess.TimeoutExpired(process.args, 30)
 
 
 class ProviderError(Exception):
@@ -49,24 +65,25 @@ class ProviderProcess:
     :param folder: where its standard error is kept.
     :param env: the environment variables it gets beside this process's own.
     :param engine: where the engine listens.
+    :param python: what runs it.
     """
 
     def __init__(
-        self, config: Mapping[str, str], folder: Path, env: Mapping[str, str], engine: str = "127.0.0.1:0"
+        self,
+        config: Mapping[str, str],
+        folder: Path,
+        env: Mapping[str, str],
+        engine: str = "127.0.0.1:0",
+        python: str = sys.executable,
     ) -> None:
-        self._engine = engine
+        self._command = [python, "-u", "-m", "pulumi.dynamic", engine]
         self._config = config
         self._log = folder / "provider.stderr"
         self._env = {**os.environ, **env}
 
     def __enter__(self) -> ProviderProcess:
         with self._log.open("w") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-u", "-m", "pulumi.dynamic", self._engine],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=self._env,
-            )
+            self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=log, env=self._env)
         assert self._process.stdout is not None
         port = int(self._process.stdout.readline())
         self._channel = grpc.insecure_channel(f"127.0.0.1:{port}")
@@ -78,8 +95,7 @@ class ProviderProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._channel.close()
-        self._process.terminate()
-        self._process.wait(30)
+        end(self._process)
         assert self._process.stdout is not None
         self._process.stdout.close()
         assert_clean(self.stderr)

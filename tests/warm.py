@@ -9,6 +9,7 @@ signals on, and ends as its child does.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import sys
@@ -101,8 +102,13 @@ def _client(address: str, args: list[str]) -> NoReturn:
     server.connect(address)
     socket.send_fds(server, [len(job).to_bytes(_LENGTH, "big")], range(_STREAMS))
     server.sendall(job)
+    heard, wake = socket.socketpair()
+    wake.setblocking(False)
+    signal.set_wakeup_fd(wake.fileno())  # gets a byte for each signal, however shortly before a wait it comes
     for number in _FORWARDED:
-        signal.signal(number, lambda number, _: server.sendall(bytes([number])))
+        signal.signal(number, lambda *_: None)
+    while heard in select.select([server, heard], [], [])[0]:
+        server.sendall(heard.recv(64))
     answer = server.recv(_LENGTH)
     _end(int.from_bytes(answer, "big", signed=True) if answer else -signal.SIGKILL)
 
@@ -247,6 +253,7 @@ def _run(job: Job) -> None:
         name, _, value = field.partition("=")
         os.environ[name] = value
     coverage.process_startup(force=True)
+    sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]
     sys.argv = [arg for number, arg in enumerate(job.args) if number or arg != "-u"]
     if sys.argv[0] == "-m":

@@ -28,6 +28,8 @@ KEY_VARIABLE = "ACCOUNT_PROVISIONING_KEY"
 
 _CENTURY = 100 * 365 * 86400.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: seconds; a signal that comes just before a nap is heard after it
+_NAP = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -256,4 +258,4 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 
 def _sleep_for_ever() -> NoReturn:
     while True:
-        time.sleep(3600)
+        time.sleep(_NAP)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -30,6 +31,7 @@ from .values import (
 
 OPTIONS = [("grpc.max_receive_message_length", 400 << 20), ("grpc.max_send_message_length", 400 << 20)]
 _PATIENCE = 5.0
+_INTERRUPTS = 2
 
 
 class ProviderError(Exception):
@@ -206,12 +208,13 @@ def _copy(stream: IO[bytes]) -> None:
 
 def finish(process: subprocess.Popen[bytes]) -> None:
     """Interrupt a process and wait for its end; kill it when that takes too long."""
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(_PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    for _ in range(_INTERRUPTS):  # one that comes just before it waits for something is heard with the next
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_PATIENCE / _INTERRUPTS)
+            return
+    process.kill()
+    process.wait()
 
 
 Factory = Callable[[Properties], Provider]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -23,9 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import certifi
-import grpc
 import pytest
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from pulumi_account.emulator import Drop, Emulator
 from pulumi_account.keys import LEASE, RESERVATION_PREFIX
@@ -36,7 +33,7 @@ from tests.canaries import PROVISIONING_KEY, assert_clean
 from tests.cli import CliEngine
 from tests.faults.door import Door
 from tests.faults.matrix import Case, Declared, Site
-from tests.provider_process import ProviderError, ProviderProcess, _struct
+from tests.provider_process import ProviderError, ProviderProcess
 from tests.warm import WarmPython
 
 Keys = dict[int, dict[str, Any]]
@@ -76,24 +73,6 @@ class Stack(ABC):
 
 
 # --- the provider's process alone
-
-
-class WarmProcess(ProviderProcess):
-    """The same, from a Python that is warm."""
-
-    def __init__(self, python: str, folder: Path, env: Mapping[str, str]) -> None:
-        super().__init__(_SECRETS, folder, env)
-        self._python = python
-
-    def __enter__(self) -> WarmProcess:
-        command = [self._python, "-u", "-m", "pulumi.dynamic"]
-        with self._log.open("w") as log:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self._env)
-        assert self._process.stdout is not None
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{int(self._process.stdout.readline())}")
-        self.stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
-        self.stub.Configure(provider_pb2.ConfigureRequest(args=_struct(self._config)))
-        return self
 
 
 class Resource(NamedTuple):
@@ -479,7 +458,7 @@ class Workshop:
 
     def _process(self, last: ExitStack, endpoint: str, case: Case) -> ProviderProcess:
         env = {**self._settings(case), "ACCOUNT_ENDPOINT": endpoint}
-        return last.enter_context(WarmProcess(self._python, self._new_folder(), env))
+        return last.enter_context(ProviderProcess(_SECRETS, self._new_folder(), env, python=self._python))
 
     def _hold_again(self, case: Case) -> None:
         """In a process that has been through other cases."""
