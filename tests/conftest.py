@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable, Generator
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -32,7 +32,7 @@ def warm_python() -> str:
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> MakeEngine:
     """Makes an engine for a project, with LocalEngine's arguments; the test runs on LocalEngine and on the real CLI."""
     if request.param == "local":
-        return LocalEngine
+        return partial(LocalEngine, python=warm_python())
     require_cli()
     return lambda project, **options: CliEngine(project, tmp_path / "cli", **options)
 

@@ -13,6 +13,7 @@ import pytest
 from pulumi_account.testing import LocalEngine, Result
 from tests.canaries import assert_clean
 from tests.cli import CliEngine, require_cli
+from tests.conftest import warm_python
 from tests.golden import accounts, current_version, folders, restore
 from tests.golden.__main__ import main
 
@@ -76,7 +77,7 @@ def load(kind: str, project: Path, state: dict[str, Any], settings: dict[str, An
         return cli
     file = project / "state.json"
     file.write_text(json.dumps(state))
-    return LocalEngine(project, state=file, **settings)
+    return LocalEngine(project, state=file, python=warm_python(), **settings)
 
 
 def contents(engine: Engine) -> dict[str, Any]:

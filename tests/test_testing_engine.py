@@ -24,6 +24,7 @@ from pulumi_account.testing.project import check_endpoints
 from pulumi_account.testing.secrets import Vault
 from pulumi_account.testing.state import Snapshot, locked
 
+from .conftest import warm_python
 from .programs.workbench import Workbench
 
 SECRETS = {"pw": "hunter22", "account:token": "conf-token"}
@@ -36,7 +37,7 @@ def bench(tmp_path: Path) -> Workbench:
 
 
 def _engine(bench: Workbench, **options: Any) -> LocalEngine:
-    return LocalEngine(bench.project, **{"env": bench.env, **options})
+    return LocalEngine(bench.project, **{"env": bench.env, "python": warm_python(), **options})
 
 
 def _state_file(bench: Workbench) -> Path:
