@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 #: none of these starts threads or opens channels, so their state survives a fork
 _PRELOADED = (
-    "coverage",
     "grpc",
     "pulumi.dynamic",
     "pulumi.runtime.proto.provider_pb2_grpc",
@@ -33,6 +32,7 @@ _PRELOADED = (
     "pulumi_account.steps",
     "pulumi_account.testing",
 )
+_HEAD = "#!/bin/sh\nunset COVERAGE_PROCESS_CONFIG COVERAGE_PROCESS_START\n"
 _STREAMS = 3
 _LENGTH = 4
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -41,12 +41,8 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class WarmPython:
     """The server, as a context manager; it ends with the process that started it, however that ends.
 
-    :param measured: whether the coverage of what it runs is measured, where this process's is; it takes a
-        third of the time.
+    The coverage of what it runs is not measured: that would take longer than to run it.
     """
-
-    def __init__(self, *, measured: bool = True) -> None:
-        self._forgotten = "" if measured else "unset COVERAGE_PROCESS_CONFIG COVERAGE_PROCESS_START\n"
 
     def __enter__(self) -> str:
         import shlex
@@ -59,9 +55,7 @@ class WarmPython:
         cold = shlex.quote(sys.executable)
         client = f"{cold} -I -S {shlex.join([__file__, 'client', str(address)])}"
         # the CLI asks for more than engines need, such as --version: that is not worth a fork
-        python.write_text(
-            f'#!/bin/sh\n{self._forgotten}[ "$1" = -u ] && exec {client} "$@"\nexec {cold} "$@"\n'
-        )
+        python.write_text(f'{_HEAD}[ "$1" = -u ] && exec {client} "$@"\nexec {cold} "$@"\n')
         python.chmod(0o700)
         self._server = subprocess.Popen(
             [sys.executable, __file__, "server", str(address)],
@@ -254,14 +248,11 @@ def _run(job: Job) -> None:
     """Options, then ``-m module`` or a script, then its arguments."""
     import runpy
 
-    import coverage
-
     os.chdir(job.cwd)
     os.environ.clear()
     for field in job.env:
         name, _, value = field.partition("=")
         os.environ[name] = value
-    coverage.process_startup(force=True)
     sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]
     sys.argv = [arg for number, arg in enumerate(job.args) if number or arg != "-u"]

@@ -537,7 +537,7 @@ def all_held(cases: Sequence[tuple[str, Case]], folder: Path) -> Iterator[Hold]:
 
     All are over before the first test tells: pytest changes the environment between tests, which threads copy.
     """
-    with WarmPython(measured=False) as python, ThreadPoolExecutor(_AT_ONCE) as pool:
+    with WarmPython() as python, ThreadPoolExecutor(_AT_ONCE) as pool:
         workshop = Workshop(folder, python)
         futures = {(engine, str(case)): pool.submit(workshop.hold, engine, case) for engine, case in cases}
         wait(futures.values())

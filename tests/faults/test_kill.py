@@ -38,7 +38,7 @@ def stories(*titles: str) -> list[Story]:
 @pytest.fixture(scope="module")
 def python() -> Iterator[str]:
     """A Python that starts quickly, for all runs but those that are killed."""
-    with WarmPython(measured=False) as path:
+    with WarmPython() as path:
         yield path
 
 

@@ -32,7 +32,7 @@ MakeStack = Callable[[str], ProgramStack]
 @pytest.fixture(scope="module")
 def warm() -> Iterator[str]:
     """A warm Python."""
-    with WarmPython(measured=False) as python:
+    with WarmPython() as python:
         yield python
 
 

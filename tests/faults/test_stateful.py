@@ -276,5 +276,5 @@ def test_steps_keep_account_and_state_as_the_model_says() -> None:
 @pytest.mark.timeout(120 * EXAMPLES)
 def test_programs_keep_account_and_state_as_the_model_says(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The same of whole programs, with the SDK's own processes and real connections."""
-    with WarmPython(measured=False) as python:
+    with WarmPython() as python:
         play(lambda: Whole(tmp_path_factory.mktemp("whole"), python), examples=3, steps=4, thorough=False)
