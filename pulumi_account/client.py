@@ -15,20 +15,9 @@ import httpx
 from pulumi_account import exceptions as err
 from pulumi_account.config import Settings
 from pulumi_account.endpoint import DEFAULT_RETRY_DEADLINE, DEFAULT_TIMEOUT, require_sendable
-from pulumi_account.models import (
-    Activity,
-    Balance,
-    CreatedKey,
-    Key,
-    KeyList,
-    format_instant,
-    is_reservation,
-    parse_json,
-    read_model,
-    to_number,
-    utc_now,
-)
+from pulumi_account.models import Activity, Balance, CreatedKey, Key, KeyList, is_reservation, read_model
 from pulumi_account.transport import NOT_SENT, RetryTransport, default_transport, parse_http_date
+from pulumi_account.values import format_instant, parse_json, to_number, utc_now
 
 __all__ = ["AccountClient"]
 

@@ -250,7 +250,7 @@ def _keys(account: Account) -> list[Key]:
 
 
 def _api_key(account: Account, key_id: object, name: object) -> Key:
-    from pulumi_account.models import parse_key_id
+    from pulumi_account.values import parse_key_id
 
     if (key_id is None) == (name is None):
         raise InvalidInputError(["key_id or name must be given, and not both"])
@@ -370,7 +370,7 @@ def _amount(value: object) -> Decimal:
 
 
 def _instant(value: object) -> datetime:
-    from pulumi_account.models import parse_instant
+    from pulumi_account.values import parse_instant
 
     text = value.isoformat() if isinstance(value, datetime) else str(value)
     if not _OFFSET.search(text):  # the API may leave it out, for UTC; whoever declares an instant must not

@@ -30,18 +30,13 @@ from pulumi_account.exceptions import (
     StatusError,
     UnexpectedResponseError,
 )
-from pulumi_account.models import (
-    RESERVATION_PREFIX,
-    SUFFIX_DIGITS,
-    ApiKeyInputs,
-    CreatedKey,
-    Key,
-    format_instant,
-    same_instant,
-)
+from pulumi_account.inputs import SUFFIX_DIGITS
+from pulumi_account.values import RESERVATION_PREFIX, format_instant, same_instant
 
 if TYPE_CHECKING:
     from pulumi_account.client import AccountClient
+    from pulumi_account.inputs import ApiKeyInputs
+    from pulumi_account.models import CreatedKey, Key
 
 __all__ = ["LEASE", "RESERVATION_PREFIX", "Keys", "auto_name", "differences", "is_auto_name"]
 
@@ -260,7 +255,7 @@ class Keys:
         except BaseException as error:
             self._withdraw(created, error)
             raise
-        return CreatedKey.model_construct(**dict(settled), key=created.key)
+        return created.model_copy(update=dict(settled))
 
     def _kept(self, created: CreatedKey) -> CreatedKey:
         """The key, if there is still somebody to take it."""

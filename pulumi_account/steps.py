@@ -12,17 +12,15 @@ import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 from pulumi.output import UNKNOWN, Unknown
 
 from pulumi_account.exceptions import AdoptionError, ConfigurationError, InvalidInputError, NotFoundError
+from pulumi_account.inputs import ApiKeyInputs, declared
 from pulumi_account.keys import Keys, auto_name, differences, is_auto_name
-from pulumi_account.models import (
-    ApiKeyInputs,
-    Key,
-    declared,
+from pulumi_account.values import (
     format_instant,
     parse_instant,
     parse_key_id,
@@ -30,6 +28,9 @@ from pulumi_account.models import (
     to_number,
     utc_now,
 )
+
+if TYPE_CHECKING:
+    from pulumi_account.models import Key
 
 __all__ = ["Steps"]
 
@@ -122,7 +123,7 @@ class Steps:
         adopted = self._keys.adopt(inputs.adopt_key_id, inputs)
         with self._lock:
             self._adopted[adopted.id] = True
-        return CreateResult(str(adopted.id), self._outputs(adopted, inputs, _plaintext(inputs)))
+        return CreateResult(str(adopted.id), self._outputs(adopted, inputs, inputs.adopt_key))
 
     def read(self, key_id: str, props: Bag) -> ReadResult:
         """A refresh, or ``ApiKey.get``: the key as it is now, with the plaintext that the state has.
@@ -147,7 +148,7 @@ class Steps:
         changes = differences(before, wanted)
         key = self._keys.change(before.id, changes) if changes else before
         made_here = "adopt_key" not in olds and olds.get("key")
-        plaintext = made_here or _plaintext(wanted) or olds.get("key")
+        plaintext = made_here or wanted.adopt_key or olds.get("key")
         return UpdateResult(self._outputs(key, wanted, plaintext))
 
     def delete(self, key_id: str) -> None:
@@ -260,13 +261,9 @@ def _properties(inputs: ApiKeyInputs) -> dict[str, Any]:
         "name_prefix": inputs.name_prefix,
         "rotation_triggers": inputs.rotation_triggers or None,
         "adopt_key_id": inputs.adopt_key_id,
-        "adopt_key": _plaintext(inputs),
+        "adopt_key": inputs.adopt_key,
     }
     return _on_server(inputs) | {name: value for name, value in bag.items() if value is not None}
-
-
-def _plaintext(inputs: ApiKeyInputs) -> str | None:
-    return inputs.adopt_key.get_secret_value() if inputs.adopt_key else None
 
 
 def _on_server(key: Key | ApiKeyInputs) -> dict[str, Any]:
@@ -288,6 +285,8 @@ def _facts(key: Key, plaintext: str | None) -> dict[str, Any]:
 
 def _known_key(key_id: int, olds: Bag) -> Key:
     """The key as the state has it."""
+    from pulumi_account.models import Key  # only here, as a preview needs no pydantic
+
     limit = olds.get("credit_limit")
     return Key.model_construct(
         id=key_id,

@@ -21,9 +21,9 @@ from pulumi_account.exceptions import (
     RateLimitError,
     ServerError,
 )
-from pulumi_account.models import format_instant, utc_now
 from pulumi_account.text import exact
 from pulumi_account.transport import default_transport
+from pulumi_account.values import format_instant, utc_now
 
 __all__ = ["Command", "Crossing", "Messenger", "Threshold", "Watch", "Webhook"]
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 from pulumi_account.client import AccountClient
-from pulumi_account.models import ApiKeyInputs, declared
+from pulumi_account.inputs import ApiKeyInputs, declared
 from tests.canaries import PLAINTEXT, PROVISIONING_KEY, assert_clean
 
 ENDPOINT = "https://account.invalid"

@@ -14,7 +14,7 @@ import pytest
 
 from pulumi_account.cli.stacks import TYPE
 from pulumi_account.emulator import Answer, Emulator, Fault
-from pulumi_account.models import RESERVATION_PREFIX, format_instant, utc_now
+from pulumi_account.values import RESERVATION_PREFIX, format_instant, utc_now
 from tests.canaries import PLAINTEXT, PROVISIONING_KEY
 from tests.shell import Shell, environment
 

@@ -25,7 +25,8 @@ from pulumi_account import (
 )
 from pulumi_account import exceptions as err
 from pulumi_account.emulator import Answer, Drop, Edit, Emulator, Fault, Hang
-from pulumi_account.models import Balance, Key, parse_instant
+from pulumi_account.models import Balance, Key
+from pulumi_account.values import parse_instant
 from tests.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY, assert_clean
 from tests.helpers import FAR, key_json, refusal
 

@@ -12,7 +12,7 @@ import pytest
 from pulumi_account.client import AccountClient
 from pulumi_account.emulator import Answer, Emulator, Fault
 from pulumi_account.leftovers import IN_USE, remove
-from pulumi_account.models import RESERVATION_PREFIX, utc_now
+from pulumi_account.values import RESERVATION_PREFIX, utc_now
 from tests.canaries import PROVISIONING_KEY, assert_clean
 
 NAME = RESERVATION_PREFIX + "0f" * 16

@@ -77,7 +77,8 @@ def test_a_program_sees_what_it_would_see(warm: str, tmp_path: Path, form: str) 
     ]
     assert seen[0].stdout == seen[1].stdout
     environments = [
-        re.sub(r"\('(_|COVERAGE_\w+|LC_CTYPE|PWD|OLDPWD|SHLVL)', '.*?'\)(, )?", "", one.stderr) for one in seen
+        re.sub(r"\('(_|COVERAGE_\w+|LC_CTYPE|PWD|OLDPWD|SHLVL)', '.*?'\)(, )?", "", one.stderr)
+        for one in seen
     ]
     assert environments[0] == environments[1]
 

@@ -11,7 +11,8 @@ from pulumi_account.cli.account import account, open_client
 from pulumi_account.cli.options import Days, examples
 from pulumi_account.cli.output import Column, Csv, Form, Json, emit, form, say, write
 from pulumi_account.leftovers import IN_USE, remove
-from pulumi_account.models import Key, format_instant
+from pulumi_account.models import Key
+from pulumi_account.values import format_instant
 
 __all__ = ["register"]
 

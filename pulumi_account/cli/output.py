@@ -23,8 +23,8 @@ from unicodedata import combining, east_asian_width
 
 import typer
 
-from pulumi_account.models import format_instant
 from pulumi_account.text import exact, visible
+from pulumi_account.values import format_instant
 
 __all__ = [
     "Column",

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_account.exceptions import AccountError
-from pulumi_account.models import Key, parse_instant, same_instant
+from pulumi_account.models import Key
+from pulumi_account.values import parse_instant, same_instant
 
 __all__ = ["ExportError", "StackKey", "read_export"]
 

@@ -20,7 +20,7 @@ from pulumi_account.cli.options import examples, usd
 from pulumi_account.cli.output import money, say, write
 from pulumi_account.config import resolve
 from pulumi_account.exceptions import ConfigurationError
-from pulumi_account.models import format_instant
+from pulumi_account.values import format_instant
 from pulumi_account.watch import Command, Crossing, Messenger, Threshold, Watch, Webhook
 
 __all__ = ["register"]

@@ -26,9 +26,9 @@ import pytest
 
 from pulumi_account.emulator import Drop, Emulator
 from pulumi_account.keys import LEASE, RESERVATION_PREFIX
-from pulumi_account.models import parse_instant
 from pulumi_account.testing import LocalEngine, Result
 from pulumi_account.testing.state import StateError
+from pulumi_account.values import parse_instant
 from tests.canaries import PROVISIONING_KEY, assert_clean
 from tests.cli import CliEngine
 from tests.faults.door import Door

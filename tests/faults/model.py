@@ -21,10 +21,10 @@ from pulumi_account.emulator import Emulator
 from pulumi_account.emulator.store import MEMORY, Store
 from pulumi_account.exceptions import AccountError
 from pulumi_account.keys import Keys
-from pulumi_account.models import parse_instant
 from pulumi_account.steps import Steps
 from pulumi_account.testing import LocalEngine
 from pulumi_account.transport import RetryTransport
+from pulumi_account.values import parse_instant
 from tests.canaries import PROVISIONING_KEY, assert_clean
 from tests.helpers import ENDPOINT, FakeClock
 

@@ -10,7 +10,7 @@ from itertools import product, starmap
 import pytest
 
 from pulumi_account.keys import RESERVATION_PREFIX
-from pulumi_account.models import utc_now
+from pulumi_account.values import utc_now
 from tests.canaries import assert_clean
 from tests.faults.killing import (
     ENGINE,

@@ -16,7 +16,7 @@ import pytest
 
 from pulumi_account.emulator import Answer, Drop, Emulator, Fault
 from pulumi_account.keys import RESERVATION_PREFIX
-from pulumi_account.models import parse_instant
+from pulumi_account.values import parse_instant
 from tests.canaries import PROVISIONING_KEY
 from tests.cli import require_cli
 from tests.faults.bench import Keys, ProgramStack, Run
