@@ -8,16 +8,20 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
 from pulumi_account import exceptions as err
 from pulumi_account.config import Settings
 from pulumi_account.endpoint import DEFAULT_RETRY_DEADLINE, DEFAULT_TIMEOUT, require_sendable
-from pulumi_account.models import Activity, Balance, CreatedKey, Key, KeyList, is_reservation, read_model
 from pulumi_account.transport import NOT_SENT, RetryTransport, default_transport, parse_http_date
 from pulumi_account.values import format_instant, parse_json, to_number, utc_now
+
+if TYPE_CHECKING:
+    # They take as long to load as an answer takes to come, so a question is asked first. What writes loads them
+    # before: if they cannot be loaded, nothing must have been made.
+    from pulumi_account.models import Activity, Balance, CreatedKey, Key, KeyList
 
 __all__ = ["AccountClient"]
 
@@ -26,7 +30,7 @@ _CONNECT_TIMEOUT = 10.0
 _TOLERATED_SKEW = timedelta(minutes=2)
 _LONGEST_MESSAGE = 300
 _log = logging.getLogger(__name__)
-_M = TypeVar("_M", Activity, Balance, CreatedKey, Key, KeyList)
+_M = TypeVar("_M", "Activity", "Balance", "CreatedKey", "Key", "KeyList")
 
 _STATUS_ERRORS: dict[int, type[err.StatusError]] = {
     401: err.AuthenticationError,
@@ -105,15 +109,24 @@ class AccountClient:
 
     def get_balance(self) -> Balance:
         """GET ``/v1/account/balance``: what is left, in USD."""
-        return self._read(Balance, self._call("GET", "/v1/account/balance"))
+        answer = self._call("GET", "/v1/account/balance")
+        from pulumi_account.models import Balance
+
+        return self._read(Balance, answer)
 
     def get_activity(self, days: int = 30) -> Activity:
         """GET ``/v1/account/activity``: the usage of the last 1 to 30 days."""
-        return self._read(Activity, self._call("GET", f"/v1/account/activity?days={days}"))
+        answer = self._call("GET", f"/v1/account/activity?days={days}")
+        from pulumi_account.models import Activity
+
+        return self._read(Activity, answer)
 
     def list_keys(self) -> list[Key]:
         """GET ``/v1/account/keys``: all keys, without their plaintexts."""
-        return self._read(KeyList, self._call("GET", "/v1/account/keys")).keys
+        answer = self._call("GET", "/v1/account/keys")
+        from pulumi_account.models import KeyList
+
+        return self._read(KeyList, answer).keys
 
     def find_reservations(self) -> list[Key]:
         """The reservations that a crash left behind, or that another run is just making keys of.
@@ -121,7 +134,10 @@ class AccountClient:
         GET ``/v1/account/keys``. Only a reservation matches: its name holds 128 random bits, it can spend nothing
         and expires by itself.
         """
-        return [key for key in self.list_keys() if is_reservation(key)]
+        keys = self.list_keys()
+        from pulumi_account.models import is_reservation
+
+        return [key for key in keys if is_reservation(key)]
 
     def create_key(
         self, name: str, *, credit_limit: Decimal | None = None, expires_at: datetime | None = None
@@ -131,12 +147,17 @@ class AccountClient:
         :param credit_limit: USD; None = no limit.
         :param expires_at: an instant in the future; None = never.
         """
+        from pulumi_account.models import CreatedKey
+
         body = {"name": name, "credit_limit": credit_limit, "expires_at": expires_at}
         return self._read(CreatedKey, self._call("POST", "/v1/account/keys", body))
 
     def get_key(self, key_id: int) -> Key:
         """GET ``/v1/account/keys/{key_id}``; `NotFoundError` where there is no such key."""
-        return self._read(Key, self._call("GET", f"/v1/account/keys/{key_id}"))
+        answer = self._call("GET", f"/v1/account/keys/{key_id}")
+        from pulumi_account.models import Key
+
+        return self._read(Key, answer)
 
     def update_key(self, key_id: int, changes: Mapping[str, object]) -> Key:
         """PATCH ``/v1/account/keys/{key_id}``: change what ``changes`` names.
@@ -144,6 +165,8 @@ class AccountClient:
         ``changes`` may hold ``name``, ``is_enabled``, ``credit_limit`` and ``expires_at``; None removes a limit
         or an expiry.
         """
+        from pulumi_account.models import Key
+
         return self._read(Key, self._call("PATCH", f"/v1/account/keys/{key_id}", changes))
 
     def delete_key(self, key_id: int) -> None:
@@ -184,6 +207,8 @@ class AccountClient:
         return f"this machine's clock is {abs(minutes)} minutes {'behind' if minutes > 0 else 'ahead of'} the API's"
 
     def _read(self, model: type[_M], response: httpx.Response) -> _M:
+        from pulumi_account.models import read_model
+
         try:
             return read_model(model, response.content)
         except ValueError as error:

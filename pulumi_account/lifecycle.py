@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import wraps
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pulumi.dynamic import (
@@ -142,12 +143,20 @@ class _LateClient:
 
     def made(self) -> AccountClient:
         """The client."""
-        from pulumi_account.client import AccountClient
-
         with self._lock:
             if self._client is None:
-                self._client = AccountClient.of(self._settings)
+                self._client = self._make()
             return self._client
+
+    def _make(self) -> AccountClient:
+        # httpx would load its own command line, and with it rich, where that is installed
+        sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+        from pulumi_account.client import AccountClient
+
+        client = AccountClient.of(self._settings)
+        # what reads the answers is loaded while the first one is on its way
+        threading.Thread(target=import_module, args=["pulumi_account.models"], daemon=True).start()
+        return client
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.made(), name)

@@ -141,6 +141,15 @@ def test_a_preview_is_light() -> None:
     assert loads(names, "httpx", "pydantic", "tenacity", "pulumi") == "pulumi"
 
 
+def test_a_call_is_light() -> None:
+    """To call the account, the provider's process does not load the command line of httpx, and rich with it."""
+    code = (
+        "from pulumi_account.config import Settings; from pulumi_account.lifecycle import _LateClient; "
+        "_LateClient(Settings('http://127.0.0.1:1', 'prov-1')).made()"
+    )
+    assert loads(code, "httpx", "rich", "click", "pygments") == "httpx"
+
+
 def test_the_client_needs_no_engine() -> None:
     """A program that only asks the account does not load Pulumi."""
     assert loads("pulumi_account.AccountClient", "httpx", "pulumi", "grpc") == "httpx"
