@@ -52,8 +52,8 @@ PROMISES: dict[str, list[str]] = {
         "test_client::test_the_apis_clock",
         "test_client::test_a_wrong_clock_is_told_once",
         "test_client::test_a_wrong_clock_explains_a_refusal",
-        "test_models::test_notations_of_an_instant",
-        "test_models::test_instants_that_do_not_exist",
+        "test_values::test_notations_of_an_instant",
+        "test_values::test_instants_that_do_not_exist",
     ],
     "Leftover reservations are found and removed; nothing else can be.": [
         "test_leftovers",
@@ -66,7 +66,7 @@ PROMISES: dict[str, list[str]] = {
         "test_lifecycle::test_pickled_provider_is_pinned",
         "test_lifecycle::test_output_names_are_pinned",
     ],
-    "A refresh of N keys makes 4 + (N > 4) calls and one for each key that is gone, also while keys are written, and "
+    "A refresh makes at most four calls and one for each key that is gone, also while keys are written, and "
     "takes less than 150 MiB in an account of 10,000 keys.": [
         "test_scale",
         "test_keys::test_many_threads_share_one_list",
