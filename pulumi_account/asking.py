@@ -14,6 +14,7 @@ from pulumi.runtime.sync_await import _sync_await
 
 from pulumi_account.exceptions import AccountError, ConfigurationError
 from pulumi_account.provider import Provider, configuration
+from pulumi_account.values import API_KEY_TYPE
 
 if TYPE_CHECKING:
     from pulumi_account.answers import Answers
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Account", "FunctionError", "later", "now"]
 
 _T = TypeVar("_T")
-#: the type whose provider a parent hands down
-_API_KEY = "pulumi-python:dynamic/account:ApiKey"
 
 
 class FunctionError(AccountError, pulumi.RunError):
@@ -118,7 +117,7 @@ def _provider(opts: pulumi.InvokeOptions | None) -> pulumi.ProviderResource | No
     if opts is None:
         return None
     if opts.provider is None and opts.parent is not None:
-        return opts.parent.get_provider(_API_KEY)
+        return opts.parent.get_provider(API_KEY_TYPE)
     return opts.provider
 
 

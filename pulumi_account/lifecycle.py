@@ -27,6 +27,7 @@ from pulumi.dynamic import (
 )
 
 from pulumi_account.exceptions import AccountError, InternalError
+from pulumi_account.text import place
 
 if TYPE_CHECKING:
     from pulumi_account.client import AccountClient
@@ -57,21 +58,10 @@ def _one_line(method: _F) -> _F:
             raise error from None
         except Exception as error:  # noqa: BLE001 - it is raised again, in other words
             raise InternalError(
-                f"unexpected {type(error).__name__} at {_place(error)}: a defect of pulumi_account, please report it"
+                f"unexpected {type(error).__name__} at {place(error)}: a defect of pulumi_account, please report it"
             ) from None
 
     return guarded  # type: ignore[return-value]
-
-
-def _place(error: BaseException) -> str:
-    """Where an error came from, innermost first, without any value."""
-    places = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno}")
-        trace = trace.tb_next
-    return " < ".join(reversed(places[1:][-6:]))
 
 
 class ApiKeyLifecycle(ResourceProvider):

@@ -1,13 +1,14 @@
-"""Names, amounts and counts as people read them."""
+"""Names, amounts, counts and the places of errors as people read them."""
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from decimal import Decimal
 from itertools import accumulate
 from unicodedata import east_asian_width
 
-__all__ = ["count", "elided", "exact", "usd", "visible"]
+__all__ = ["count", "elided", "exact", "place", "usd", "visible"]
 
 #: below, an amount is only said to be smaller; above, thousands separators help nobody
 _LEAST, _MOST = Decimal("0.0001"), 10**15
@@ -46,3 +47,13 @@ def exact(amount: Decimal) -> str:
 def count(number: int) -> str:
     """With thousands separators."""
     return f"{number:,}" if abs(number) < _MOST else f"{Decimal(number):.2E}"
+
+
+def place(error: BaseException) -> str:
+    """Where an error came from, innermost first, without any value."""
+    places = []
+    trace = error.__traceback__
+    while trace is not None:
+        places.append(f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return " < ".join(reversed(places[-6:]))

@@ -11,6 +11,7 @@ from typing import Any
 from pulumi_account.exceptions import InvalidInputError
 
 __all__ = [
+    "API_KEY_TYPE",
     "INSTANT",
     "RESERVATION_PREFIX",
     "format_instant",
@@ -22,6 +23,8 @@ __all__ = [
     "utc_now",
 ]
 
+#: the type of a key in a state
+API_KEY_TYPE = "pulumi-python:dynamic/account:ApiKey"
 #: how the name of a reservation begins; 32 random hex digits follow
 RESERVATION_PREFIX = "pulumi-account-reservation-"
 INSTANT = re.compile(

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from pulumi_account.cli.stacks import TYPE
 from pulumi_account.emulator import Answer, Emulator, Fault
-from pulumi_account.values import RESERVATION_PREFIX, format_instant, utc_now
+from pulumi_account.values import API_KEY_TYPE, RESERVATION_PREFIX, format_instant, utc_now
 from tests.canaries import PLAINTEXT, PROVISIONING_KEY
 from tests.shell import Shell, environment
 
@@ -200,7 +199,7 @@ def resource(key_id: object, created_at: object = CREATED, **more: object) -> di
     """A key in a stack, with secrets beside it."""
     secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "plaintext": PLAINTEXT}
     outputs = {"created_at": created_at, "key": secret}
-    return {"type": TYPE, "custom": True, "id": key_id, "outputs": outputs, **more}
+    return {"type": API_KEY_TYPE, "custom": True, "id": key_id, "outputs": outputs, **more}
 
 
 def export(file: Path, *resources: object, **deployment: object) -> str:

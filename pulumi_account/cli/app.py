@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -17,6 +15,7 @@ from pulumi_account.cli import keys, others, spending, watching
 from pulumi_account.cli.options import examples
 from pulumi_account.cli.output import fail, say, write
 from pulumi_account.exceptions import AccountError
+from pulumi_account.text import place
 
 __all__ = ["app", "run"]
 
@@ -96,15 +95,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except Exception as error:  # noqa: BLE001 - its message may quote anything
-        say(f"error: unexpected {type(error).__name__} at {_place(error)}: a defect, please report it")
+        say(f"error: unexpected {type(error).__name__} at {place(error)}: a defect, please report it")
         return 1
     return 0
-
-
-def _place(error: BaseException) -> str:
-    """Where an error came from, innermost first, without any value."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return " < ".join(f"{os.path.basename(f.filename)}:{f.lineno}" for f in reversed(frames[-6:]))
 
 
 @contextmanager

@@ -12,11 +12,9 @@ from typing import Any
 
 from pulumi_account.exceptions import AccountError
 from pulumi_account.models import Key
-from pulumi_account.values import parse_instant, same_instant
+from pulumi_account.values import API_KEY_TYPE, parse_instant, same_instant
 
 __all__ = ["ExportError", "StackKey", "read_export"]
-
-TYPE = "pulumi-python:dynamic/account:ApiKey"
 
 
 class ExportError(AccountError):
@@ -63,7 +61,7 @@ def _keys(deployment: dict[str, Any]) -> Iterator[StackKey]:
     ]
     for entry in [*_list(deployment.get("resources")), *pending]:
         resource = _object(entry)
-        if resource.get("type") == TYPE and resource.get("id"):
+        if resource.get("type") == API_KEY_TYPE and resource.get("id"):
             created_at = _instant(_object(resource.get("outputs") or {}).get("created_at"))
             yield StackKey(str(resource["id"]), created_at, not resource.get("external"))
 
