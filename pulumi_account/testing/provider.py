@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import threading
@@ -31,7 +30,7 @@ from .values import (
 
 OPTIONS = [("grpc.max_receive_message_length", 400 << 20), ("grpc.max_send_message_length", 400 << 20)]
 _PATIENCE = 5.0
-_INTERRUPTS = 2
+_ATTEMPTS = 2
 
 
 class ProviderError(Exception):
@@ -207,11 +206,16 @@ def _copy(stream: IO[bytes]) -> None:
 
 
 def finish(process: subprocess.Popen[bytes]) -> None:
-    """Interrupt a process and wait for its end; kill it when that takes too long."""
-    for _ in range(_INTERRUPTS):  # one that comes just before it waits for something is heard with the next
-        process.send_signal(signal.SIGINT)
+    """Terminate a process and wait for its end; kill it when that takes too long.
+
+    An interrupt would not do: a job in the background of a shell, and whatever it starts, ignores it.
+    """
+    for _ in range(
+        _ATTEMPTS
+    ):  # a signal that comes just before it waits for something is heard with the next
+        process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            process.wait(_PATIENCE / _INTERRUPTS)
+            process.wait(_PATIENCE / _ATTEMPTS)
             return
     process.kill()
     process.wait()
