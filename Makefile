@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+KEPT := benchmarks/results
 TRYOUT := $(BIN)/python -m pulumi_account.testing.tryout
 
 .PHONY: help up preview refresh destroy test lint format reference bench reliability clean
@@ -39,11 +40,11 @@ reference: $(VENV)/.dev ## write the README's reference anew from the docstrings
 	$(BIN)/python -m tests.reference
 	$(BIN)/python -m tests.cli_reference
 
-bench: $(VENV)/.bench ## measure the speed, for some hours; OPTIONS=--quick for some minutes
-	$(BIN)/python -m benchmarks run --picture benchmarks/ratios.svg $(OPTIONS)
+bench: $(VENV)/.bench ## measure the speed, for some hours, and write it into RELIABILITY.md; OPTIONS=--quick only prints
+	$(BIN)/python -m benchmarks run $(or $(OPTIONS),--out $(KEPT).json --picture $(KEPT).svg --into RELIABILITY.md)
 
-reliability: $(VENV)/.dev ## run every test, and write RELIABILITY.md's table from what passed
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --junitxml=.local/tests.xml
+reliability: $(VENV)/.dev ## run every test with every fault, and write RELIABILITY.md's table from what passed
+	PULUMI_ACCOUNT_EVERY_FAULT=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --junitxml=.local/tests.xml
 	$(BIN)/python -m tests.reliability .local/tests.xml
 
 clean: ## remove what a run made: the virtual environment, the emulated account, caches

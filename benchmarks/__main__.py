@@ -18,9 +18,9 @@ from typing import Any
 from benchmarks.account import Accounts, accounts
 from benchmarks.measure import OURS, cases, run_case, run_imports, run_rate_limit
 from benchmarks.picture import draw
-from benchmarks.report import tables
+from benchmarks.report import put_into, tables
 
-RESULTS = Path(__file__).with_name("results.json")
+RESULTS = Path(".local/benchmarks.json")
 SIZES, QUICK_SIZES = [10, 200, 1_000, 10_000], [10, 200]
 PARTS = ["import", "rate", "operations"]
 
@@ -31,7 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.verb == "run":
         _measure(chosen)
     results = _together([json.loads(file.read_text()) for file in chosen.results])
-    print(tables(results))
+    text = tables(results)
+    print(text)
+    if chosen.into:
+        put_into(chosen.into, text)
     if chosen.picture:
         draw(results, chosen.picture)
     return 0
@@ -53,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     table = verbs.add_parser("table", help="print tables of results, in Markdown")
     table.add_argument("results", type=Path, nargs="+", help="results; several are taken together")
     for verb in (run, table):
+        verb.add_argument("--into", type=Path, metavar="FILE", help="put the tables into a document")
         verb.add_argument("--picture", type=Path, metavar="FILE", help="draw a picture of the ratios")
     return parser
 
@@ -86,6 +90,7 @@ class _Run:
 
     def save(self, *, complete: bool = False) -> None:
         """Write the file, a record a line."""
+        self._out.parent.mkdir(parents=True, exist_ok=True)
         self.results["complete"] = complete
         fields = [f"{json.dumps(name)}: {_lines(value)}" for name, value in self.results.items()]
         self._out.write_text("{" + ",\n".join(fields) + "}\n")

@@ -81,7 +81,7 @@ def cases(
 
 def _operations(size: int, rounds: int, first_latency: bool) -> tuple[str, ...]:
     """A preview makes no call, so one latency will do; what changes nothing can be repeated within a round."""
-    idle = 2 if rounds == 1 and size <= LARGEST_DEPLOYED else 1
+    idle = 5 if size <= 10 else 2 if rounds == 1 and size <= LARGEST_DEPLOYED else 1
     times = {"preview": idle * first_latency, "refresh": idle}
     if size > LARGEST_DEPLOYED:
         times |= {"create": 0, "update": 0, "destroy": 0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -12,6 +13,7 @@ from benchmarks.measure import IMPORTS, OPERATIONS, OURS
 
 Record = dict[str, Any]
 
+BEGIN, END = "<!-- costs: written by `make bench` -->", "<!-- end of the costs -->"
 ENGINE_NAMES = {"local": "LocalEngine", "cli": "Pulumi CLI"}
 
 
@@ -60,6 +62,15 @@ class Times:
 
 
 # --- tables
+
+
+def put_into(document: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
+    """Put what a command prints between a document's marks."""
+    before, _, rest = document.read_text(encoding="utf-8").partition(begin)
+    _, mark, after = rest.partition(end)
+    if not mark:
+        raise ValueError(f"{document} has no {begin!r} followed by {end!r}")
+    document.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 
 def tables(results: Record) -> str:

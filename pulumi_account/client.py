@@ -19,8 +19,8 @@ from pulumi_account.transport import NOT_SENT, RetryTransport, default_transport
 from pulumi_account.values import format_instant, parse_json, to_number, utc_now
 
 if TYPE_CHECKING:
-    # They take as long to load as an answer takes to come, so a question is asked first. What writes loads them
-    # before: if they cannot be loaded, nothing must have been made.
+    # They take as long to load as an answer takes to come, so what reads asks first: a thread may load them
+    # meanwhile. What writes loads them before: if they cannot be loaded, nothing must have been made.
     from pulumi_account.models import Activity, Balance, CreatedKey, Key, KeyList
 
 __all__ = ["AccountClient"]

@@ -20,6 +20,7 @@ import pulumi
 from pulumi_account.asking import Account, FunctionError, later, now
 from pulumi_account.exceptions import AccountError, InvalidInputError, NotFoundError
 from pulumi_account.text import elided, exact
+from pulumi_account.values import parse_instant, parse_key_id
 
 if TYPE_CHECKING:
     from pulumi_account.models import Activity, Balance, Key
@@ -250,8 +251,6 @@ def _keys(account: Account) -> list[Key]:
 
 
 def _api_key(account: Account, key_id: object, name: object) -> Key:
-    from pulumi_account.values import parse_key_id
-
     if (key_id is None) == (name is None):
         raise InvalidInputError(["key_id or name must be given, and not both"])
     if name is not None:
@@ -370,8 +369,6 @@ def _amount(value: object) -> Decimal:
 
 
 def _instant(value: object) -> datetime:
-    from pulumi_account.values import parse_instant
-
     text = value.isoformat() if isinstance(value, datetime) else str(value)
     if not _OFFSET.search(text):  # the API may leave it out, for UTC; whoever declares an instant must not
         text = ""

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from pulumi_account.exceptions import InvalidInputError
-from pulumi_account.values import INSTANT, format_instant, parse_instant, same_instant
+from pulumi_account.values import INSTANT, Secret, format_instant, parse_instant, same_instant
 
 __all__ = ["MAX_NAME_PREFIX", "SUFFIX_DIGITS", "ApiKeyInputs", "declared"]
 
@@ -37,7 +37,7 @@ class ApiKeyInputs:
     expires_at: datetime | None = None
     rotation_triggers: Mapping[str, str] = field(default_factory=dict)
     adopt_key_id: int | None = None
-    adopt_key: str | None = field(default=None, repr=False)
+    adopt_key: Secret | None = None
 
 
 def declared(
@@ -188,7 +188,7 @@ def _adopt_key_id(value: object) -> int:
     return int(number)
 
 
-def _adopt_key(value: object) -> str:
+def _adopt_key(value: object) -> Secret:
     if not (text := _text(value)):
         raise ValueError("must not be empty")
-    return text
+    return Secret(text)

@@ -44,8 +44,8 @@ __all__ = ["LEASE", "RESERVATION_PREFIX", "Keys", "auto_name", "differences", "i
 LEASE = timedelta(hours=1)
 
 _POST_ATTEMPTS = 3
-#: A few reads are cheaper one by one; beyond, one list serves them all. The SDK's provider process has four
-#: threads: so the list is asked for while the single answers are still on their way.
+#: A few reads are cheaper one by one; beyond, one list serves them all. To callers of four threads the list is
+#: asked for while the single answers are still on their way.
 _SINGLE_READS = 3
 
 _log = logging.getLogger(__name__)

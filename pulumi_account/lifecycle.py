@@ -2,7 +2,7 @@
 
 The users' stacks hold a reference to ``pulumi_account.lifecycle.ApiKeyLifecycle``: neither name may ever change,
 and the class must have no instance attributes when it is pickled. Programs import this module too, so what only
-the provider's process needs is imported in `configure`.
+the provider's process needs is imported in `configure`, and what only calls need at the first one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -130,6 +131,7 @@ class _LateClient:
         self._settings = settings
         self._lock = threading.Lock()
         self._client: AccountClient | None = None
+        self._loads = False
 
     def made(self) -> AccountClient:
         """The client."""
@@ -143,13 +145,28 @@ class _LateClient:
         sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
         from pulumi_account.client import AccountClient
 
-        client = AccountClient.of(self._settings)
-        # what reads the answers is loaded while the first one is on its way
-        threading.Thread(target=import_module, args=["pulumi_account.models"], daemon=True).start()
-        return client
+        return AccountClient.of(self._settings)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.made(), name)
+        method = getattr(self.made(), name)
+        if name != "delete_key":
+            self._load_models()
+        return method
+
+    def _load_models(self) -> None:
+        """What reads answers is loaded while the first one is on its way."""
+        with self._lock:
+            first, self._loads = not self._loads, True
+        if first:
+            with suppress(
+                RuntimeError
+            ):  # where there can be no more threads, whoever has the answer loads it
+                threading.Thread(target=_load_models, daemon=True).start()
+
+
+def _load_models() -> None:
+    with suppress(Exception):  # whoever has the answer is told
+        import_module("pulumi_account.models")
 
 
 def _engine_is_gone() -> bool:

@@ -123,7 +123,7 @@ class Steps:
         adopted = self._keys.adopt(inputs.adopt_key_id, inputs)
         with self._lock:
             self._adopted[adopted.id] = True
-        return CreateResult(str(adopted.id), self._outputs(adopted, inputs, inputs.adopt_key))
+        return CreateResult(str(adopted.id), self._outputs(adopted, inputs, _plaintext(inputs)))
 
     def read(self, key_id: str, props: Bag) -> ReadResult:
         """A refresh, or ``ApiKey.get``: the key as it is now, with the plaintext that the state has.
@@ -148,7 +148,7 @@ class Steps:
         changes = differences(before, wanted)
         key = self._keys.change(before.id, changes) if changes else before
         made_here = "adopt_key" not in olds and olds.get("key")
-        plaintext = made_here or wanted.adopt_key or olds.get("key")
+        plaintext = made_here or _plaintext(wanted) or olds.get("key")
         return UpdateResult(self._outputs(key, wanted, plaintext))
 
     def delete(self, key_id: str) -> None:
@@ -261,9 +261,13 @@ def _properties(inputs: ApiKeyInputs) -> dict[str, Any]:
         "name_prefix": inputs.name_prefix,
         "rotation_triggers": inputs.rotation_triggers or None,
         "adopt_key_id": inputs.adopt_key_id,
-        "adopt_key": inputs.adopt_key,
+        "adopt_key": _plaintext(inputs),
     }
     return _on_server(inputs) | {name: value for name, value in bag.items() if value is not None}
+
+
+def _plaintext(inputs: ApiKeyInputs) -> str | None:
+    return inputs.adopt_key.reveal() if inputs.adopt_key else None
 
 
 def _on_server(key: Key | ApiKeyInputs) -> dict[str, Any]:

@@ -14,6 +14,7 @@ __all__ = [
     "API_KEY_TYPE",
     "INSTANT",
     "RESERVATION_PREFIX",
+    "Secret",
     "format_instant",
     "parse_instant",
     "parse_json",
@@ -125,3 +126,25 @@ def parse_key_id(name: str, value: object) -> int:
     if not (text.isascii() and text.isdigit()):
         raise InvalidInputError([f"{name} must be the id of a key, a whole number"])
     return int(text)
+
+
+class Secret:
+    """A plaintext that is in no repr, log or dump; only `reveal` gives it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The plaintext."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)

@@ -36,6 +36,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
             process.wait(6)
             return
     process.kill()
+    process.wait()
     raise subprocess.TimeoutExpired(process.args, 30)
 
 
@@ -95,9 +96,9 @@ class ProviderProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._channel.close()
-        end(self._process)
         assert self._process.stdout is not None
-        self._process.stdout.close()
+        with self._process.stdout:
+            end(self._process)
         assert_clean(self.stderr)
 
     @property

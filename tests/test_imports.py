@@ -135,19 +135,38 @@ def test_import_is_light() -> None:
     assert loads(names, "httpx", "pydantic", "tenacity", "pulumi") == "pulumi"
 
 
+PREVIEW = """
+from types import SimpleNamespace
+from pulumi_account.lifecycle import ApiKeyLifecycle
+provider = ApiKeyLifecycle()
+config = {"account:endpoint": "https://account.example", "account:provisioningKey": "prov-1"}
+provider.configure(SimpleNamespace(config=config))
+checked = provider.check({}, {"name": "n", "credit_limit": 1.5, "expires_at": "2099-01-01T00:00:00Z"})
+assert not checked.failures
+assert provider.diff("1", {**checked.inputs, "key_id": 1.0, "name": "old"}, checked.inputs).changes is None
+"""
+
+
 def test_a_preview_is_light() -> None:
-    """To check and compare, the provider's process loads neither httpx nor pydantic."""
-    names = "import pulumi_account.lifecycle, pulumi_account.config, pulumi_account.steps"
-    assert loads(names, "httpx", "pydantic", "tenacity", "pulumi") == "pulumi"
+    """To configure, check and compare, the provider's process loads neither httpx nor pydantic."""
+    code = f"import os; os.environ.pop('NO_PROXY', None); os.environ.pop('no_proxy', None); exec({PREVIEW!r})"
+    assert loads(code, "httpx", "pydantic", "tenacity", "pulumi") == "pulumi"
+
+
+def test_a_preview_with_a_proxy_is_nearly_as_light() -> None:
+    """Where there may be a proxy, httpx is asked whether it can be used, but pydantic is still not loaded."""
+    assert (
+        loads(f"import os; os.environ['NO_PROXY'] = 'x'; exec({PREVIEW!r})", "httpx", "pydantic") == "httpx"
+    )
 
 
 def test_a_call_is_light() -> None:
     """To call the account, the provider's process does not load the command line of httpx, and rich with it."""
     code = (
         "from pulumi_account.config import Settings; from pulumi_account.lifecycle import _LateClient; "
-        "_LateClient(Settings('http://127.0.0.1:1', 'prov-1')).made()"
+        "_LateClient(Settings('http://127.0.0.1:1', 'prov-1')).made(); import pulumi_account.models"
     )
-    assert loads(code, "httpx", "rich", "click", "pygments") == "httpx"
+    assert loads(code, "pydantic", "rich", "click", "pygments") == "pydantic"
 
 
 def test_the_client_needs_no_engine() -> None:

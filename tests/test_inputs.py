@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pulumi_account.exceptions import InvalidInputError
 from pulumi_account.inputs import ApiKeyInputs, declared
-from pulumi_account.values import format_instant
+from pulumi_account.values import Secret, format_instant
 from tests.canaries import PLAINTEXT, assert_clean
 from tests.helpers import FAR, NOW, refusal, unhurried
 
@@ -65,6 +65,7 @@ def test_a_full_declaration() -> None:
         "credit_limit": Decimal("12.5"),
         "expires_at": datetime(2027, 1, 1, tzinfo=UTC),
         "adopt_key_id": 7,
+        "adopt_key": Secret(PLAINTEXT),
     }
 
 
@@ -77,9 +78,9 @@ def test_what_is_left_out_has_defaults() -> None:
 
 
 def test_a_declaration_hides_its_plaintext() -> None:
-    """A declaration that is shown does not show the plaintext of an adopted key."""
+    """No way of showing a declaration shows the plaintext of an adopted key."""
     key = inputs(FULL)
-    assert_clean(repr(key), str(key), [key])
+    assert_clean(repr(key), str(key), [key], vars(key), asdict(key))
 
 
 NAMES = ["🔑 prod 👩‍💻", "מפתח ייצור", "\u202eabc", "x" * 255, "🔑" * 255, " ", "a\nb", "e\u0301"]
@@ -233,6 +234,7 @@ def test_any_right_value_is_accepted(name: str, data: st.DataObject) -> None:
     value = data.draw(RIGHT[name])
     accepted = inputs({**BESIDE.get(name, {"name": "n"}), name: value})
     shown = getattr(accepted, name)
+    shown = shown.reveal() if isinstance(shown, Secret) else shown
     assert (format_instant(shown) if isinstance(shown, datetime) else shown) == value
 
 

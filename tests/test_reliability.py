@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from benchmarks import report
 from tests import reliability
 
 NAMED = sorted({test for tests in reliability.PROMISES.values() for test in tests})
@@ -30,6 +32,13 @@ def test_named_tests_exist(test: str) -> None:
 def test_the_document_is_complete(promise: str) -> None:
     """Each promise stands in the document."""
     assert f"| {promise} |" in reliability.DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_the_costs_are_what_was_measured() -> None:
+    """The tables of the document are those of the results that are kept."""
+    results = json.loads((reliability.DOCUMENT.parent / "benchmarks" / "results.json").read_text())
+    block = f"{report.BEGIN}\n\n{report.tables(results)}\n\n{report.END}"
+    assert block in reliability.DOCUMENT.read_text(encoding="utf-8")
 
 
 def test_what_passed_is_counted(tmp_path: Path) -> None:

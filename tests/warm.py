@@ -27,7 +27,9 @@ _PRELOADED = (
     "pulumi.dynamic",
     "pulumi.runtime.proto.provider_pb2_grpc",
     "pulumi_account.api_key",
+    "pulumi_account.client",
     "pulumi_account.functions",
+    "pulumi_account.models",
     "pulumi_account.provider",
     "pulumi_account.steps",
     "pulumi_account.testing",
@@ -101,16 +103,16 @@ class Job:
 
 def _client(address: str, args: list[str]) -> NoReturn:
     job = Job(args, os.getcwd(), (f"{name}={value}" for name, value in os.environ.items())).to_bytes()
-    server = socket.socket(socket.AF_UNIX)
-    server.connect(address)
-    socket.send_fds(server, [len(job).to_bytes(_LENGTH, "big")], range(_STREAMS))
-    server.sendall(job)
     heard, wake = socket.socketpair()
     wake.setblocking(False)
     signal.set_wakeup_fd(wake.fileno())  # gets a byte for each signal, however shortly before a wait it comes
     for number in _FORWARDED:
         signal.signal(number, lambda *_: None)
-    while heard in select.select([server, heard], [], [])[0]:
+    server = socket.socket(socket.AF_UNIX)
+    server.connect(address)
+    socket.send_fds(server, [len(job).to_bytes(_LENGTH, "big")], range(_STREAMS))
+    server.sendall(job)
+    while server not in select.select([server, heard], [], [])[0]:
         server.sendall(heard.recv(64))
     answer = server.recv(_LENGTH)
     _end(int.from_bytes(answer, "big", signed=True) if answer else -signal.SIGKILL)

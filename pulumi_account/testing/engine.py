@@ -311,7 +311,7 @@ class _Run:
         self._launch = replace(self._launch, engine=address)
         process = self._start_program(address)
         last.callback(server.stop, None)
-        last.callback(finish, process)
+        last.callback(finish, process, signal.SIGINT)
         return lambda: self._serve(server, process)
 
     def _serve(self, server: grpc.Server, process: subprocess.Popen[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -30,7 +31,6 @@ from .values import (
 
 OPTIONS = [("grpc.max_receive_message_length", 400 << 20), ("grpc.max_send_message_length", 400 << 20)]
 _PATIENCE = 5.0
-_ATTEMPTS = 2
 
 
 class ProviderError(Exception):
@@ -205,17 +205,16 @@ def _copy(stream: IO[bytes]) -> None:
             sys.stdout.write(line.decode(errors="replace"))
 
 
-def finish(process: subprocess.Popen[bytes]) -> None:
-    """Terminate a process and wait for its end; kill it when that takes too long.
+def finish(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTERM) -> None:
+    """Signal a process to end, terminate it, or kill it when that takes too long.
 
-    An interrupt would not do: a job in the background of a shell, and whatever it starts, ignores it.
+    A program may clean up when it is interrupted. A provider's process has nothing to do any more; and in the
+    background of a shell nothing that is started hears an interrupt.
     """
-    for _ in range(
-        _ATTEMPTS
-    ):  # a signal that comes just before it waits for something is heard with the next
-        process.terminate()
+    for number in (first, signal.SIGTERM):  # a second signal also tells what did not hear the first one
+        process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(_PATIENCE / _ATTEMPTS)
+            process.wait(_PATIENCE / 2)
             return
     process.kill()
     process.wait()
