@@ -86,9 +86,11 @@ def _validated(
     """The values that obey their rules, and a sentence for each that does not."""
     values: dict[str, Any] = {}
     failures = []
-    for name in (name for name in rules if name in given):
+    for name, rule in rules.items():
+        if name not in given:
+            continue
         try:
-            values[name] = rules[name](given[name])
+            values[name] = rule(given[name])
         except ValueError as error:
             failures.append(f"{name} {error}")
     unknown = [f"{name} is not a property of an API key" for name in given if name not in rules]

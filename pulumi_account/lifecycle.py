@@ -154,13 +154,14 @@ class _LateClient:
         return method
 
     def _load_models(self) -> None:
-        """What reads answers is loaded while the first one is on its way."""
+        """What reads answers is loaded while the first one is on its way.
+
+        Where there can be no more threads, whoever has an answer loads it.
+        """
         with self._lock:
             first, self._loads = not self._loads, True
         if first:
-            with suppress(
-                RuntimeError
-            ):  # where there can be no more threads, whoever has the answer loads it
+            with suppress(RuntimeError):
                 threading.Thread(target=_load_models, daemon=True).start()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from bisect import bisect_right
 from decimal import Decimal
 from itertools import accumulate
@@ -51,9 +52,6 @@ def count(number: int) -> str:
 
 def place(error: BaseException) -> str:
     """Where an error came from, innermost first, without any value."""
-    places = []
-    trace = error.__traceback__
-    while trace is not None:
-        places.append(f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}")
-        trace = trace.tb_next
+    frames = traceback.walk_tb(error.__traceback__)
+    places = [f"{os.path.basename(frame.f_code.co_filename)}:{line}" for frame, line in frames]
     return " < ".join(reversed(places[-6:]))
