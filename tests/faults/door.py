@@ -12,7 +12,8 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 _LOCALHOST = "127.0.0.1"
-_WHILE = 0.25
+#: longer than a process takes from one call to the next
+_WHILE = 1.5
 _KEEP_ALIVE = re.compile(rb"(?i)\r\nconnection: keep-alive")
 
 
