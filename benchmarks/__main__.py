@@ -10,19 +10,23 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from benchmarks.account import Accounts, accounts
-from benchmarks.measure import OURS, cases, run_case, run_imports, run_rate_limit
+from benchmarks.measure import OURS, Record, cases, run_case, run_imports, run_rate_limit
 from benchmarks.picture import draw
 from benchmarks.report import put_into, tables
 
 RESULTS = Path(".local/benchmarks.json")
 SIZES, QUICK_SIZES = [10, 200, 1_000, 10_000], [10, 200]
 PARTS = ["import", "rate", "operations"]
+
+_place = itemgetter("engine", "size", "latency")
+_rate_key = itemgetter("engine", "variant", "retry_after")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = _together([json.loads(file.read_text()) for file in chosen.results])
     text = tables(results)
     print(text)
+    if chosen.keep:
+        _write(results, chosen.keep)
     if chosen.into:
         put_into(chosen.into, text)
     if chosen.picture:
@@ -53,8 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--parts", type=lambda text: text.split(","), default=PARTS, help=f"default: {','.join(PARTS)}")
     add("--fresh", action="store_true", help="forget an interrupted run")
     add("--out", dest="results", type=lambda text: [Path(text)], default=[RESULTS], metavar="FILE")
+    run.set_defaults(keep=None)
     table = verbs.add_parser("table", help="print tables of results, in Markdown")
     table.add_argument("results", type=Path, nargs="+", help="results; several are taken together")
+    table.add_argument("--keep", type=Path, metavar="FILE", help="write them, taken together, into one file")
     for verb in (run, table):
         verb.add_argument("--into", type=Path, metavar="FILE", help="put the tables into a document")
         verb.add_argument("--picture", type=Path, metavar="FILE", help="draw a picture of the ratios")
@@ -65,12 +73,26 @@ def _numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
 
 
-def _together(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One result of several; the last one's environment and imports."""
-    whole = {name: value for part in parts for name, value in part.items() if value}
-    for name in ("samples", "rates"):
-        whole[name] = [record for part in parts for record in part[name]]
-    return {"imports": {}, **whole}
+def _together(parts: Sequence[Record]) -> Record:
+    """One result of several: all samples, and of what is there once, the last."""
+    last = {name: value for part in parts for name, value in part.items() if value}
+    rates = {_rate_key(rate): rate for part in parts for rate in part["rates"]}
+    return {
+        "complete": all(part["complete"] for part in parts),
+        "environment": last["environment"],
+        "imports": last.get("imports", {}),
+        "rates": list(rates.values()),
+        "samples": _one_after_the_other([part["samples"] for part in parts]),
+    }
+
+
+def _one_after_the_other(parts: Iterable[Sequence[Record]]) -> list[Record]:
+    """All samples, a later part's rounds after those of the parts before: ratios are of one round of one run."""
+    samples: list[Record] = []
+    for part in parts:
+        rounds = {_place(s): s["round"] + 1 for s in sorted(samples, key=itemgetter("round"))}
+        samples += [{**s, "round": s["round"] + rounds.get(_place(s), 0)} for s in part]
+    return samples
 
 
 class _Run:
@@ -81,7 +103,7 @@ class _Run:
         self._began = time.monotonic()
         old = json.loads(out.read_text()) if out.exists() and not fresh else {"complete": True}
         new = {"complete": False, "environment": _environment(), "imports": {}, "rates": [], "samples": []}
-        self.results: dict[str, Any] = new if old["complete"] else old
+        self.results: Record = new if old["complete"] else old
 
     def say(self, text: str) -> None:
         """Tell how far it is."""
@@ -89,11 +111,16 @@ class _Run:
         print(f"[{minutes:3}:{seconds:02}] {text}", file=sys.stderr, flush=True)
 
     def save(self, *, complete: bool = False) -> None:
-        """Write the file, a record a line."""
-        self._out.parent.mkdir(parents=True, exist_ok=True)
+        """Write the file."""
         self.results["complete"] = complete
-        fields = [f"{json.dumps(name)}: {_lines(value)}" for name, value in self.results.items()]
-        self._out.write_text("{" + ",\n".join(fields) + "}\n")
+        _write(self.results, self._out)
+
+
+def _write(results: Record, file: Path) -> None:
+    """A record a line."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fields = [f"{json.dumps(name)}: {_lines(value)}" for name, value in results.items()]
+    file.write_text("{" + ",\n".join(fields) + "}\n")
 
 
 def _lines(value: Any) -> str:
@@ -119,7 +146,7 @@ def _measure(chosen: argparse.Namespace) -> None:
 
 
 def _rates(run: _Run, engines: Sequence[str], makes: Accounts) -> None:
-    done = {(rate["engine"], rate["variant"], rate["retry_after"]) for rate in run.results["rates"]}
+    done = {_rate_key(rate) for rate in run.results["rates"]}
     for case in [(engine, variant, after) for engine in engines for variant in OURS for after in (None, 1)]:
         if case not in done:
             run.say(f"ten requests a second: {case[0]}, {case[1]}, Retry-After {case[2]}")
@@ -140,7 +167,7 @@ def _operations(run: _Run, engines: Sequence[str], chosen: argparse.Namespace, m
         run.save()
 
 
-def _environment() -> dict[str, Any]:
+def _environment() -> Record:
     found = {"cores": os.cpu_count(), "system": platform.system(), "Python": platform.python_version()}
     found["Pulumi SDK"] = version("pulumi")
     if cli := shutil.which("pulumi"):

@@ -181,6 +181,20 @@ class Limited:
         self._tokens -= 1
         return True
 
+    def serve(self, paced: Paced, calls: int, retry_after: float | None) -> tuple[int, float]:
+        """Admit so many calls; how many were refused, and the seconds of the pauses that were told for it."""
+        admitted, refused, pauses = 0, 0, 0.0
+        while admitted < calls:
+            paced.pace.wait(FOR_EVER)
+            if self.admits():
+                admitted += 1
+                paced.pace.admitted()
+            else:
+                refused += 1
+                paced.refuse(retry_after)
+                pauses += paced.pace.cooling
+        return refused, pauses
+
 
 @unhurried
 @given(
@@ -192,19 +206,18 @@ def test_any_limit_is_learned(rate: float, seconds_of_burst: float, retry_after:
     """Whatever the limit, 300 calls take at most 1.3 times what it dictates, pauses aside, and few are refused."""
     paced = Paced()
     burst = max(1.0, rate * seconds_of_burst)
-    server = Limited(paced.clock, rate, burst)
-    admitted, refused, pauses = 0, 0, 0.0
-    while admitted < 300:
-        paced.pace.wait(FOR_EVER)
-        if server.admits():
-            admitted += 1
-            paced.pace.admitted()
-        else:
-            refused += 1
-            paced.refuse(retry_after)
-            pauses += paced.pace.cooling
+    refused, pauses = Limited(paced.clock, rate, burst).serve(paced, 300, retry_after)
     assert paced.seconds <= 1.3 * max(300 - burst, 0) / rate + pauses
     assert refused <= 100
+
+
+@pytest.mark.parametrize("retry_after", [None, 1.0])
+@pytest.mark.parametrize("calls", [200, 400])  # of 200 keys: those with exact names take two each
+def test_ten_requests_a_second(calls: int, retry_after: float | None) -> None:
+    """With all pauses, calls take at most 1.3 times what the emulator's limit dictates."""
+    paced = Paced()
+    Limited(paced.clock, rate=10, burst=10).serve(paced, calls, retry_after)
+    assert paced.seconds <= 1.3 * calls / 10
 
 
 def test_a_limited_account_is_filled(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,150 @@
+"""What the benchmark's tables make of samples, and how the results of several runs are taken together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.measure import IMPORTS
+from benchmarks.report import Bound, Cell, Times, bounds, tables
+
+Record = dict[str, Any]
+KEPT = Path(__file__).parent.parent / "benchmarks" / "results.json"
+CELL = Cell("local", "refresh", 200, 100)
+
+
+def sample(variant: str, seconds: float, **other: Any) -> Record:
+    """A sample; a refresh of 200 keys on LocalEngine unless told otherwise."""
+    what = {"engine": "local", "size": 200, "latency": 100, "round": 0, "turn": 0, "operation": "refresh"}
+    return {**what, "variant": variant, "seconds": seconds, "cpu": 0.1, "calls": {}, **other}
+
+
+def turn(floor: float, exact: float, **other: Any) -> list[Record]:
+    """The samples of one turn; the plain provider takes as long as ours."""
+    return [sample(v, s, **other) for v, s in (("floor", floor), ("plain", exact), ("exact", exact))]
+
+
+def rate(seconds: float, retry_after: int | None = None, engine: str = "local") -> Record:
+    """Ten requests a second."""
+    what = {"engine": engine, "variant": "auto", "retry_after": retry_after, "seconds": seconds}
+    return {**what, "dictated": 20.0, "failures": 0, "calls": {"create_key": 200}}
+
+
+def result(samples: Sequence[Record] = (), rates: Sequence[Record] = (), **other: Any) -> Record:
+    """What a run saves."""
+    new = {"complete": True, "environment": {"cores": 2}, "imports": {}}
+    return {**new, "rates": list(rates), "samples": list(samples), **other}
+
+
+def together(folder: Path, *parts: Record) -> Record:
+    """What the command keeps of several runs."""
+    files = [folder / f"part-{number}.json" for number in range(len(parts))]
+    for file, part in zip(files, parts, strict=True):
+        file.write_text(json.dumps(part))
+    main(["table", *map(str, files), "--keep", str(folder / "kept.json")])
+    kept: Record = json.loads((folder / "kept.json").read_text())
+    return kept
+
+
+def growth(*ratios: float) -> list[Bound]:
+    """The bounds on refreshes of 200, 1,000 and 10,000 keys with these ratios to the floor."""
+    sizes = zip([200, 1_000, 10_000], ratios, strict=False)
+    samples = [s for size, ratio in sizes for s in turn(2.0, 2.0 * ratio, size=size)]
+    return [bound for bound in bounds(result(samples)) if ": " in bound.what]
+
+
+# --- several results
+
+
+def test_a_ratio_is_of_one_run(tmp_path: Path) -> None:
+    """Rounds of the same number in several runs stay apart: each ratio is of what was measured together."""
+    parts = [result(turn(1.0, 2.0)), result(turn(10.0, 30.0)), result(turn(100.0, 400.0))]
+    times = Times(together(tmp_path, *parts)["samples"])
+    assert times.runs(CELL) == 3
+    assert times.ratio(CELL, "exact", "floor") == 3
+
+
+def test_rounds_are_shifted_where_they_were_measured_before(tmp_path: Path) -> None:
+    """A later run's rounds follow on those of its engine, number of keys and latency, and on no others."""
+    earlier = [*turn(1, 1, round=1), *turn(1, 1), *turn(1, 1, round=4, latency=0)]
+    later = [*turn(1, 1), *turn(1, 1, round=2), *turn(1, 1, latency=0), *turn(1, 1, engine="cli")]
+    samples = together(tmp_path, result(earlier), result(later))["samples"]
+    shifted = [s["round"] for s in samples[len(earlier) :] if s["variant"] == "floor"]
+    assert shifted == [2, 4, 5, 0]
+
+
+def test_a_later_rate_wins(tmp_path: Path) -> None:
+    """Of rates of one engine, variant and Retry-After the last run's is kept, and all others too."""
+    parts = result(rates=[rate(22.0), rate(23.0, 1)]), result(rates=[rate(21.0), rate(25.0, engine="cli")])
+    assert together(tmp_path, *parts)["rates"] == [rate(21.0), rate(23.0, 1), rate(25.0, engine="cli")]
+
+
+def test_imports_and_environment_are_the_last_ones(tmp_path: Path) -> None:
+    """A run without imports leaves those of the run before; its environment is the one that is told."""
+    earlier = result(imports={statement: [0.3] for statement in IMPORTS})
+    kept = together(tmp_path, earlier, result(environment={"cores": 4}))
+    assert (kept["imports"], kept["environment"]) == (earlier["imports"], {"cores": 4})
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_an_interrupted_run_stays_one(tmp_path: Path, complete: bool) -> None:
+    """What is kept is complete if all runs are."""
+    assert together(tmp_path, result(complete=complete), result())["complete"] is complete
+
+
+def test_one_result_is_kept_as_it_is(tmp_path: Path) -> None:
+    """The file that is written is laid out as a run lays it out."""
+    main(["table", str(KEPT), "--keep", str(tmp_path / "kept.json")])
+    assert (tmp_path / "kept.json").read_text() == KEPT.read_text()
+
+
+def test_the_tables_are_of_all_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is printed is what the file that is kept would print."""
+    kept = together(tmp_path, result(turn(1.0, 2.0)), result(turn(1.0, 3.0)))
+    assert capsys.readouterr().out == tables(kept) + "\n"
+
+
+# --- tables and bounds
+
+
+def test_a_table_tells_of_how_many_runs() -> None:
+    """Where a variant has fewer samples than another, those count."""
+    samples = [*turn(1.0, 2.0), *turn(1.0, 2.0, turn=1), sample("floor", 1.0, round=1)]
+    text = tables(result(samples))
+    assert "| operation | keys | answer | runs | floor |" in text
+    assert "| refresh | 200 | 100 ms | 2 | 1.00 s |" in text
+
+
+@pytest.mark.parametrize(("ratio", "holds"), [(1.054, True), (1.056, False)])
+@pytest.mark.parametrize("operation", ["update", "destroy"])
+def test_no_slower_than_plain(operation: str, ratio: float, holds: bool) -> None:
+    """An update and a destroy may take as long as the plain provider's, and 5 % more for noise, which is told."""
+    samples = [sample(v, s, operation=operation) for v, s in (("plain", 1.0), ("exact", ratio))]
+    (bound,) = bounds(result(samples))
+    assert (bound.holds, bound.at_most) == (holds, "1.00 + 5 %")
+
+
+def test_noise_is_for_no_slower_alone() -> None:
+    """A limit above 1.00 is exact."""
+    assert Bound("", 1.10, 1.10).holds
+    assert not Bound("", 1.11, 1.10).holds
+    assert Bound("", 1.10, 1.10).at_most == "1.10"
+
+
+def test_a_refresh_weighs_less_as_keys_grow() -> None:
+    """Its ratio to the floor is compared with that at the number of keys before."""
+    found = [(bound.what, round(bound.ratio, 2), bound.holds) for bound in growth(1.10, 1.05, 1.20)]
+    assert found == [
+        ("LocalEngine, refresh at 100 ms, exact ÷ floor: 1,000 ÷ 200", 0.95, True),
+        ("LocalEngine, refresh at 100 ms, exact ÷ floor: 10,000 ÷ 1,000", 1.14, False),
+    ]
+
+
+def test_one_number_of_keys_shows_no_growth() -> None:
+    """There is nothing to compare."""
+    assert growth(1.10) == []
