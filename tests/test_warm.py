@@ -58,11 +58,11 @@ LOOK = """
 """
 
 
-@pytest.mark.parametrize("form", ["module", "script"])
+@pytest.mark.parametrize("form", ["module", "script", "code"])
 def test_a_program_sees_what_it_would_see(warm: str, tmp_path: Path, form: str) -> None:
     """Main module, arguments, folder, path and environment are those of a cold start."""
     program = script(tmp_path, LOOK)
-    args = ["-m", "package"] if form == "module" else [program]
+    args = {"module": ["-m", "package"], "script": [program], "code": ["-c", textwrap.dedent(LOOK)]}[form]
     seen = [
         subprocess.run(
             [python, "-u", *args, "a b", "-u", ""],

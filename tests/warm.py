@@ -1,7 +1,7 @@
 """A Python that has imported everything already: each start is a fork, not half a second of imports.
 
 `WarmPython` starts a server process and gives a path to use in the place of `sys.executable`. What is there
-is a small client. With ``-u``, as engines start processes, it hands its arguments, environment, folder and
+is a small client. Started as engines start processes, it hands its arguments, environment, folder and
 standard streams to the server, which forks a child that runs them as the interpreter would. The client passes
 signals on, and ends as its child does.
 """
@@ -34,6 +34,10 @@ _PRELOADED = (
     "pulumi_account.steps",
     "pulumi_account.testing",
 )
+#: before each program the real CLI looks for packages, which takes longer than the program
+_PRELOADED_FOR_THE_CLI = ("pip._internal.cli.main", "pip._internal.commands.list", "importlib.metadata")
+#: how engines start what takes long to start: unbuffered, a module, a line, or the CLI's own script
+_WARM = "-u | -m | -c | */pulumi-language-python-exec"
 _HEAD = "#!/bin/sh\nunset COVERAGE_PROCESS_CONFIG COVERAGE_PROCESS_START\n"
 _STREAMS = 3
 _LENGTH = 4
@@ -56,8 +60,7 @@ class WarmPython:
         address, python = Path(self._folder.name, "socket"), Path(self._folder.name, "python")
         cold = shlex.quote(sys.executable)
         client = f"{cold} -I -S {shlex.join([__file__, 'client', str(address)])}"
-        # the CLI asks for more than engines need, such as --version: that is not worth a fork
-        python.write_text(f'{_HEAD}[ "$1" = -u ] && exec {client} "$@"\nexec {cold} "$@"\n')
+        python.write_text(f'{_HEAD}case "$1" in {_WARM}) exec {client} "$@" ;; esac\nexec {cold} "$@"\n')
         python.chmod(0o700)
         self._server = subprocess.Popen(
             [sys.executable, __file__, "server", str(address)],
@@ -247,7 +250,7 @@ def _become(job: Job) -> NoReturn:
 
 
 def _run(job: Job) -> None:
-    """Options, then ``-m module`` or a script, then its arguments."""
+    """Options, then ``-m module``, ``-c code`` or a script, then its arguments."""
     import runpy
 
     os.chdir(job.cwd)
@@ -262,6 +265,10 @@ def _run(job: Job) -> None:
         del sys.argv[0]
         sys.path[0] = job.cwd
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    elif sys.argv[0] == "-c":
+        sys.path[0] = ""
+        main = sys.modules["__main__"] = type(sys)("__main__")
+        exec(sys.argv.pop(1), main.__dict__)
     else:
         sys.path[0] = os.path.dirname(os.path.realpath(sys.argv[0]))
         runpy.run_path(sys.argv[0], run_name="__main__")
@@ -279,9 +286,10 @@ def _main() -> None:
     if role == "client":
         _client(address, args)
     import gc
+    import shutil
     from importlib import import_module
 
-    for name in _PRELOADED:
+    for name in (*_PRELOADED, *(_PRELOADED_FOR_THE_CLI if shutil.which("pulumi") else ())):
         import_module(name)
     gc.collect()
     gc.freeze()  # what is shared with the children stays shared

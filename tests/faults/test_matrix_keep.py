@@ -10,8 +10,8 @@ from tests.cli import require_cli
 from tests.faults.bench import Hold, all_held, selected
 from tests.faults.matrix import KEEPING, Case, runs
 
-# several runs of the CLI are under way at a time
-pytestmark = pytest.mark.timeout(1200)
+# all cases are over before the first one tells, and every fault on the CLI takes long
+pytestmark = pytest.mark.timeout(3600)
 
 
 @pytest.fixture(scope="module")
