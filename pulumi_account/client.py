@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -53,7 +54,8 @@ class AccountClient:
 
     :raises ConfigurationError: the provisioning key or the endpoint cannot be used.
 
-    Every method raises `NetworkError`, `UnexpectedResponseError` or `StatusError` (see `exceptions`).
+    Every method raises `NetworkError`, `UnexpectedResponseError` or `StatusError` (see `exceptions`); one that is
+    given a datetime without an offset, `ValueError`.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class AccountClient:
         self._secret = provisioning_key
         self._clock = clock
         self._skew = timedelta()
+        self._lock = threading.Lock()
         self._http = httpx.Client(
             base_url=endpoint,
             headers={"Authorization": f"Bearer {provisioning_key}", "Accept": "application/json"},
@@ -197,10 +200,11 @@ class AccountClient:
         theirs = parse_http_date(response.headers.get("Date", ""))
         if theirs is None:
             return
-        skew, before = theirs - self._clock(), self._skew
-        self._skew = skew if abs(skew) > _TOLERATED_SKEW else timedelta()
-        if self._skew and not before:
-            _log.warning("%s: what expires is judged by the API's clock", self._clock_problem())
+        with self._lock:  # the first answers come to several threads, and one of them tells
+            before, skew = self._skew, theirs - self._clock()
+            self._skew = skew if abs(skew) > _TOLERATED_SKEW else timedelta()
+            if self._skew and not before:
+                _log.warning("%s: what expires is judged by the API's clock", self._clock_problem())
 
     def _clock_problem(self) -> str:
         minutes = round(self._skew.total_seconds() / 60)

@@ -76,7 +76,12 @@ def _after_leap_second(shape: re.Match[str]) -> datetime:
 
 
 def format_instant(moment: datetime) -> str:
-    """The one way in which an instant is written: UTC, ``Z``, a fraction only where there is one."""
+    """The one way in which an instant is written: UTC, ``Z``, a fraction only where there is one.
+
+    :raises ValueError: it is none, as it has no offset: Python would take that of this machine.
+    """
+    if moment.utcoffset() is None:
+        raise ValueError(f"{moment.isoformat()} has no offset from UTC: give the datetime a tzinfo")
     return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
 
 

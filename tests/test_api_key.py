@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import re
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import fields
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pulumi
 import pytest
@@ -20,8 +24,12 @@ from pulumi.runtime import mocks, settings
 from pulumi.runtime.stack import run_pulumi_func
 
 from pulumi_account import ApiKey, ApiKeyArgs, Provider
-from pulumi_account.api_key import _number
+from pulumi_account.api_key import _number, _plain
+from pulumi_account.exceptions import InvalidInputError
+from pulumi_account.inputs import declared
+from pulumi_account.values import parse_instant
 from tests.canaries import PLAINTEXT, assert_clean
+from tests.helpers import NOW, refusal, unhurried
 
 # the SDK's mocks give each of their threads an event loop, and close none
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -163,6 +171,48 @@ def test_instants_and_money_become_plain(
     moment = datetime(2040, 1, 1, tzinfo=timezone(timedelta(hours=1)))
     inputs = run(lambda: ApiKey("k", name="n", expires_at=wrap(moment), credit_limit=wrap(Decimal("10.10"))))
     assert inputs == {"name": "n", "expires_at": "2040-01-01T00:00:00+01:00", "credit_limit": 10.1}
+
+
+# a zone by its rule alone: a clean machine may have no database of zones
+_TYPE = struct.pack(">5s15x6llbB4s", b"TZif2", 0, 0, 0, 0, 1, 4, 3600, 0, 0, b"CET")
+BERLIN = ZoneInfo.from_file(BytesIO(2 * _TYPE + b"\nCET-1CEST,M3.5.0,M10.5.0/3\n"), "Berlin")
+
+
+@pytest.mark.parametrize(
+    ("wall", "fold", "instant"),
+    [
+        ("2030-10-27T02:30", 0, "2030-10-27T00:30:00Z"),
+        ("2030-10-27T02:30", 1, "2030-10-27T01:30:00Z"),
+        ("2030-10-27T01:59:59.999999", 0, "2030-10-26T23:59:59.999999Z"),
+        ("2030-10-27T03:00", 0, "2030-10-27T02:00:00Z"),
+        ("2030-03-31T02:30", 0, "2030-03-31T01:30:00Z"),
+        ("2030-03-31T02:30", 1, "2030-03-31T00:30:00Z"),
+        ("2030-03-31T00:00", 0, "2030-03-30T23:00:00Z"),
+        ("2030-04-01T00:00", 0, "2030-03-31T22:00:00Z"),
+    ],
+)
+def test_wall_clocks_that_change(
+    run: Callable[..., dict[str, Any]], wall: str, fold: int, instant: str
+) -> None:
+    """The hour that comes twice is two instants, the one that is left out and the days around have theirs, too."""
+    moment = datetime.fromisoformat(wall).replace(tzinfo=BERLIN, fold=fold)
+    inputs = run(lambda: ApiKey("k", name="n", expires_at=moment))
+    assert declared(inputs, now=NOW).expires_at == parse_instant(instant)
+
+
+@unhurried
+@given(st.datetimes(datetime(2027, 1, 1), datetime(2090, 1, 1), timezones=st.just(timezone.utc)))
+def test_an_instant_survives_any_wall_clock(moment: datetime) -> None:
+    """Whatever clocks in Berlin show at an instant, it is that instant which is declared."""
+    text = _plain(moment.astimezone(BERLIN))
+    assert declared({"name": "n", "expires_at": text}, now=NOW).expires_at == moment
+
+
+def test_a_datetime_without_a_zone_is_refused(run: Callable[..., dict[str, Any]]) -> None:
+    """It is not taken for one in this machine's zone."""
+    inputs = run(lambda: ApiKey("k", name="n", expires_at=datetime(2030, 10, 27, 2, 30)))
+    line = "expires_at '2030-10-27T02:30:00' has no offset from UTC: add Z, or one such as +01:00"
+    refusal(InvalidInputError, lambda: declared(inputs, now=NOW), re.escape(line))
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -283,6 +285,19 @@ def test_a_wrong_clock_is_told_once(date: str, told: str, caplog: pytest.LogCapt
     ]
 
 
+def test_threads_tell_of_a_wrong_clock_once(caplog: pytest.LogCaptureFixture) -> None:
+    """However many first answers come at a time, one warning is enough."""
+
+    def slow_clock() -> datetime:
+        time.sleep(0.02)
+        return NOW
+
+    told = dated("Mon, 01 Jun 2026 13:00:00 GMT")
+    with account(told, clock=slow_clock) as client, ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: client.get_balance(), range(4)))
+    assert len(caplog.records) == 1
+
+
 @pytest.mark.parametrize("status", [400, 422])
 def test_a_wrong_clock_explains_a_refusal(status: int) -> None:
     """An expiry that lies ahead here may be past there: the error says how the clocks differ."""
@@ -292,6 +307,20 @@ def test_a_wrong_clock_explains_a_refusal(status: int) -> None:
             client.get_balance,
             r"; this machine's clock is 60 minutes behind the API's\)$",
         )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.create_key("n", expires_at=datetime(2030, 1, 1)),
+        lambda client: client.update_key(7, {"expires_at": datetime(2030, 1, 1)}),
+    ],
+    ids=["create", "update"],
+)
+def test_an_expiry_without_an_offset_is_not_sent(call: Callable[[AccountClient], object]) -> None:
+    """It would be another instant on each machine: so it is a mistake of the program, and told there."""
+    with account(lambda _: pytest.fail("it was sent")) as client:
+        refusal(ValueError, lambda: call(client), "^2030-01-01T00:00:00 has no offset from UTC: ")
 
 
 # --- reservations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -11,7 +13,15 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from pulumi_account.models import Balance, read_model
-from pulumi_account.values import INSTANT, format_instant, parse_instant, parse_json, same_instant, to_number
+from pulumi_account.values import (
+    INSTANT,
+    format_instant,
+    parse_instant,
+    parse_json,
+    same_instant,
+    to_number,
+    utc_now,
+)
 from tests.helpers import NOW, unhurried
 
 UTC = timezone.utc
@@ -89,6 +99,35 @@ def test_a_written_instant_is_read_back(moment: datetime, offset: timezone) -> N
 def test_notations_of_an_instant(text: str, written: str) -> None:
     """Every notation of ISO 8601 with date, time and offset comes out as the one that is written."""
     assert format_instant(parse_instant(text)) == written
+
+
+@pytest.fixture(params=["CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT,M3.2.0,M11.1.0"], ids=["Berlin", "New York"])
+def _elsewhere(request: pytest.FixtureRequest) -> Iterator[None]:
+    """This machine's zone has a summer time."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TZ", request.param)
+        time.tzset()
+        assert time.daylight
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_elsewhere")
+@pytest.mark.parametrize("text", ["2030-07-01T00:00:00Z", "2030-10-27T02:30:00Z", "2030-11-03T01:30:00Z"])
+def test_this_machines_zone_changes_nothing(text: str) -> None:
+    """Instants are read and written in UTC, wherever this machine is; in its zone's autumn hour, too."""
+    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z")
+    assert parse_instant(text) == parse_instant(text[:-1]) == moment
+    assert format_instant(moment) == text
+    assert abs(utc_now() - datetime.fromtimestamp(time.time(), UTC)) < timedelta(minutes=1)
+
+
+@pytest.mark.usefixtures("_elsewhere")
+@given(NAIVE)
+def test_what_has_no_offset_is_not_written(moment: datetime) -> None:
+    """A datetime without an offset is no instant: it is not taken for one in this machine's zone."""
+    with pytest.raises(ValueError, match=r" has no offset from UTC: give the datetime a tzinfo$"):
+        format_instant(moment)
 
 
 NO_INSTANT = [

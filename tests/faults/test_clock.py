@@ -1,0 +1,136 @@
+"""This machine's clock is an hour wrong: keys are made as declared, or one line says what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pulumi_account.emulator import Emulator
+from pulumi_account.keys import LEASE
+from pulumi_account.values import format_instant, parse_instant, utc_now
+from tests.canaries import PROVISIONING_KEY
+from tests.cli import require_cli
+from tests.faults.bench import GrpcStack, ProgramStack, Stack
+from tests.faults.matrix import Declared
+from tests.provider_process import ProviderProcess
+from tests.warm import WarmPython
+
+pytestmark = pytest.mark.timeout(400)
+
+#: how far this machine's clock is ahead of the API's
+CLOCKS = {"fast": timedelta(hours=1), "slow": timedelta(hours=-1)}
+WRONG = {
+    "fast": "this machine's clock is 60 minutes ahead of the API's",
+    "slow": "this machine's clock is 60 minutes behind the API's",
+}
+OVER = {"fast": " lies in the past: this machine's clock says ", "slow": f"; {WRONG['slow']})"}
+#: the provider's threads, each of which may make its first key before any answer has told the time
+_THREADS = 4
+_HALF_AN_HOUR = timedelta(minutes=30)
+_A_WHILE = timedelta(minutes=10)
+#: how often a warning stands in what was told: the CLI says it on the terminal and in its event log
+_TOLD = {"grpc": 1, "local": 1, "cli": 2}
+_SECRETS = {"account:provisioningKey": PROVISIONING_KEY}
+
+
+@pytest.fixture(scope="module")
+def warm() -> Iterator[str]:
+    """A warm Python."""
+    with WarmPython() as python:
+        yield python
+
+
+@pytest.fixture
+def emulator(clock: str) -> Iterator[Emulator]:
+    """An account, in whose eyes this machine's clock is wrong."""
+    with Emulator(provisioning_key=PROVISIONING_KEY, clock_offset=-CLOCKS[clock]) as account:
+        yield account
+
+
+@pytest.fixture
+def stack(kind: str, tmp_path: Path, emulator: Emulator, warm: str) -> Iterator[Stack]:
+    """A stack on an engine of a kind."""
+    env = {"ACCOUNT_ENDPOINT": emulator.url}
+    if kind == "cli":
+        require_cli()
+    if kind == "grpc":
+        with ProviderProcess(_SECRETS, tmp_path, env, python=warm) as process:
+            yield GrpcStack(lambda: process)
+    else:
+        yield ProgramStack(tmp_path, kind, env, warm)
+
+
+def later(emulator: Emulator, by: timedelta) -> str:
+    """So much later than what the clock says that is ahead, this machine's or the API's."""
+    return format_instant((max(utc_now(), emulator.clock.now()) + by).replace(microsecond=0))
+
+
+def assert_made(stack: Stack, emulator: Emulator, declared: Declared) -> None:
+    """The account has the keys that are declared, as they are, and nothing else."""
+    outputs = stack.outputs()
+    assert outputs.keys() == declared.keys()
+    for resource, wanted in declared.items():
+        key = emulator.key(int(outputs[resource]["key_id"]))
+        assert key
+        assert emulator.key_of(outputs[resource]["key"]) == key["id"]
+        assert wanted == {**wanted, "name": key["name"], "credit_limit": key["credit_limit"]}
+        assert key["expires_at"] == parse_instant(wanted["expires_at"])
+    assert len(emulator.keys()) == len(declared)
+
+
+def assert_leases(emulator: Emulator, ahead: timedelta) -> None:
+    """Only the first lease of each thread was counted by this machine's clock, all others by the API's."""
+    now = emulator.clock.now()
+    leases = [parse_instant(call.json["expires_at"]) - now for call in emulator.calls.of("create_key")]
+    first = [lease for lease in leases if abs(lease - LEASE) > _A_WHILE]
+    assert 1 <= len(first) <= _THREADS < len(leases)
+    assert all(abs(lease - (LEASE + ahead)) < _A_WHILE for lease in first)
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+@pytest.mark.parametrize("kind", _TOLD)
+def test_what_both_clocks_allow_is_made(stack: Stack, emulator: Emulator, kind: str, clock: str) -> None:
+    """Keys that expire soon by the clock that is ahead are made, the user is told of the clock once, leases hold."""
+    soon = later(emulator, _HALF_AN_HOUR)
+    declared: Declared = {
+        f"k{number}": {"name": "production", "credit_limit": number, "expires_at": soon}
+        for number in range(_THREADS + 2)
+    }
+    run = stack.run("up", declared)
+    assert run.ok, run.text
+    assert_made(stack, emulator, declared)
+    assert_leases(emulator, CLOCKS[clock])
+    lines = [line.strip() for line in run.text.splitlines()]
+    assert lines.count(f"{WRONG[clock]}: what expires is judged by the API's clock") == _TOLD[kind], run.text
+
+
+# the least of engines takes every input for right, and `check` refuses what lies in the past for this machine
+@pytest.mark.parametrize(
+    ("kind", "clock"),
+    [("grpc", "slow"), ("local", "fast"), ("local", "slow"), ("cli", "fast"), ("cli", "slow")],
+)
+def test_what_one_clock_says_is_over_is_refused(stack: Stack, emulator: Emulator, clock: str) -> None:
+    """An expiry that lies ahead by the other clock alone makes no key, and one line says by which it is over."""
+    expiring = {"name": "production", "credit_limit": 1, "expires_at": later(emulator, -_HALF_AN_HOUR)}
+    run = stack.run("up", {"k": expiring})
+    (line,) = run.errors
+    assert OVER[clock] in line
+    assert line.isprintable()
+    assert (run.ok, stack.outputs(), emulator.keys()) == (False, {}, [])
+
+
+def test_this_machines_zone_changes_nothing(tmp_path: Path) -> None:
+    """In a zone with summer time, what is declared and what the API writes without an offset are the same instant."""
+    declared: Declared = {
+        "k": {"name": "production", "credit_limit": 1, "expires_at": "2098-07-01T02:00:00+02:00"}
+    }
+    with Emulator(provisioning_key=PROVISIONING_KEY, timestamps="naive") as emulator:
+        env = {"TZ": "EST5EDT,M3.2.0,M11.1.0", "ACCOUNT_ENDPOINT": emulator.url}
+        with ProviderProcess(_SECRETS, tmp_path, env) as process:
+            stack = GrpcStack(lambda: process)
+            assert all(stack.run(command, declared).ok for command in ("up", "refresh", "up"))
+        assert_made(stack, emulator, declared)
+        assert emulator.calls.operations == ["create_key", "update_key", "get_key"]
