@@ -1,7 +1,8 @@
 """Runs that are killed half-way, generated: which calls are held, who is killed then, and what came of it.
 
 The emulator finds the moment: it holds a call before or after carrying it out, and the kill comes once all calls of
-a case are held. Several resources of one program are held at different steps at once; each rule is for every one.
+a case are held. Several resources of one program are held at different steps at once, four at most, as a provider
+works at no more; each rule is for every one.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pulumi_account.emulator import Emulator, Fault, Hang
+from pulumi_account.emulator import Answer, Drop, Emulator, Fault, Hang
 from pulumi_account.keys import RESERVATION_PREFIX, is_auto_name
 from pulumi_account.testing import LocalEngine, Result
 from tests.canaries import PROVISIONING_KEY
@@ -38,8 +39,9 @@ PROVIDER, ENGINE, ENGINE_ALONE, INTERRUPT, TWO_INTERRUPTS = KILLS = (
 )
 #: seconds for which a call is held that goes on by itself
 _MOMENT = 1.0
-#: the same where the engine must be gone by then, and after how long without a call a provider has nothing more to do
-_LONG_MOMENT, _QUIET = 4.0, 5.0
+#: the same where the engine must be gone by then; and after how long without a call, when that is over, a provider
+#: has nothing more to do
+_LONG_MOMENT, _QUIET = 4.0, 3.0
 _PLAINTEXT = re.compile(r"\bng-[\w-]{43}")
 _EXACT = "key-{}"
 
@@ -51,17 +53,19 @@ class Want(NamedTuple):
     credit_limit: int
     trigger: str = "1"
     exact: bool = True
+    adopts: bool = False  # a key that is there before, of the same name
 
     @property
     def name(self) -> str:
         """Its exact name."""
         return _EXACT.format(self.resource)
 
-    def line(self) -> str:
+    def line(self, adoptable: tuple[int, str] | None) -> str:
         """The declaration; its plaintext is an output of the stack."""
         name = f'name="{self.name}", ' if self.exact else ""
+        adopt = "adopt_key_id={}, adopt_key={!r}, ".format(*adoptable) if adoptable else ""
         return (
-            f'k = account.ApiKey("{self.resource}", {name}credit_limit={self.credit_limit}, '
+            f'k = account.ApiKey("{self.resource}", {name}{adopt}credit_limit={self.credit_limit}, '
             f'rotation_triggers={{"quarter": "{self.trigger}"}})\npulumi.export("{self.resource}", k.key)\n'
         )
 
@@ -93,11 +97,16 @@ class Held(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A program that is in place, the one whose run is killed, and the calls that are held then."""
+    """A program that is in place, the one whose run is killed, and the calls that are held then.
+
+    The prelude goes wrong on the way there, with calls that are not held.
+    """
 
     before: tuple[Want, ...]
     after: tuple[Want, ...]
     held: tuple[Held, ...]
+    prelude: tuple[Fault, ...] = ()
+    kills: tuple[str, ...] = KILLS
 
 
 def _wants(resources: str, *args: Any, **more: Any) -> tuple[Want, ...]:
@@ -111,6 +120,23 @@ _MAKING = (
     Held("update_key", carried_out=False, leaves="reservation"),
     Held("update_key", carried_out=True, leaves="key"),
 )
+_LOST = (Fault(Drop(commit=True), operation="create_key", times=4),)
+_REFUSED = (Fault(Answer(422), operation="update_key", times=2),)
+#: Recoveries and withdrawals of a provider that lives on are met in the other cases: there, answers that were held are
+#: lost, and what is made for an engine that is gone is withdrawn.
+_DEADLY = (PROVIDER, ENGINE)
+
+
+def _recovering(leaves: str) -> tuple[Held, ...]:
+    """Whoever has lost the answer of a POST lists the keys, and deletes what it has made."""
+    return (
+        Held("list_keys", carried_out=False, leaves=leaves),
+        Held("list_keys", carried_out=True, leaves=leaves),
+        Held("delete_key", carried_out=False, leaves=leaves),
+        Held("delete_key", carried_out=True),
+    )
+
+
 CASES = {
     "create": Case((), _wants(_FOUR, 5), _MAKING),
     "create auto-named, update": Case(
@@ -132,6 +158,26 @@ CASES = {
             Held("delete_key", carried_out=True, name="key-two"),
             Held("delete_key", carried_out=False, name="key-three"),
             Held("delete_key", carried_out=True, name="key-four"),
+        ),
+    ),
+    "recover": Case((), _wants(_FOUR, 5), _recovering("reservation"), _LOST, _DEADLY),
+    "recover auto-named": Case((), _wants(_FOUR, 5, exact=False), _recovering("key"), _LOST, _DEADLY),
+    "withdraw": Case(
+        (),
+        _wants("one two", 5),
+        (
+            Held("delete_key", carried_out=False, leaves="reservation"),
+            Held("delete_key", carried_out=True),
+        ),
+        _REFUSED,
+        _DEADLY,
+    ),
+    "adopt": Case(
+        (),
+        _wants("one two", 5, adopts=True),
+        (
+            Held("update_key", carried_out=False, name="key-one"),
+            Held("update_key", carried_out=True, name="key-two"),
         ),
     ),
 }
@@ -177,6 +223,7 @@ class Stage:
 
     def __init__(self, kind: str, folder: Path, emulator: Emulator, python: str) -> None:
         self.folder, self.emulator = folder, emulator
+        self._adoptable: dict[str, tuple[int, str]] = {}  # ids and plaintexts, by resource
         self._program = folder / "project" / "__main__.py"
         project = self._program.parent
         project.mkdir(parents=True, exist_ok=True)
@@ -195,8 +242,14 @@ class Stage:
 
     def write(self, wants: tuple[Want, ...]) -> None:
         """Make this the program."""
-        lines = "".join(want.line() for want in wants)
+        lines = "".join(want.line(self._adoptable.get(want.resource)) for want in wants)
         self._program.write_text(f"import pulumi\nimport pulumi_account as account\n{lines}")
+
+    def add_adoptable(self, wants: tuple[Want, ...]) -> None:
+        """Add the keys that the program is to adopt; each differs from its declaration."""
+        for want in wants:
+            if want.adopts:
+                self._adoptable[want.resource] = self.emulator.add(want.name, credit_limit=1)
 
     def account(self) -> Account:
         """The keys, by id."""
@@ -316,6 +369,15 @@ class Killed:
         mine = set(self.settled.current.values())
         return [key for id_, key in self.after_up.items() if id_ not in mine and id_ not in self.bystanders]
 
+    def reserved(self) -> list[Mapping[str, Any]]:
+        """Those of them whose last call was not carried out."""
+        return [key for key in self.left() if key["name"].startswith(RESERVATION_PREFIX)]
+
+    def completed(self) -> list[Mapping[str, Any]]:
+        """The others."""
+        reserved = self.reserved()
+        return [key for key in self.left() if key not in reserved]
+
 
 def play(story: Story, factory: pytest.TempPathFactory, python: str) -> Killed:
     """Kill a run, run it again, and once more."""
@@ -351,6 +413,7 @@ def _emulator(folder: Path) -> Emulator:
 
 
 def _play(story: Story, stage: Stage) -> Killed:
+    stage.add_adoptable(story.case.after)
     before, known = stage.account(), stage.state()
     bystanders = _add_bystanders(story.case, stage.emulator)
     stage.write(story.case.after)
@@ -399,7 +462,7 @@ def _add_bystanders(case: Case, emulator: Emulator) -> Account:
 def _run_and_kill(story: Story, stage: Stage, ids: Mapping[str, int]) -> None:
     moments = {PROVIDER: None, ENGINE: None, ENGINE_ALONE: _LONG_MOMENT}
     faults = [held.fault(ids, moments.get(story.kill, _MOMENT)) for held in story.case.held]
-    stage.emulator.faults.add(*faults)
+    stage.emulator.faults.add(*faults, *story.case.prelude)
     output = stage.folder / "output"
     process = stage.engine.start(output)
     try:
@@ -433,7 +496,9 @@ def _kill_in_this_way(kill: str, process: subprocess.Popen[bytes], family: list[
 
 def _wait_until_quiet(emulator: Emulator) -> None:
     """Wait until the provider that is left has nothing more to do."""
-    calls = -1
-    while calls < len(emulator.calls):
-        calls = len(emulator.calls)
-        time.sleep(_QUIET)
+    time.sleep(_LONG_MOMENT)
+    calls, since = -1, time.monotonic()
+    while time.monotonic() - since < _QUIET:
+        if calls < len(emulator.calls):
+            calls, since = len(emulator.calls), time.monotonic()
+        time.sleep(0.1)
