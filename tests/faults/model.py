@@ -2,7 +2,8 @@
 
 The model knows what an engine knows: an `up` sees what the program has changed since the last run, and what others
 have changed only after a refresh. Two engines fit it: `InProcess`, which does the engine's part in the order in which
-the engine does it, with no process and no network; and `Whole`, which runs whole programs on LocalEngine.
+the engine does it, with no process and no network; and `Whole`, which runs whole programs on LocalEngine or on the
+real CLI.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pulumi_account.testing import LocalEngine
 from pulumi_account.transport import RetryTransport
 from pulumi_account.values import parse_instant
 from tests.canaries import PROVISIONING_KEY, assert_clean
+from tests.cli import CliEngine
 from tests.helpers import ENDPOINT, FakeClock
 
 Bag = dict[str, Any]
@@ -319,36 +321,27 @@ def _carried(value: Any) -> Any:
 
 
 class Whole:
-    """LocalEngine, run by this Python, and programs in a folder."""
+    """LocalEngine or the real CLI, with a warm Python, and programs in a folder."""
 
-    def __init__(self, folder: Path, python: str) -> None:
+    def __init__(self, kind: str, folder: Path, python: str) -> None:
         self.account = Emulator(provisioning_key=PROVISIONING_KEY)
         self.account.start()
         (folder / "Pulumi.yaml").write_text("name: random\nruntime: python\n")
         self._program = folder / "__main__.py"
-        env = {
-            "ACCOUNT_ENDPOINT": self.account.url,
-            "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
-            "ACCOUNT_RETRY_DEADLINE": "20",
-        }
-        self._engine = LocalEngine(folder, state=folder / "state.json", env=env, python=python)
+        self._engine = _engine(kind, folder, self.account.url, python)
+        self._keys: list[dict[str, Any]] = []
 
     def known(self) -> Mapping[str, Known]:
         """The state: the current keys by resource."""
         return {
             r["urn"].rpartition("::")[2]: Known(int(r["id"]), _clear(r["inputs"]), _clear(r["outputs"]))
-            for r in self._keys()
+            for r in self._keys
             if not r.get("delete")
         }
 
     def doomed(self) -> set[int]:
         """The ids of replaced keys that are yet to be deleted."""
-        return {int(r["id"]) for r in self._keys() if r.get("delete")}
-
-    def _keys(self) -> list[dict[str, Any]]:
-        deployment = self._engine.export(show_secrets=True)["deployment"]
-        resources: list[dict[str, Any]] = deployment.get("resources") or []
-        return [resource for resource in resources if str(resource["type"]).endswith(":ApiKey")]
+        return {int(r["id"]) for r in self._keys if r.get("delete")}
 
     def preview(self, program: Program) -> Outcome:
         """What `up` would do."""
@@ -367,8 +360,25 @@ class Whole:
         self._program.write_text("import pulumi_account as account\n" + "".join(lines))
         result = getattr(self._engine, verb)()
         assert_clean(result)
+        self._keys = self._exported()  # once for each run: the CLI takes a third of a second for it
         ops = {step.urn.rpartition("::")[2]: step.op for step in result.steps if ":ApiKey::" in step.urn}
         return Outcome(result.ok, ops)
+
+    def _exported(self) -> list[dict[str, Any]]:
+        deployment = self._engine.export(show_secrets=True)["deployment"]
+        resources: list[dict[str, Any]] = deployment.get("resources") or []
+        return [resource for resource in resources if str(resource["type"]).endswith(":ApiKey")]
+
+
+def _engine(kind: str, folder: Path, endpoint: str, python: str) -> LocalEngine | CliEngine:
+    env = {
+        "ACCOUNT_ENDPOINT": endpoint,
+        "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
+        "ACCOUNT_RETRY_DEADLINE": "20",
+    }
+    if kind == "local":
+        return LocalEngine(folder, state=folder / "state.json", env=env, python=python)
+    return CliEngine(folder, folder / "cli", env={**env, "PULUMI_PYTHON_CMD": python})
 
 
 def _clear(value: Any) -> Any:
