@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 import inspect
 import re
@@ -60,12 +61,12 @@ def run() -> Iterator[Callable[..., dict[str, Any]]]:
 
     def run(program: Callable[[], Any], *, preview: bool = False) -> dict[str, Any]:
         engine = Engine()
-        mocks.set_mocks(engine, preview=preview)
 
         async def main() -> None:
+            mocks.set_mocks(engine, preview=preview)
             await run_pulumi_func(program)
 
-        loop.run_until_complete(main())
+        contextvars.copy_context().run(loop.run_until_complete, main())  # other tests are in no run
         inputs = dict(engine.asked["k"].inputs)
         inputs.pop("__provider", None)
         return inputs
