@@ -23,13 +23,13 @@ END = "<!-- end of the promises -->"
 PROMISES: dict[str, list[str]] = {
     "Whatever goes wrong with whichever call, the run succeeds or says in one line what is wrong. After the next run "
     "each declared key is there once and its plaintext is in the stack; whatever else is left is a key that nobody "
-    "can use, and the run has told of it: under an exact name it has credit limit 0 and an expiry, unless the PATCH that "
-    "completes it was carried out without an answer that could be read, and then its DELETE fails as well.": [
+    "can use, and the run has told of it: under an exact name it has credit limit 0 and an expiry, unless the PATCH "
+    "that completes it was carried out without an answer that could be read, and then its DELETE fails as well.": [
         "faults/test_matrix_make", "faults/test_matrix_keep", "faults/test_matrix_recover",
     ],
     "The same if the provider or the engine is killed or interrupted at any write of a create, an update, a "
-    "replacement, a delete or an adoption, or while a lost key is looked for: but nothing is told then, and a key whose "
-    "last call was carried out is as declared. A replacement that is killed half-way leaves the old key working until "
+    "replacement, a delete or an adoption, or while a lost key is looked for: but nothing is told then, and a key "
+    "whose last call was carried out is as declared. A replacement that is killed half-way leaves the old key working until "
     "the new one is in the state.": [
         "faults/test_kill", "faults/test_kill_replacement",
     ],
