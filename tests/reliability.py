@@ -29,8 +29,8 @@ PROMISES: dict[str, list[str]] = {
     ],
     "The same if the provider or the engine is killed or interrupted at any write of a create, an update, a "
     "replacement, a delete or an adoption, or while a lost key is looked for: but nothing is told then, and a key "
-    "whose last call was carried out is as declared. A replacement that is killed half-way leaves the old key working until "
-    "the new one is in the state.": [
+    "whose last call was carried out is as declared. A replacement that is killed half-way leaves the old key working "
+    "until the new one is in the state.": [
         "faults/test_kill", "faults/test_kill_replacement",
     ],
     "Whatever people edit in programs and behind Pulumi's back, after a refresh and an `up` the account is as it is "
