@@ -19,8 +19,10 @@ TIMEOUT = 1.2
 LATE = 3.0
 #: seconds that a fault which passes is retried for: more than any wait that it can impose
 PATIENT = 6.0
-#: the same where it does not pass: enough for a second attempt, even after silence or the pause after a 429
-IMPATIENT = 2.0
+#: the same where it does not pass: enough for a second attempt, which comes later after silence or a 429
+IMPATIENT, AFTER_A_PAUSE = 0.3, 2.0
+#: whole programs meet every fault at every call, not one of those that are alike
+EVERY_FAULT = bool(os.environ.get("PULUMI_ACCOUNT_EVERY_FAULT"))
 
 METHODS = {"create_key": "POST", "update_key": "PATCH", "delete_key": "DELETE"}
 
@@ -83,6 +85,11 @@ class Kind:
     #: the calls that it makes sense for
     methods: tuple[str, ...] = ("GET", "POST", "PATCH", "DELETE")
 
+    @property
+    def slows(self) -> bool:
+        """All calls wait after it."""
+        return isinstance(self.action, Answer) and self.action.status == 429
+
     def faults(self, site: Site) -> list[Fault]:
         """The faults to arm, beside the site's prelude."""
         operations = OPERATIONS if self.spreading else (site.operation,)
@@ -134,16 +141,16 @@ class Case:
 
         It slows down for good after a 429, counts its reads, and lets nobody adopt a key twice.
         """
-        slowed = isinstance(self.kind.action, Answer) and self.kind.action.status == 429
-        return not (
-            slowed or self.kind.refused or self.site.operation == "get_key" or "adopt" in self.site.name
-        )
+        kind, site = self.kind, self.site
+        return not (kind.slows or kind.refused or site.operation == "get_key" or "adopt" in site.name)
 
     @property
     def settings(self) -> dict[str, str]:
         """What the provider is told of waiting."""
-        silent = isinstance(self.kind.action, Hang) or self.kind.late
-        deadline = IMPATIENT if self.kind.lasting or self.kind.spreading else PATIENT
+        kind = self.kind
+        silent = isinstance(kind.action, Hang) or kind.late
+        impatient = AFTER_A_PAUSE if silent or kind.slows else IMPATIENT
+        deadline = impatient if kind.lasting or kind.spreading else PATIENT
         return {"ACCOUNT_RETRY_DEADLINE": str(deadline), "ACCOUNT_TIMEOUT": str(TIMEOUT if silent else 30)}
 
 
@@ -262,10 +269,9 @@ def runs(*sites: Site) -> list[tuple[str, Case]]:
 
     The provider's process meets every fault at each call; whole programs do if the environment asks for it.
     """
-    all_of_them = bool(os.environ.get("PULUMI_ACCOUNT_EVERY_FAULT"))
     alone = [case for site in sites for case in _of(site, every=True)]
     few = [case for site in sites if not site.twin for case in _of(site, every=False)]
-    programs = [case for case in (alone if all_of_them else few) if _can_be_timed(case)]
+    programs = [case for case in (alone if EVERY_FAULT else few) if _can_be_timed(case)]
     engines = {"grpc": alone, "local": programs, "cli": programs}
     return [(engine, case) for engine, met in engines.items() for case in met]
 

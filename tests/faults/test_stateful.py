@@ -300,7 +300,7 @@ def test_steps_keep_account_and_state_as_the_model_says() -> None:
 
 @pytest.mark.timeout(900 * EXAMPLES)
 @pytest.mark.parametrize(
-    ("kind", "examples", "steps"), [("local", 10, 25), ("cli", 3, 13)], ids=["local", "cli"]
+    ("kind", "examples", "steps"), [("local", 4, 25), ("cli", 3, 13)], ids=["local", "cli"]
 )
 def test_programs_keep_account_and_state_as_the_model_says(
     kind: str, examples: int, steps: int, tmp_path_factory: pytest.TempPathFactory
