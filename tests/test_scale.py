@@ -27,8 +27,11 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def provider(emulator: Emulator, tmp_path: Path) -> Iterator[ProviderProcess]:
+def provider(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ProviderProcess]:
     """A provider's process of its own: what it has read counts."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # to measure takes longer than to read
     config = {"account:provisioningKey": PROVISIONING_KEY, "account:endpoint": emulator.url}
     with ProviderProcess(config, tmp_path, {"ACCOUNT_RETRY_DEADLINE": "0"}) as provider:
         yield provider

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 _LOCALHOST = "127.0.0.1"
 #: longer than a process takes from one call to the next
-_WHILE = 1.5
+_WHILE = 1.0
 _KEEP_ALIVE = re.compile(rb"(?i)\r\nconnection: keep-alive")
 
 

@@ -17,8 +17,8 @@ Declared = Mapping[str, Mapping[str, Any]]
 TIMEOUT = 1.2
 #: seconds after which a request is carried out that was given up: when all is over
 LATE = 3.0
-#: seconds that a fault which passes is retried for: more than any wait that it can impose
-PATIENT = 6.0
+#: seconds that a fault which passes is retried for: more than any wait that it can impose, the longest backoff too
+PATIENT = 12.0
 #: the same where it does not pass: enough for a second attempt, which comes later after silence or a 429
 IMPATIENT, AFTER_A_PAUSE = 0.3, 2.0
 #: whole programs meet every fault at every call, not one of those that are alike
@@ -48,7 +48,7 @@ class Site:
     fails: bool = False
     #: the call is one that the run can do without
     optional: bool = False
-    #: to an engine it is the same as with an exact name, so that whole programs do without it
+    #: to an engine it is the same as another one, so that whole programs do without it
     twin: bool = False
     #: a key may be left behind if the call fails for good
     leaves: bool = False
@@ -181,7 +181,7 @@ MAKING = (
     Site("withdraw-auto-DELETE", "delete_key", _AUTO_DISABLED, prelude=_REFUSED, earlier=("create_key",),
          connections=2, fails=True, leaves=True, twin=True),
     Site("withdraw-completed-DELETE", "delete_key", _EXACT, prelude=_UNTOLD, earlier=("create_key",),
-         connections=2, fails=True, leaves=True, completed=True),
+         connections=2, fails=True, leaves=True, completed=True, twin=True),
 )  # fmt: skip
 
 RECOVERY = (
@@ -205,7 +205,7 @@ KEEPING = (
     Site("adopt-PATCH", "update_key", _ADOPTION, earlier=("get_key",), connections=1),
     Site("rotate-POST", "create_key", _triggered("2"), before=_triggered("1")),
     Site("rotate-PATCH", "update_key", _triggered("2"), before=_triggered("1"), earlier=("create_key",),
-         connections=1),
+         connections=1, twin=True),
     Site("rotate-DELETE", "delete_key", _triggered("2"), before=_triggered("1"),
          earlier=("create_key", "update_key"), connections=2, unsteady=True),
 )  # fmt: skip
