@@ -74,6 +74,7 @@ class AccountClient:
         self._clock = clock
         self._skew = timedelta()
         self._lock = threading.Lock()
+        self._told = False
         self._http = httpx.Client(
             base_url=endpoint,
             headers={"Authorization": f"Bearer {provisioning_key}", "Accept": "application/json"},
@@ -201,9 +202,10 @@ class AccountClient:
         if theirs is None:
             return
         with self._lock:  # the first answers come to several threads, and one of them tells
-            before, skew = self._skew, theirs - self._clock()
+            skew = theirs - self._clock()
             self._skew = skew if abs(skew) > _TOLERATED_SKEW else timedelta()
-            if self._skew and not before:
+            if self._skew and not self._told:
+                self._told = True
                 _log.warning("%s: what expires is judged by the API's clock", self._clock_problem())
 
     def _clock_problem(self) -> str:

@@ -24,13 +24,13 @@ PROMISES: dict[str, list[str]] = {
     "Whatever goes wrong with whichever call, the run succeeds or says in one line what is wrong. After the next run "
     "each declared key is there once and its plaintext is in the stack; whatever else is left is a key that nobody "
     "can use, and the run has told of it: under an exact name it has credit limit 0 and an expiry, unless the PATCH "
-    "that completes it was carried out without an answer that could be read, and then its DELETE fails as well.": [
+    "that completes it was carried out, wholly or in part, and then its DELETE fails as well.": [
         "faults/test_matrix_make", "faults/test_matrix_keep", "faults/test_matrix_recover",
     ],
     "The same if the provider or the engine is killed or interrupted at any write of a create, an update, a "
-    "replacement, a delete or an adoption, or while a lost key is looked for: but nothing is told then, and a key "
-    "whose last call was carried out is as declared. A replacement that is killed half-way leaves the old key working "
-    "until the new one is in the state.": [
+    "replacement, a delete or an adoption, or killed while a lost key is looked for: but nothing is told then, and a "
+    "key whose last call was carried out is as declared. A replacement that is killed half-way leaves the old key "
+    "working until the new one is in the state.": [
         "faults/test_kill", "faults/test_kill_replacement",
     ],
     "Whatever people edit in programs and behind Pulumi's back, after a refresh and an `up` the account is as it is "
@@ -49,9 +49,9 @@ PROMISES: dict[str, list[str]] = {
         "test_lifecycle::test_refresh_does_not_take_another_accounts_key",
         "test_lifecycle::test_a_key_of_another_instance_is_replaced",
     ],
-    "A wrong clock breaks no creation, and is told once: the first lease of each thread is an hour by this machine's "
-    "clock, every later one by the API's. An expiry that is over by either clock is refused in one line. Instants are "
-    "compared as instants, however they are written, in summer time and in whatever zone this machine is.": [
+    "A wrong clock breaks no creation, and is told once: at most the first lease of each thread is counted by this "
+    "machine's clock, all others by the API's. An expiry that is over by either clock is refused in one line. Instants "
+    "are compared as instants, however they are written, in summer time and in whatever zone this machine is.": [
         "faults/test_clock",
         "test_keys::test_a_clock_that_is_wrong",
         "test_keys::test_a_lease_that_was_over_is_counted_again_once",

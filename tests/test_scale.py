@@ -85,6 +85,7 @@ def test_a_refresh_while_keys_are_written(provider: ProviderProcess, emulator: E
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.timeout(400)
 def test_ten_thousand_keys_take_little_memory(provider: ProviderProcess, emulator: Emulator) -> None:
     """A refresh of ten thousand keys, each one read, leaves the provider's process below 150 MiB."""
     expiry = "2099-01-01T00:00:00.654321Z"

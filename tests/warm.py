@@ -35,7 +35,7 @@ _PRELOADED = (
     "pulumi_account.testing",
 )
 #: before each program the real CLI looks for packages, which takes longer than the program
-_PRELOADED_FOR_THE_CLI = ("pip._internal.cli.main", "pip._internal.commands.list", "importlib.metadata")
+_PRELOADED_FOR_THE_CLI = ("pip._internal.cli.main", "pip._internal.commands.list")
 #: how engines start what takes long to start: unbuffered, a module, a line, or the CLI's own script
 _WARM = "-u | -m | -c | */pulumi-language-python-exec"
 _HEAD = "#!/bin/sh\nunset COVERAGE_PROCESS_CONFIG COVERAGE_PROCESS_START\n"
@@ -287,10 +287,14 @@ def _main() -> None:
         _client(address, args)
     import gc
     import shutil
+    from contextlib import suppress
     from importlib import import_module
 
-    for name in (*_PRELOADED, *(_PRELOADED_FOR_THE_CLI if shutil.which("pulumi") else ())):
+    for name in _PRELOADED:
         import_module(name)
+    with suppress(ImportError):  # pip is not everywhere
+        for name in _PRELOADED_FOR_THE_CLI if shutil.which("pulumi") else ():
+            import_module(name)
     gc.collect()
     gc.freeze()  # what is shared with the children stays shared
     server = Server(address)

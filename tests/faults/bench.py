@@ -46,9 +46,9 @@ _GENERAL = (
     "an unhandled error",
     "resource monitor shut down",
 )
-_SECRETS = {"account:provisioningKey": PROVISIONING_KEY}
-#: of a traceback; the CLI interrupts a program whose resource failed, and prints where in its own code that was
-_FRAME = re.compile(r'File "[^"]*/pulumi_account/')
+SECRETS = {"account:provisioningKey": PROVISIONING_KEY}
+#: ours, in a traceback: the CLI interrupts a program whose resource failed, and prints where in its own code that was
+_FRAME = re.compile(r'File "[^"]*/pulumi_account/\w+\.py"')
 _DRIFTED = 99
 _END = "-----END CERTIFICATE-----\n"
 _AT_ONCE = 6
@@ -180,11 +180,11 @@ class ProgramStack(Stack):
             own_python = str(folder / "python")
             state = folder / "state.json"
             self._engine: LocalEngine | CliEngine = LocalEngine(
-                folder, state=state, env=own, secrets=_SECRETS, python=own_python
+                folder, state=state, env=own, secrets=SECRETS, python=own_python
             )
         else:
             own["PULUMI_PYTHON_CMD"] = python
-            self._engine = CliEngine(folder, folder / "cli", env=own, secrets=_SECRETS)
+            self._engine = CliEngine(folder, folder / "cli", env=own, secrets=SECRETS)
 
     def _write(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -296,11 +296,8 @@ class Bench:
     def disarm(self, case: Case) -> None:
         """Let all go well again, once it did go wrong."""
         faults = self.emulator.faults
-        assert all(
-            faults.hits(fault) >= case.hits
-            for fault in faults.armed
-            if fault.operation == case.site.operation
-        )
+        hits = [faults.hits(fault) for fault in faults.armed if fault.operation == case.site.operation]
+        assert all(number >= case.hits for number in hits), hits
         faults.clear()
         if self.door:
             assert self.door.was_shut
@@ -491,7 +488,7 @@ class Workshop:
 
     def _process(self, last: ExitStack, endpoint: str, case: Case) -> ProviderProcess:
         env = {**self._settings(case), "ACCOUNT_ENDPOINT": endpoint}
-        return last.enter_context(ProviderProcess(_SECRETS, self._new_folder(), env, python=self._python))
+        return last.enter_context(ProviderProcess(SECRETS, self._new_folder(), env, python=self._python))
 
     def _hold_again(self, case: Case) -> None:
         """In a process that has been through other cases."""

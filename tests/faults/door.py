@@ -12,8 +12,8 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 _LOCALHOST = "127.0.0.1"
-#: longer than a process takes from one call to the next
-_WHILE = 1.0
+#: much longer than a process takes from one call to the next, however busy the machine is
+_WHILE = 3.0
 _KEEP_ALIVE = re.compile(rb"(?i)\r\nconnection: keep-alive")
 
 

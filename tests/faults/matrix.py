@@ -20,7 +20,7 @@ LATE = 3.0
 #: seconds that a fault which passes is retried for: more than any wait that it can impose, the longest backoff too
 PATIENT = 12.0
 #: the same where it does not pass: enough for a second attempt, which comes later after silence or a 429
-IMPATIENT, AFTER_A_PAUSE = 0.3, 2.0
+IMPATIENT, AFTER_A_PAUSE = 0.8, 2.5
 #: whole programs meet every fault at every call, not one of those that are alike
 EVERY_FAULT = bool(os.environ.get("PULUMI_ACCOUNT_EVERY_FAULT"))
 

@@ -1,4 +1,4 @@
-"""This machine's clock is an hour wrong: keys are made as declared, or one line says what is wrong."""
+"""This machine's clock is an hour wrong, or its zone has summer time: keys are as declared, or a line says why not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pulumi_account.keys import LEASE
 from pulumi_account.values import format_instant, parse_instant, utc_now
 from tests.canaries import PROVISIONING_KEY
 from tests.cli import require_cli
-from tests.faults.bench import GrpcStack, ProgramStack, Stack
+from tests.faults.bench import SECRETS, GrpcStack, ProgramStack, Stack
 from tests.faults.matrix import Declared
 from tests.provider_process import ProviderProcess
 from tests.warm import WarmPython
@@ -33,7 +33,6 @@ _HALF_AN_HOUR = timedelta(minutes=30)
 _A_WHILE = timedelta(minutes=10)
 #: how often a warning stands in what was told: the CLI says it on the terminal and in its event log
 _TOLD = {"grpc": 1, "local": 1, "cli": 2}
-_SECRETS = {"account:provisioningKey": PROVISIONING_KEY}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def stack(kind: str, tmp_path: Path, emulator: Emulator, warm: str) -> Iterator[
     if kind == "cli":
         require_cli()
     if kind == "grpc":
-        with ProviderProcess(_SECRETS, tmp_path, env, python=warm) as process:
+        with ProviderProcess(SECRETS, tmp_path, env, python=warm) as process:
             yield GrpcStack(lambda: process)
     else:
         yield ProgramStack(tmp_path, kind, env, warm)
@@ -129,7 +128,7 @@ def test_this_machines_zone_changes_nothing(tmp_path: Path) -> None:
     }
     with Emulator(provisioning_key=PROVISIONING_KEY, timestamps="naive") as emulator:
         env = {"TZ": "EST5EDT,M3.2.0,M11.1.0", "ACCOUNT_ENDPOINT": emulator.url}
-        with ProviderProcess(_SECRETS, tmp_path, env) as process:
+        with ProviderProcess(SECRETS, tmp_path, env) as process:
             stack = GrpcStack(lambda: process)
             assert all(stack.run(command, declared).ok for command in ("up", "refresh", "up"))
         assert_made(stack, emulator, declared)
