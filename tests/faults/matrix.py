@@ -20,7 +20,7 @@ LATE = 3.0
 #: seconds that a fault which passes is retried for: more than any wait that it can impose, the longest backoff too
 PATIENT = 12.0
 #: the same where it does not pass: enough for a second attempt, which comes later after silence or a 429
-IMPATIENT, AFTER_A_PAUSE = 0.8, 2.5
+IMPATIENT, AFTER_A_PAUSE = 0.5, 2.2
 #: whole programs meet every fault at every call, not one of those that are alike
 EVERY_FAULT = bool(os.environ.get("PULUMI_ACCOUNT_EVERY_FAULT"))
 
@@ -222,13 +222,13 @@ _WRITES = ("POST", "PATCH", "DELETE")
 KINDS = (
     Kind("refused-once", refused=True, transient=True),
     Kind("refused-from-then-on", refused=True, spreading=True),
-    Kind("reset-once", Drop(), transient=True),
-    Kind("silence-once", Hang(), transient=True),
+    Kind("reset-once", Drop(), transient=True, like="lost"),
+    Kind("silence-once", Hang(), transient=True, like="lost"),
     Kind("reset-for-ever", Drop(), lasting=True, transient=True, like="for ever"),
     Kind("silence-for-ever", Hang(), lasting=True, transient=True, like="for ever"),
     Kind("503-for-ever", Answer(503), lasting=True, transient=True, like="for ever"),
-    Kind("done-then-silence-once", Hang(commit=True), transient=True, methods=_WRITES),
-    Kind("done-then-reset-once", Drop(commit=True), transient=True, methods=_WRITES),
+    Kind("done-then-silence-once", Hang(commit=True), transient=True, methods=_WRITES, like="done, lost"),
+    Kind("done-then-reset-once", Drop(commit=True), transient=True, methods=_WRITES, like="done, lost"),
     Kind("done-then-silence-for-ever", Hang(commit=True), lasting=True, transient=True, methods=_WRITES, like="done"),
     Kind("done-then-reset-for-ever", Drop(commit=True), lasting=True, transient=True, methods=_WRITES, like="done"),
     Kind("done-then-504-for-ever", Answer(504, commit=True), lasting=True, transient=True, methods=_WRITES,
