@@ -82,7 +82,7 @@ def settled(exporter: Exporter) -> Scrape:
                 s.value for s in scrape._samples("scrape_errors_total") if s.labels["source"] == source
             )
         if all(scrape("up", source=source) or failed[source] for source in failed):
-            return scrape
+            return Scrape(exporter)  # anew, as an answer may have come in the middle of the last one
         time.sleep(0.02)
     raise AssertionError("the account was not asked")
 
