@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any
 
-from benchmarks.measure import IMPORTS, OPERATIONS, OURS
-
-Record = dict[str, Any]
+from benchmarks.measure import IMPORTS, OPERATIONS, OURS, Record
 
 BEGIN, END = "<!-- costs: written by `make bench` -->", "<!-- end of the costs -->"
 #: what the times of two runs of one program may differ by

@@ -40,6 +40,7 @@ class CliEngine:
         config: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
+        python: str = sys.executable,
     ) -> None:
         (home / "backend").mkdir(parents=True, exist_ok=True)
         self._project, self._home, self._stack = project, home, stack
@@ -47,7 +48,7 @@ class CliEngine:
         self._env = {
             **os.environ,
             "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}",
-            "PULUMI_PYTHON_CMD": sys.executable,
+            "PULUMI_PYTHON_CMD": python,
             "PULUMI_HOME": str(home / "home"),
             "PULUMI_BACKEND_URL": f"file://{home / 'backend'}",
             "PULUMI_SKIP_UPDATE_CHECK": "1",

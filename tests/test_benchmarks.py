@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.measure import IMPORTS
+from benchmarks.measure import IMPORTS, Record
 from benchmarks.report import Bound, Cell, Times, bounds, tables
 
-Record = dict[str, Any]
 KEPT = Path(__file__).parent.parent / "benchmarks" / "results.json"
 CELL = Cell("local", "refresh", 200, 100)
 

@@ -183,8 +183,7 @@ class ProgramStack(Stack):
                 folder, state=state, env=own, secrets=SECRETS, python=own_python
             )
         else:
-            own["PULUMI_PYTHON_CMD"] = python
-            self._engine = CliEngine(folder, folder / "cli", env=own, secrets=SECRETS)
+            self._engine = CliEngine(folder, folder / "cli", env=own, secrets=SECRETS, python=python)
 
     def _write(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -323,7 +322,7 @@ def hold(bench: Bench, case: Case) -> None:
     _in_use(bench, given, case)
     left = _left_behind(bench, faulted, given, before, case)
     if faulted.ok:
-        _settled(bench, given, declared, left, drifted=site.command == "refresh")
+        assert_settled(bench, given, declared, left, drifted=site.command == "refresh")
     if not faulted.ok or bench.runs_are_cheap or isinstance(case.kind.action, Drop):
         bench.emulator.calls.clear()
         _succeed(bench, site.command, declared, left)
@@ -336,7 +335,7 @@ def _succeed(bench: Bench, command: str, declared: Declared, left: set[int]) -> 
     """A run in which nothing goes wrong leaves everything as it is to be."""
     run = bench.stack.run(command, declared)
     assert run.ok, run.text
-    _settled(bench, bench.stack.outputs(), declared, left, drifted=command == "refresh")
+    assert_settled(bench, bench.stack.outputs(), declared, left, drifted=command == "refresh")
 
 
 def _wait_for_late_ones(bench: Bench, case: Case) -> None:
@@ -394,7 +393,7 @@ def _left_behind(
     return left
 
 
-def _settled(
+def assert_settled(
     bench: Bench,
     outputs: Mapping[str, Mapping[str, Any]],
     declared: Declared,

@@ -375,8 +375,7 @@ class Killed:
 
     def completed(self) -> list[Mapping[str, Any]]:
         """The others."""
-        reserved = self.reserved()
-        return [key for key in self.left() if key not in reserved]
+        return [key for key in self.left() if not key["name"].startswith(RESERVATION_PREFIX)]
 
 
 def play(story: Story, factory: pytest.TempPathFactory, python: str) -> Killed:

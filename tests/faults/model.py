@@ -378,7 +378,7 @@ def _engine(kind: str, folder: Path, endpoint: str, python: str) -> LocalEngine 
     }
     if kind == "local":
         return LocalEngine(folder, state=folder / "state.json", env=env, python=python)
-    return CliEngine(folder, folder / "cli", env={**env, "PULUMI_PYTHON_CMD": python})
+    return CliEngine(folder, folder / "cli", env=env, python=python)
 
 
 def _clear(value: Any) -> Any:

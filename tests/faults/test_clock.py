@@ -13,7 +13,7 @@ from pulumi_account.keys import LEASE
 from pulumi_account.values import format_instant, parse_instant, utc_now
 from tests.canaries import PROVISIONING_KEY
 from tests.cli import require_cli
-from tests.faults.bench import SECRETS, GrpcStack, ProgramStack, Stack
+from tests.faults.bench import SECRETS, Bench, GrpcStack, ProgramStack, Stack, assert_settled
 from tests.faults.matrix import Declared
 from tests.provider_process import ProviderProcess
 from tests.warm import WarmPython
@@ -69,15 +69,7 @@ def later(emulator: Emulator, by: timedelta) -> str:
 
 def assert_made(stack: Stack, emulator: Emulator, declared: Declared) -> None:
     """The account has the keys that are declared, as they are, and nothing else."""
-    outputs = stack.outputs()
-    assert outputs.keys() == declared.keys()
-    for resource, wanted in declared.items():
-        key = emulator.key(int(outputs[resource]["key_id"]))
-        assert key
-        assert emulator.key_of(outputs[resource]["key"]) == key["id"]
-        assert wanted == {**wanted, "name": key["name"], "credit_limit": key["credit_limit"]}
-        assert key["expires_at"] == parse_instant(wanted["expires_at"])
-    assert len(emulator.keys()) == len(declared)
+    assert_settled(Bench(emulator, stack), stack.outputs(), declared, set(), drifted=False)
 
 
 def assert_leases(emulator: Emulator, ahead: timedelta) -> None:

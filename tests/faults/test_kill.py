@@ -148,7 +148,7 @@ def test_what_is_left_is_what_the_moment_of_the_kill_leaves(killed: Killed) -> N
 
     An engine takes up nothing that it was not told of; a provider that outlives it deletes what it has made.
     """
-    kinds = Counter("reservation" if key in killed.reserved() else "key" for key in killed.left())
+    kinds = Counter(reservation=len(killed.reserved()), key=len(killed.completed()))
     if killed.story.kill in (PROVIDER, ENGINE):
         assert kinds == Counter(held.leaves for held in killed.case.held if held.leaves)
     elif killed.story.kill == TWO_INTERRUPTS:  # how far the provider gets until it is ended is chance
