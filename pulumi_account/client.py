@@ -20,8 +20,8 @@ from pulumi_account.transport import NOT_SENT, RetryTransport, default_transport
 from pulumi_account.values import format_instant, parse_json, to_number, utc_now
 
 if TYPE_CHECKING:
-    # They take as long to load as an answer takes to come, so what reads asks first: a thread may load them
-    # meanwhile. What writes loads them before: if they cannot be loaded, nothing must have been made.
+    # They take as long to load as an answer takes to come, so most methods ask first: a thread may load them
+    # meanwhile. What makes a key loads them before: if they cannot be loaded, nothing must have been made.
     from pulumi_account.models import Activity, Balance, CreatedKey, Key, KeyList
 
 __all__ = ["AccountClient"]
@@ -48,7 +48,7 @@ class AccountClient:
     :param endpoint: base URL, such as ``https://api.naga.ac``.
     :param provisioning_key: the account's provisioning key; an ordinary inference key is refused by the API.
     :param transport: where requests go; by default the network, with retries.
-    :param retry_deadline: seconds for which one call is retried (default 60); without effect on ``transport``.
+    :param retry_deadline: seconds for which one call is retried (default 90); without effect on ``transport``.
     :param timeout: seconds without an answer after which one attempt is given up (default 30).
     :param clock: the present instant by this machine's clock.
 
@@ -158,10 +158,7 @@ class AccountClient:
 
     def get_key(self, key_id: int) -> Key:
         """GET ``/v1/account/keys/{key_id}``; `NotFoundError` where there is no such key."""
-        answer = self._call("GET", f"/v1/account/keys/{key_id}")
-        from pulumi_account.models import Key
-
-        return self._read(Key, answer)
+        return self._read_key(key_id, self._call("GET", f"/v1/account/keys/{key_id}"))
 
     def update_key(self, key_id: int, changes: Mapping[str, object]) -> Key:
         """PATCH ``/v1/account/keys/{key_id}``: change what ``changes`` names.
@@ -169,13 +166,16 @@ class AccountClient:
         ``changes`` may hold ``name``, ``is_enabled``, ``credit_limit`` and ``expires_at``; None removes a limit
         or an expiry.
         """
-        from pulumi_account.models import Key
-
-        return self._read(Key, self._call("PATCH", f"/v1/account/keys/{key_id}", changes))
+        return self._read_key(key_id, self._call("PATCH", f"/v1/account/keys/{key_id}", changes))
 
     def delete_key(self, key_id: int) -> None:
         """DELETE ``/v1/account/keys/{key_id}``: for good; whoever uses the key loses access at once."""
-        self._call("DELETE", f"/v1/account/keys/{key_id}")
+        response = self._call("DELETE", f"/v1/account/keys/{key_id}")
+        # a portal or a wrong endpoint may well answer 200 with a page, and the key would live on
+        if response.content.strip():
+            raise self._unexpected(
+                response, f"it has a body: is {self._endpoint} the account API's endpoint?"
+            )
 
     def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> httpx.Response:
         content = (
@@ -218,11 +218,22 @@ class AccountClient:
         try:
             return read_model(model, response.content)
         except ValueError as error:
-            request = f"{response.request.method} {response.request.url.path}"
-            raise err.UnexpectedResponseError(
-                f"{request}: unexpected answer with status {response.status_code}: {error}",
-                status=response.status_code,
-            ) from None
+            raise self._unexpected(response, error) from None
+
+    def _read_key(self, key_id: int, response: httpx.Response) -> Key:
+        from pulumi_account.models import Key
+
+        key = self._read(Key, response)
+        if key.id != key_id:
+            raise self._unexpected(response, f"it is about key {key.id}")
+        return key
+
+    def _unexpected(self, response: httpx.Response, problem: object) -> err.UnexpectedResponseError:
+        request = f"{response.request.method} {response.request.url.path}"
+        return err.UnexpectedResponseError(
+            f"{request}: unexpected answer with status {response.status_code}: {problem}",
+            status=response.status_code,
+        )
 
     def _refusal(self, request: str, response: httpx.Response) -> err.AccountError:
         """The error for a status that is not 2xx."""

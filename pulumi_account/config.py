@@ -45,7 +45,7 @@ def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> 
     configuration stored at the last update, and the key may have been rotated since. An explicit provider
     instance has its own inputs, and the environment does not reach them.
 
-    ``ACCOUNT_RETRY_DEADLINE`` is the number of seconds (default 60, 0 = try once) for which one call is
+    ``ACCOUNT_RETRY_DEADLINE`` is the number of seconds (default 90, 0 = try once) for which one call is
     retried, ``ACCOUNT_TIMEOUT`` how long an attempt may stay without an answer (default 30).
     With ``ACCOUNT_LOOPBACK_ONLY`` set, an endpoint that is not on this machine is refused.
 

@@ -10,8 +10,8 @@ from pulumi_account.exceptions import ConfigurationError
 
 __all__ = ["DEFAULT_RETRY_DEADLINE", "DEFAULT_TIMEOUT", "is_loopback", "require_sendable"]
 
-#: seconds for which one call is retried, unless told otherwise
-DEFAULT_RETRY_DEADLINE = 60.0
+#: seconds for which one call is retried, unless told otherwise: longer than a limit by the minute lets one wait
+DEFAULT_RETRY_DEADLINE = 90.0
 #: seconds without an answer after which an attempt is given up, unless told otherwise
 DEFAULT_TIMEOUT = 30.0
 

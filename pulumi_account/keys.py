@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pulumi_account.inputs import ApiKeyInputs
     from pulumi_account.models import CreatedKey, Key
 
-__all__ = ["LEASE", "RESERVATION_PREFIX", "Keys", "auto_name", "differences", "is_auto_name"]
+__all__ = ["LEASE", "RESERVATION_PREFIX", "Keys", "KnownKey", "auto_name", "differences", "is_auto_name"]
 
 #: how long a reservation lives when nothing turns it into a key
 LEASE = timedelta(hours=1)
@@ -62,7 +62,18 @@ def is_auto_name(name: str, prefix: str) -> bool:
     return name.startswith(prefix) and len(digits) == SUFFIX_DIGITS and not digits.strip("0123456789abcdef")
 
 
-def differences(key: Key, wanted: ApiKeyInputs) -> dict[str, object]:
+class KnownKey(NamedTuple):
+    """A key as a state knows it. To make a `Key` of it would load pydantic before the call that it is for."""
+
+    id: int
+    name: str | None
+    created_at: datetime | None
+    expires_at: datetime | None
+    is_enabled: bool | None
+    credit_limit: Decimal | None
+
+
+def differences(key: Key | KnownKey, wanted: ApiKeyInputs) -> dict[str, object]:
     """What a PATCH must say to make the key as it is declared: only the fields that differ."""
     pairs: dict[str, tuple[object, bool]] = {
         "name": (wanted.name, key.name == wanted.name),
@@ -160,17 +171,22 @@ class Keys:
             self._wrote()
 
     def delete(self, key_id: int) -> None:
-        """Delete the key for good; one that is gone already is no error."""
+        """Delete the key for good; one that is gone already is no error, but told."""
         try:
-            self._delete(key_id)
+            if not self._delete(key_id):
+                _log.warning(
+                    "key %d is gone already, unless this is not the account that it was made in", key_id
+                )
         finally:
             self._wrote()
 
-    def _delete(self, key_id: int) -> None:
+    def _delete(self, key_id: int) -> bool:
+        """Delete the key; False if there is none: a retry finds gone what an attempt with a lost answer deleted."""
         try:
             self._client.delete_key(key_id)
-        except NotFoundError:  # a retry, too, finds gone what an attempt with a lost answer has deleted
-            _log.info("key %d was gone already", key_id)
+        except NotFoundError:
+            return False
+        return True
 
     # --- making
 
@@ -252,7 +268,7 @@ class Keys:
             return created
         try:
             settled = self._client.update_key(created.id, changes)
-            _require_carried_out(settled, wanted)
+            _require_carried_out(settled, created, wanted)
         except BaseException as error:
             self._withdraw(created, error)
             raise
@@ -318,14 +334,16 @@ class Keys:
             self._flight = None
 
 
-def _require_carried_out(key: Key, wanted: ApiKeyInputs) -> None:
-    """Refuse a key that is still a reservation; a server may round what it was given, no more."""
-    left = differences(key, wanted)
+def _require_carried_out(key: Key, created: CreatedKey, wanted: ApiKeyInputs) -> None:
+    """Refuse a key that still has something of a reservation; a server may round what it was given, no more."""
+    reserved = created.name.startswith(RESERVATION_PREFIX)
     ignored = [
         name
-        for name, value in left.items()
-        if name in ("name", "is_enabled") or value is None or getattr(key, name) is None
-    ]
+        for name, value in differences(key, wanted).items()
+        for now in [getattr(key, name)]
+        if name in ("name", "is_enabled") or value is None or now is None
+        or (reserved and now == getattr(created, name))
+    ]  # fmt: skip
     if ignored:
         raise UnexpectedResponseError(
             f"PATCH /v1/account/keys/{key.id}: the API answered 200, but left {', '.join(ignored)} as it was",

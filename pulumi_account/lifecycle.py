@@ -7,6 +7,7 @@ the provider's process needs is imported in `configure`, and what only calls nee
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
@@ -166,8 +167,10 @@ class _LateClient:
 
 
 def _load_models() -> None:
+    gc.disable()  # what is loaded stays: to look for garbage meanwhile would take a fifth of the time
     with suppress(Exception):  # whoever has the answer is told
         import_module("pulumi_account.models")
+    gc.enable()
 
 
 def _engine_is_gone() -> bool:

@@ -19,7 +19,7 @@ from pulumi.output import UNKNOWN, Unknown
 
 from pulumi_account.exceptions import AdoptionError, ConfigurationError, InvalidInputError, NotFoundError
 from pulumi_account.inputs import ApiKeyInputs, declared
-from pulumi_account.keys import Keys, auto_name, differences, is_auto_name
+from pulumi_account.keys import Keys, KnownKey, auto_name, differences, is_auto_name
 from pulumi_account.values import (
     format_instant,
     parse_instant,
@@ -147,6 +147,7 @@ class Steps:
         before = _known_key(int(key_id), olds)
         changes = differences(before, wanted)
         key = self._keys.change(before.id, changes) if changes else before
+        _require_same_key(key, before.created_at, "; it has been changed there")
         made_here = "adopt_key" not in olds and olds.get("key")
         plaintext = made_here or _plaintext(wanted) or olds.get("key")
         return UpdateResult(self._outputs(key, wanted, plaintext))
@@ -162,7 +163,7 @@ class Steps:
         else:
             raise AdoptionError(f"key {key_id} is not deleted: a resource that was to adopt it could not")
 
-    def _outputs(self, key: Key, inputs: ApiKeyInputs, plaintext: str | None) -> dict[str, Any]:
+    def _outputs(self, key: Key | KnownKey, inputs: ApiKeyInputs, plaintext: str | None) -> dict[str, Any]:
         declared_only = {name: value for name, value in _properties(inputs).items() if name in _DECLARED_ONLY}
         return _on_server(key) | declared_only | _facts(key, plaintext) | self._instance
 
@@ -270,7 +271,7 @@ def _plaintext(inputs: ApiKeyInputs) -> str | None:
     return inputs.adopt_key.reveal() if inputs.adopt_key else None
 
 
-def _on_server(key: Key | ApiKeyInputs) -> dict[str, Any]:
+def _on_server(key: Key | KnownKey | ApiKeyInputs) -> dict[str, Any]:
     """The properties of a key that the server knows, as the state holds them."""
     bag = {
         "name": key.name,
@@ -281,18 +282,17 @@ def _on_server(key: Key | ApiKeyInputs) -> dict[str, Any]:
     return {name: value for name, value in bag.items() if value is not None}
 
 
-def _facts(key: Key, plaintext: str | None) -> dict[str, Any]:
+def _facts(key: Key | KnownKey, plaintext: str | None) -> dict[str, Any]:
     """The properties of a key that nobody declares."""
-    facts = {"key_id": key.id, "created_at": format_instant(key.created_at)}
-    return facts if plaintext is None else {**facts, "key": plaintext}
+    created_at = key.created_at and format_instant(key.created_at)
+    facts = {"key_id": key.id, "created_at": created_at, "key": plaintext}
+    return {name: value for name, value in facts.items() if value is not None}
 
 
-def _known_key(key_id: int, olds: Bag) -> Key:
+def _known_key(key_id: int, olds: Bag) -> KnownKey:
     """The key as the state has it."""
-    from pulumi_account.models import Key  # only here, as a preview needs no pydantic
-
     limit = olds.get("credit_limit")
-    return Key.model_construct(
+    return KnownKey(
         id=key_id,
         name=olds.get("name"),
         created_at=_instant(olds.get("created_at")),
@@ -329,10 +329,11 @@ def _instant(value: object) -> datetime | None:
         return None
 
 
-def _require_same_key(key: Key, created_at: datetime | None) -> None:
+def _require_same_key(key: Key | KnownKey, created_at: datetime | None, what_was_done: str = "") -> None:
     """Ids are small numbers: another account has the same ones."""
-    if created_at is not None and not same_instant(key.created_at, created_at):
+    if key.created_at and created_at and not same_instant(key.created_at, created_at):
         raise ConfigurationError(
             f"key {key.id} was made at {format_instant(key.created_at)}, but the state's at "
             f"{format_instant(created_at)}: the endpoint or the provisioning key is that of another account"
+            f"{what_was_done}"
         )

@@ -185,6 +185,24 @@ def test_any_2xx_deletes_a_key(status: int) -> None:
     assert exchange(lambda client: client.delete_key(7), httpx.Response(status))[1] is None
 
 
+@pytest.mark.parametrize("status", [200, 202, 204])
+@pytest.mark.parametrize("body", [b"<html>Sign in</html>", b"garbage", b'{"deleted": true}'])
+def test_a_page_deletes_no_key(status: int, body: bytes) -> None:
+    """A deletion that is answered with anything is not believed: the API answers with nothing."""
+    refused(
+        httpx.Response(status, content=body), err.UnexpectedResponseError, lambda client: client.delete_key(7)
+    )
+
+
+@pytest.mark.parametrize(
+    "call", [lambda c: c.get_key(8), lambda c: c.update_key(8, {})], ids=["GET", "PATCH"]
+)
+def test_an_answer_about_another_key(call: Call) -> None:
+    """A key that was not asked for is not taken for the one that was."""
+    error = refused(httpx.Response(200, json=key_json()), err.UnexpectedResponseError, call)
+    assert str(error).endswith("/8: unexpected answer with status 200: it is about key 7")
+
+
 @pytest.mark.parametrize("endpoint", ["https://account.invalid/api", "https://account.invalid/api/"])
 def test_an_endpoint_may_have_a_path(endpoint: str) -> None:
     """The API's paths are added to the endpoint's own."""

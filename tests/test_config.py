@@ -82,7 +82,7 @@ def test_settings_hide_the_key() -> None:
     """Settings can be logged."""
     settings = resolve(CONFIGURED, {})
     assert (
-        repr(settings) == "Settings(endpoint='https://configured.invalid', retry_deadline=60.0, timeout=30.0)"
+        repr(settings) == "Settings(endpoint='https://configured.invalid', retry_deadline=90.0, timeout=30.0)"
     )
     assert_clean(repr(settings), str(settings))
 
@@ -261,11 +261,11 @@ def test_keys_that_no_header_can_hold(wrong: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("", 60.0), ("0", 0.0), ("0.5", 0.5), ("120", 120.0), (" 5 ", 5.0), ("1e2", 100.0), ("86400", 86400.0)],
+    [("", 90.0), ("0", 0.0), ("0.5", 0.5), ("120", 120.0), (" 5 ", 5.0), ("1e2", 100.0), ("86400", 86400.0)],
 )
 @pytest.mark.parametrize("configuration", [CONFIGURED, INSTANCE])
 def test_retry_deadline(configuration: dict[str, object], text: str, seconds: float) -> None:
-    """ACCOUNT_RETRY_DEADLINE is a number of seconds, by default 60; it counts for instances as well."""
+    """ACCOUNT_RETRY_DEADLINE is a number of seconds, by default 90; it counts for instances as well."""
     assert resolve(configuration, {"ACCOUNT_RETRY_DEADLINE": text}).retry_deadline == seconds
 
 

@@ -135,6 +135,17 @@ def test_import_is_light() -> None:
     assert loads(names, "httpx", "pydantic", "tenacity", "pulumi") == "pulumi"
 
 
+def test_a_program_loads_nothing_of_the_providers() -> None:
+    """Nor does it load the modules that only the provider's process needs."""
+    modules = [
+        f"pulumi_account.{name}"
+        for name in ("steps", "keys", "client", "transport", "pace", "models", "inputs", "config")
+    ]
+    assert loads("pulumi_account.ApiKey, pulumi_account.Provider", *modules, "pulumi_account.api_key") == (
+        "pulumi_account.api_key"
+    )
+
+
 PREVIEW = """
 from types import SimpleNamespace
 from pulumi_account.lifecycle import ApiKeyLifecycle
@@ -167,6 +178,25 @@ def test_a_call_is_light() -> None:
         "_LateClient(Settings('http://127.0.0.1:1', 'prov-1')).made(); import pulumi_account.models"
     )
     assert loads(code, "pydantic", "rich", "click", "pygments") == "pydantic"
+
+
+UPDATE = """
+import httpx
+from pulumi_account.client import AccountClient
+from pulumi_account.keys import Keys
+from pulumi_account.steps import Steps
+def answer(request):
+    print(request.method, "pydantic" in sys.modules, end=" ")
+    return httpx.Response(200, json={**olds, "id": 1, "credit_limit": 2})
+client = AccountClient("https://account.example", "prov-1", transport=httpx.MockTransport(answer))
+olds = {"name": "n", "is_enabled": True, "expires_at": None, "created_at": "2026-01-01T00:00:00Z"}
+assert Steps(Keys(client)).update("1", olds, {"name": "n", "credit_limit": 2.0}).outs["credit_limit"] == 2
+"""
+
+
+def test_an_update_sends_before_it_loads() -> None:
+    """The models that read an answer are loaded after the PATCH is sent, while it is on its way."""
+    assert loads(f"exec({UPDATE!r})", "pydantic") == "PATCH False pydantic"
 
 
 def test_the_client_needs_no_engine() -> None:

@@ -287,6 +287,16 @@ def test_however_the_server_writes_instants(timestamps: Any, fractions: bool) ->
         assert emulator.calls.operations == ["create_key"]
 
 
+@pytest.mark.parametrize("fractions", [True, False])
+def test_a_lost_key_is_known_by_a_rounded_lease(caplog: pytest.LogCaptureFixture, fractions: bool) -> None:
+    """A server that cuts the fractions of a lease does not hide whose reservation it is."""
+    with Emulator(provisioning_key=PROVISIONING_KEY, fractions=fractions) as emulator:
+        fails(emulator, "create_key", Drop(commit=True))
+        with AccountClient(emulator.url, PROVISIONING_KEY, retry_deadline=0) as client:
+            assert_made(emulator, Keys(client).make(EXACT), EXACT)
+        assert emulator.calls.operations[:4] == ["create_key", "list_keys", "delete_key", "create_key"]
+
+
 # --- make: a POST in doubt
 
 CARRIED_OUT = {
@@ -354,10 +364,18 @@ def test_a_post_is_made_again_under_another_name(
     assert all(name.startswith(RESERVATION_PREFIX) for name in names[1:])
 
 
+@pytest.mark.parametrize(
+    ("cleaning", "told"),
+    [
+        ([], "after all"),
+        ([Answer(500)], "a key named 'ci-0123abc' could not be found out, or the key could not be"),
+    ],
+    ids=["deleted", "not deleted"],
+)
 def test_a_post_carried_out_late_is_found(
-    server: Emulator, emulator: Emulator, caplog: pytest.LogCaptureFixture
+    server: Emulator, emulator: Emulator, caplog: pytest.LogCaptureFixture, cleaning: list[Answer], told: str
 ) -> None:
-    """A POST that the server carries out only after it was looked for is found after the next one."""
+    """A key that the server makes only after it was looked for is deleted after the next one is made, or told of."""
     posts = 0
 
     class LateServer(httpx.BaseTransport):
@@ -373,21 +391,65 @@ def test_a_post_carried_out_late_is_found(
                 emulator.add("ci-0123abc", credit_limit="12.5", expires_at=FAR_INSTANT)
             return inner.handle_request(request)
 
+    for action in cleaning:
+        fails(emulator, "delete_key", action)
     inner = default_transport(server.url)
     with AccountClient(server.url, PROVISIONING_KEY, transport=LateServer()) as client:
         created = Keys(client).make(AUTO)
     inner.close()
+    left = [key for key in emulator.keys() if key["id"] != created.id]
+    assert [key["name"] for key in left] == (["ci-0123abc"] if cleaning else [])
+    for key in left:
+        emulator.remove(key["id"])
     assert_made(emulator, created, AUTO)
-    assert "after all" in warnings(caplog)[-1]
+    assert told in warnings(caplog)[-1]
 
 
-@pytest.mark.parametrize("ignored", ["name", "is_enabled", "credit_limit", "expires_at"])
-def test_a_patch_that_was_not_carried_out_is_no_success(keys: Keys, emulator: Emulator, ignored: str) -> None:
-    """A 200 to a PATCH that changed nothing would leave a reservation: the key is deleted, the error raised."""
-    stale = {"name": "x", "is_enabled": True, "credit_limit": None, "expires_at": None}
-    fails(emulator, "update_key", Edit(replace={ignored: stale[ignored]}))
-    with pytest.raises(err.UnexpectedResponseError, match=f"left {ignored} as it was$"):
-        keys.make(DISABLED)
+class Stubborn(httpx.BaseTransport):
+    """Says 200 to every PATCH, but leaves a field as the POST made it, or without a value."""
+
+    def __init__(self, endpoint: str, field: str, *, emptied: bool) -> None:
+        self._inner = default_transport(endpoint)
+        self._field, self._emptied = field, emptied
+        self._as_made: Any = None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass the request on, and change the answer."""
+        response = self._inner.handle_request(request)
+        response.read()
+        if request.method == "POST":
+            self._as_made = response.json()[self._field]
+        if request.method != "PATCH":
+            return response
+        left = None if self._emptied else self._as_made
+        return httpx.Response(200, json={**response.json(), self._field: left})
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._inner.close()
+
+
+@pytest.mark.parametrize(
+    ("ignored", "emptied"),
+    [
+        ("name", False),
+        ("is_enabled", False),
+        ("credit_limit", False),
+        ("credit_limit", True),
+        ("expires_at", False),
+        ("expires_at", True),
+    ],
+)
+def test_a_patch_that_was_not_carried_out_is_no_success(
+    emulator: Emulator, ignored: str, emptied: bool
+) -> None:
+    """A 200 to a PATCH that left a field would leave a bit of a reservation: the key is deleted, the error raised."""
+    transport = Stubborn(emulator.url, ignored, emptied=emptied)
+    with (
+        AccountClient(emulator.url, PROVISIONING_KEY, transport=transport) as client,
+        pytest.raises(err.UnexpectedResponseError, match=f"left {ignored} as it was$"),
+    ):
+        Keys(client).make(DISABLED)
     assert emulator.keys() == []
 
 
@@ -738,10 +800,15 @@ def test_delete(keys: Keys, emulator: Emulator) -> None:
     assert emulator.keys() == []
 
 
-def test_deleting_a_key_that_is_gone(keys: Keys, emulator: Emulator) -> None:
-    """A key that is gone already is as good as deleted."""
+def test_deleting_a_key_that_is_gone(
+    keys: Keys, emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A key that is gone already is as good as deleted; the user is told, for it may be the wrong account."""
     keys.delete(4711)
     assert emulator.calls.operations == ["delete_key"]
+    assert warnings(caplog) == [
+        "key 4711 is gone already, unless this is not the account that it was made in"
+    ]
 
 
 def test_deleting_with_a_lost_answer(patient: Keys, emulator: Emulator) -> None:

@@ -723,6 +723,17 @@ def test_refresh_does_not_take_another_accounts_key(provider: ProviderProcess, e
         provider.read(key_id, {**outs, "created_at": "2020-01-01T00:00:00Z"})
 
 
+def test_update_does_not_take_another_accounts_key(provider: ProviderProcess) -> None:
+    """The answer to a PATCH tells that it was another account's key: one line says so, and that it is changed."""
+    key_id, inputs, outs = made(provider)
+    with pytest.raises(
+        ProviderError, match=r"ConfigurationError: .* another account; it has been changed there$"
+    ):
+        provider.update(
+            key_id, {**outs, "created_at": "2020-01-01T00:00:00Z"}, {**inputs, "credit_limit": 1.0}
+        )
+
+
 def test_an_engine_that_is_gone_gets_no_key(emulator: Emulator, tmp_path: Path) -> None:
     """A provider that outlives its engine deletes what it makes: nobody would know of it."""
     config = {"account:provisioningKey": PROVISIONING_KEY, "account:endpoint": emulator.url}

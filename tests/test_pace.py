@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from pulumi_account.client import AccountClient
 from pulumi_account.emulator import Emulator
 from pulumi_account.pace import Pace
+from pulumi_account.transport import RetryTransport
 from tests.canaries import PROVISIONING_KEY
 from tests.helpers import FakeClock, unhurried
 
@@ -218,6 +221,34 @@ def test_ten_requests_a_second(calls: int, retry_after: float | None) -> None:
     paced = Paced()
     Limited(paced.clock, rate=10, burst=10).serve(paced, calls, retry_after)
     assert paced.seconds <= 1.3 * calls / 10
+
+
+class ByTheMinute(httpx.BaseTransport):
+    """Lets sixty requests through in each minute, in the fake time, and says of all others when to come back."""
+
+    def __init__(self, clock: FakeClock, advice: str | None) -> None:
+        self._clock, self._advice = clock, advice
+        self._until = self._left = 0.0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        now = self._clock()
+        if now >= self._until:
+            self._until, self._left = now + 60, 60
+        if self._left:
+            self._left -= 1
+            return httpx.Response(200)
+        advice = self._advice and self._advice.format(left=math.ceil(self._until - now))
+        return httpx.Response(429, headers={"Retry-After": advice} if advice else {})
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize("advice", [None, "60", "{left}"])
+def test_a_limit_by_the_minute_is_outlasted(advice: str | None, method: str) -> None:
+    """Each call is retried for longer than the minute that it may have to wait, whatever the 429 advises."""
+    clock = FakeClock()
+    transport = RetryTransport(ByTheMinute(clock, advice), sleep=clock.sleep, clock=clock)
+    request = httpx.Request(method, "https://account.invalid/v1/account/keys")
+    assert {transport.handle_request(request).status_code for _ in range(200)} == {200}
 
 
 def test_a_limited_account_is_filled(caplog: pytest.LogCaptureFixture) -> None:

@@ -35,7 +35,7 @@ _ENVIRONMENT = """\b
 Environment:
   ACCOUNT_PROVISIONING_KEY  the account's provisioning key
   ACCOUNT_ENDPOINT          base URL of the API, by default https://api.naga.ac
-  ACCOUNT_RETRY_DEADLINE    seconds for which one call is retried, by default 60
+  ACCOUNT_RETRY_DEADLINE    seconds for which one call is retried, by default 90
   ACCOUNT_TIMEOUT           seconds until an attempt is given up, by default 30
   NO_COLOR                  set to anything: no colours"""
 
