@@ -14,7 +14,7 @@ from pulumi_account.testing import LocalEngine, Result
 from tests.canaries import assert_clean
 from tests.cli import CliEngine, require_cli
 from tests.conftest import warm_python
-from tests.golden import accounts, current_version, folders, restore
+from tests.golden import PROGRAM, accounts, current_version, folders, restore
 from tests.golden.__main__ import main
 
 # a visit is a few runs of the CLI
@@ -122,12 +122,15 @@ def test_destroy_leaves_nothing(visit: Visit) -> None:
     assert visit.left == {"own": [], "eu": []}
 
 
-def test_another_program_is_not_kept_in_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What a release left behind is not overwritten with another program's, unless told to."""
+@pytest.mark.parametrize("program", [PROGRAM.read_text(encoding="utf-8"), "import pulumi\n"])
+def test_a_kept_state_is_not_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], program: str
+) -> None:
+    """What a release left behind stays as it is, though later code may be about to keep the same program's."""
     kept = tmp_path / current_version() / "__main__.py"
     kept.parent.mkdir()
-    kept.write_text("import pulumi\n")
+    kept.write_text(program)
     with pytest.raises(SystemExit):
         main([], home=tmp_path)
-    assert "was made by another program" in capsys.readouterr().err
-    assert [file.name for file in kept.parent.iterdir()] == ["__main__.py"]
+    assert "is kept already: bump the version, or say --overwrite" in capsys.readouterr().err
+    assert [(file.name, file.read_text()) for file in kept.parent.iterdir()] == [("__main__.py", program)]

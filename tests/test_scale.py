@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,13 +39,27 @@ def provider(
 
 
 def refresh(provider: ProviderProcess, ids: list[int]) -> list[str]:
-    """Read keys as the engine does, four at a time; the ids that are left."""
+    """Read keys as the engine does, four at a time; the ids that are left, each told of the key of this id."""
 
     def read(key_id: int) -> str:
-        return provider.read(str(key_id), {"key_id": float(key_id), "name": "n", "is_enabled": True}).id
+        found = provider.read(str(key_id), {"key_id": float(key_id), "name": "n", "is_enabled": True})
+        assert not found.id or (found.outs["key_id"], found.outs["credit_limit"]) == (key_id, limit(key_id))
+        return found.id
 
     with ThreadPoolExecutor(4) as pool:
         return [found for found in pool.map(read, ids) if found]
+
+
+def limit(key_id: int) -> float:
+    """What tells the keys apart."""
+    return key_id + 0.5
+
+
+def add(emulator: Emulator, count: int, **more: Any) -> list[int]:
+    """Add so many keys; their ids, which the emulator counts up."""
+    ids = list(range(1, count + 1))
+    assert ids == [emulator.add(f"team-{id_}-production", credit_limit=limit(id_), **more)[0] for id_ in ids]
+    return ids
 
 
 @pytest.mark.parametrize(
@@ -59,7 +74,7 @@ def test_a_refresh_takes_few_calls(
     provider: ProviderProcess, emulator: Emulator, count: int, vanished: int, calls: dict[str, int]
 ) -> None:
     """Three GETs, one LIST for all others, and one GET for each key that has vanished."""
-    ids = [emulator.add(f"key-{number}")[0] for number in range(count)]
+    ids = add(emulator, count)
     for key_id in ids[count - vanished :]:
         emulator.remove(key_id)
     assert refresh(provider, ids) == [str(key_id) for key_id in ids[: count - vanished]]
@@ -68,7 +83,7 @@ def test_a_refresh_takes_few_calls(
 
 def test_a_refresh_while_keys_are_written(provider: ProviderProcess, emulator: Emulator) -> None:
     """While some threads make, change and delete keys, others read every one that is there, as it is."""
-    ids = [emulator.add(f"key-{number}", credit_limit=1)[0] for number in range(40)]
+    ids = add(emulator, 40)
 
     def write(number: int) -> None:
         key_id, outs = provider.create({"name": f"new-{number}", "is_enabled": True})
@@ -89,10 +104,7 @@ def test_a_refresh_while_keys_are_written(provider: ProviderProcess, emulator: E
 def test_ten_thousand_keys_take_little_memory(provider: ProviderProcess, emulator: Emulator) -> None:
     """A refresh of ten thousand keys, each one read, leaves the provider's process below 150 MiB."""
     expiry = "2099-01-01T00:00:00.654321Z"
-    ids = [
-        emulator.add(f"team-{number}-production", credit_limit=1234.56, expires_at=expiry)[0]
-        for number in range(10_000)
-    ]
+    ids = add(emulator, 10_000, expires_at=expiry)
     assert refresh(provider, ids) == [str(key_id) for key_id in ids]
     assert provider.peak_memory < MOST_MEMORY
     assert Counter(emulator.calls.operations) == {"get_key": 3, "list_keys": 1}

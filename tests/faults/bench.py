@@ -225,7 +225,7 @@ class ProgramStack(Stack):
         return found
 
     def _files(self) -> str:
-        files = [path for path in self.folder.rglob("*") if path.is_file() and path.suffix in (".json", "")]
+        files = [path for path in self.folder.rglob("*") if path.is_file() and path.suffix != ".py"]
         return "\n".join(path.read_text(errors="replace") for path in files)
 
 

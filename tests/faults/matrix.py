@@ -78,7 +78,7 @@ class Kind:
     late: float = 0.0
     #: passes when tried again, and is tried again
     transient: bool = False
-    #: the status says yes, the body is nonsense
+    #: the status says yes, the body is nonsense; a DELETE's answer has none at all
     nonsense: bool = False
     #: kinds of the same word are so much alike that a whole program meets only one of them at each call
     like: str = ""
@@ -118,8 +118,6 @@ class Case:
         if site.fails:
             return False
         if site.optional and not kind.spreading:
-            return True
-        if kind.nonsense and site.method == "DELETE":  # its answer has no body that anybody would read
             return True
         if kind.lasting or kind.spreading:
             return False
@@ -243,7 +241,8 @@ KINDS = (
     Kind("504-once", Answer(504, body="empty"), transient=True, like="5xx"),
     Kind("half-a-body-once", HalfBody(), transient=True),
     Kind("half-a-body-for-ever", HalfBody(), lasting=True, transient=True, like="nonsense for ever"),
-    Kind("garbage-once", Answer(200, body="garbage", commit=True), nonsense=True),
+    Kind("garbage-once", Answer(200, body="garbage", commit=True), nonsense=True, like="nonsense"),
+    Kind("page-once", Answer(200, body="html"), nonsense=True, like="nonsense"),
     Kind("garbage-for-ever", Answer(200, body="garbage", commit=True), lasting=True, nonsense=True,
          like="nonsense for ever"),
     Kind("wrong-shape-once", Answer(200, body=_WRONG, commit=True), nonsense=True),

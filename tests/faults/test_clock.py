@@ -113,11 +113,22 @@ def test_what_one_clock_says_is_over_is_refused(stack: Stack, emulator: Emulator
     assert (run.ok, stack.outputs(), emulator.keys()) == (False, {}, [])
 
 
-def test_this_machines_zone_changes_nothing(tmp_path: Path) -> None:
-    """In a zone with summer time, what is declared and what the API writes without an offset are the same instant."""
-    declared: Declared = {
-        "k": {"name": "production", "credit_limit": 1, "expires_at": "2098-07-01T02:00:00+02:00"}
-    }
+@pytest.mark.parametrize(
+    "expires_at",
+    [
+        "2098-07-01T02:00:00+02:00",
+        "2098-06-30T23:59:60Z",
+        "2098-07-01T01:59:60+02:00",
+        "2098-07-01T00:00:00.123456Z",
+        "2098-06-30T23:59:59.999999Z",
+    ],
+)
+def test_this_machines_zone_changes_nothing(tmp_path: Path, expires_at: str) -> None:
+    """In a zone with summer time, what is declared and what the API writes without an offset are the same instant.
+
+    A leap second and microseconds included: the key is made with them, and neither a refresh nor a run changes it.
+    """
+    declared: Declared = {"k": {"name": "production", "credit_limit": 1, "expires_at": expires_at}}
     with Emulator(provisioning_key=PROVISIONING_KEY, timestamps="naive") as emulator:
         env = {"TZ": "EST5EDT,M3.2.0,M11.1.0", "ACCOUNT_ENDPOINT": emulator.url}
         with ProviderProcess(SECRETS, tmp_path, env) as process:

@@ -108,7 +108,7 @@ class Machine(RuleBasedStateMachine):
         """Change the program, and run it."""
         self._change(changes)
         self._arm(fault)
-        self._up()
+        self._up(may_fail=fault is not None)
 
     def _change(self, changes: list[Change]) -> None:
         for change in changes:
@@ -160,6 +160,7 @@ class Machine(RuleBasedStateMachine):
         if done.ok:
             assert now == {id_: key for id_, key in before.items() if id_ not in self.engine.doomed()}
         else:
+            assert fault
             assert now.keys() <= {old.id for old in known.values()}
 
     def _arm(self, fault: Fault | None) -> None:
@@ -169,11 +170,13 @@ class Machine(RuleBasedStateMachine):
     def _expected(self, known: Mapping[str, Known]) -> Mapping[str, str]:
         return {name: _op(known.get(name), self.program.get(name)) for name in {*known, *self.program}}
 
-    def _up(self) -> None:
+    def _up(self, *, may_fail: bool = False) -> None:
         """What a run changes is what the program and the state differ in; a failed one loses no key."""
         known, before = self.engine.known(), self._keys(self._mine())
         done = self.engine.up(self.program)
         self.account.faults.clear()
+        vanished = {old.id for old in known.values()} - before.keys()  # cannot be changed before a refresh
+        assert done.ok or may_fail or vanished
         if done.ok:
             assert done.ops == self._expected(known)
             self._compare(known, before)

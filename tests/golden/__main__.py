@@ -1,7 +1,6 @@
 """Keep the state of the current version: `python -m tests.golden`, once for each release, before it is tagged.
 
-What a release left behind is not to change. So a folder that is there already is made anew only as long as its program
-is the one of `program.py`, or with `--overwrite`.
+What a release left behind is not to change. So a folder that is there already is made anew only with `--overwrite`.
 """
 
 from __future__ import annotations
@@ -18,15 +17,10 @@ from tests.golden import HOME, PROGRAM, Accounts, accounts, current_version, wri
 def main(arguments: list[str] | None = None, *, home: Path = HOME) -> None:
     """Parse, refuse or make."""
     parser = argparse.ArgumentParser("python -m tests.golden", description="Keep the state of this version.")
-    parser.add_argument("--overwrite", action="store_true", help="even if the kept program is another one")
+    parser.add_argument("--overwrite", action="store_true", help="as long as the version is not released")
     folder = home / current_version()
-    kept = folder / "__main__.py"
-    if (
-        not parser.parse_args(arguments).overwrite
-        and kept.exists()
-        and kept.read_text(encoding="utf-8") != PROGRAM.read_text(encoding="utf-8")
-    ):
-        parser.error(f"{folder.name} was made by another program: bump the version, or say --overwrite")
+    if folder.exists() and not parser.parse_args(arguments).overwrite:
+        parser.error(f"{folder.name} is kept already: bump the version, or say --overwrite")
     with accounts() as both, tempfile.TemporaryDirectory() as scratch:
         make(folder, both, Path(scratch))
     print(f"{folder.name} is kept")
