@@ -10,14 +10,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from benchmarks.account import Accounts, accounts
-from benchmarks.measure import OURS, Record, cases, run_case, run_imports, run_rate_limit
+from benchmarks.measure import OPERATIONS, OURS, Record, cases, run_case, run_imports, run_rate_limit
 from benchmarks.picture import draw
 from benchmarks.report import put_into, tables
 
@@ -54,9 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help=f"{QUICK_SIZES} keys only")
     add("--engine", choices=["local", "cli", "both"], default="both", help="default: both, if there is a CLI")
     add("--sizes", type=_numbers, metavar="N,…", help=f"numbers of keys (default: {SIZES})")
+    add("--operations", type=_some_of(OPERATIONS), default=OPERATIONS, metavar="NAME,…", help="default: all")
     add("--latency", type=_numbers, default=[0, 100], metavar="MS,…", help="of an answer (default: 0,100)")
     add("--repeat", type=int, metavar="K", help="rounds (default: 5 of 10 keys, 3 of 200, 1 of more)")
-    add("--parts", type=lambda text: text.split(","), default=PARTS, help=f"default: {','.join(PARTS)}")
+    add("--parts", type=_some_of(PARTS), default=PARTS, help=f"default: {','.join(PARTS)}")
     add("--fresh", action="store_true", help="forget an interrupted run")
     add("--out", dest="results", type=lambda text: [Path(text)], default=[RESULTS], metavar="FILE")
     run.set_defaults(keep=None)
@@ -73,15 +74,25 @@ def _numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
 
 
+def _some_of(known: Sequence[str]) -> Callable[[str], list[str]]:
+    def chosen(text: str) -> list[str]:
+        words = text.split(",")
+        if unknown := set(words) - set(known):
+            raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not one of {', '.join(known)}")
+        return words
+
+    return chosen
+
+
 def _together(parts: Sequence[Record]) -> Record:
-    """One result of several: all samples, and of what is there once, the last."""
-    last = {name: value for part in parts for name, value in part.items() if value}
-    rates = {_rate_key(rate): rate for part in parts for rate in part["rates"]}
+    """One result of several: all that was measured on machines of one kind, and of the imports, the last."""
+    if any(part["environment"] != parts[0]["environment"] for part in parts):
+        raise SystemExit("these results are of different machines or versions: they cannot be taken together")
     return {
         "complete": all(part["complete"] for part in parts),
-        "environment": last["environment"],
-        "imports": last.get("imports", {}),
-        "rates": list(rates.values()),
+        "environment": parts[0]["environment"],
+        "imports": next((part["imports"] for part in reversed(parts) if part["imports"]), {}),
+        "rates": [rate for part in parts for rate in part["rates"]],
         "samples": _one_after_the_other([part["samples"] for part in parts]),
     }
 
@@ -157,7 +168,8 @@ def _rates(run: _Run, engines: Sequence[str], makes: Accounts) -> None:
 def _operations(run: _Run, engines: Sequence[str], chosen: argparse.Namespace, makes: Accounts) -> None:
     sizes = chosen.sizes or (QUICK_SIZES if chosen.quick else SIZES)
     done = {(s["engine"], s["size"], s["latency"], s["round"]) for s in run.results["samples"]}
-    left = [case for case in cases(engines, sizes, chosen.latency, chosen.repeat) if case.key not in done]
+    planned = cases(engines, sizes, chosen.latency, chosen.repeat, chosen.operations)
+    left = [case for case in planned if case.key not in done]
     while left:
         minutes = sum(case.estimate() for case in left) / 60
         case = left.pop(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import subprocess
 import sys
@@ -29,8 +30,10 @@ RATE_LIMIT, RATE_LIMITED_KEYS = 10, 200
 #: the package loads the engine when something is declared: so the last one is what a program pays
 IMPORTS = ("import pulumi", "import pulumi_account", "from pulumi_account import ApiKey")
 
-#: for the estimate alone: seconds of each command, and of each key in it
-_COSTS = {"local": (1.8, 0.012), "cli": (2.2, 0.025)}
+#: for the estimate alone: seconds of each command, of each key in it, and of each key for each key that is written:
+#: for every key, the CLI writes the whole state
+_COSTS = {"local": (1.8, 0.012, 0.0), "cli": (2.2, 0.01, 8e-5)}
+_IDLE = ("preview", "refresh")
 
 
 @dataclass(frozen=True)
@@ -51,26 +54,31 @@ class Case:
     @property
     def is_written(self) -> bool:
         """Whether the state is written, not deployed."""
-        return self.size > LARGEST_DEPLOYED
+        return set(self.operations) <= set(_IDLE)
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """Where no key is made, auto-named ones are no different."""
-        return ("floor", "plain", "exact") if self.is_written else VARIANTS
+        """Where no key is made, auto-named ones are no different, and of so many they would take too long."""
+        return ("floor", "plain", "exact") if self.size > LARGEST_DEPLOYED else VARIANTS
 
     def estimate(self) -> float:
         """Seconds that it will take, roughly."""
-        command, key = _COSTS[self.engine]
+        command, key, write = _COSTS[self.engine]
         each = command + self.size * (key + self.latency / 1000 / 8)  # four threads, and half of all wait
-        return len(self.variants) * len(self.operations) * each
+        writes = sum(operation not in _IDLE for operation in self.operations)
+        return len(self.variants) * (len(self.operations) * each + writes * self.size**2 * write)
 
 
 def cases(
-    engines: Sequence[str], sizes: Sequence[int], latencies: Sequence[int], repeat: int | None
+    engines: Sequence[str],
+    sizes: Sequence[int],
+    latencies: Sequence[int],
+    repeat: int | None,
+    wanted: Sequence[str] = OPERATIONS,
 ) -> list[Case]:
-    """All cases, the small ones first."""
+    """All cases, the small ones first; of the operations, those that are wanted, and what must come before them."""
     return [
-        Case(engine, size, latency, number, _operations(size, rounds, latency == latencies[0]))
+        Case(engine, size, latency, number, _operations(size, latency == latencies[0], wanted))
         for size in sorted(sizes)
         for engine in engines
         for latency in latencies
@@ -79,13 +87,13 @@ def cases(
     ]
 
 
-def _operations(size: int, rounds: int, first_latency: bool) -> tuple[str, ...]:
+def _operations(size: int, first_latency: bool, wanted: Sequence[str]) -> tuple[str, ...]:
     """A preview makes no call, so one latency will do; what changes nothing can be repeated within a round."""
-    idle = 5 if size <= 10 else 2 if rounds == 1 and size <= LARGEST_DEPLOYED else 1
+    idle = 5 if size <= 200 else 2 if size <= LARGEST_DEPLOYED else 1
     times = {"preview": idle * first_latency, "refresh": idle}
-    if size > LARGEST_DEPLOYED:
-        times |= {"create": 0, "update": 0, "destroy": 0}
-    return tuple(operation for operation in OPERATIONS for _ in range(times.get(operation, 1)))
+    possible = OPERATIONS if size <= LARGEST_DEPLOYED and set(wanted) - set(_IDLE) else _IDLE
+    chosen = [operation for operation in possible if operation in ("create", *wanted)]
+    return tuple(operation for operation in chosen for _ in range(times.get(operation, 1)))
 
 
 @contextmanager
@@ -113,14 +121,9 @@ def run_case(case: Case, accounts: Accounts) -> list[Record]:
             for stack, account in stacks.values():
                 _grow(stack, account, case.size)
         for turn, operation in enumerate(case.operations):
-            for variant in _rotated(case.variants, turn + case.round):
+            for variant in random.sample(case.variants, len(case.variants)):
                 records.append(_sample(case, turn, operation, variant, *stacks[variant]))
     return records
-
-
-def _rotated(variants: Sequence[str], by: int) -> list[str]:
-    start = by % len(variants)
-    return [*variants[start:], *variants[:start]]
 
 
 def _sample(case: Case, turn: int, operation: str, variant: str, stack: Stack, account: Account) -> Record:
@@ -148,7 +151,6 @@ def run_rate_limit(engine: str, variant: str, retry_after: int | None, accounts:
     with _stack(accounts, engine, variant, size, **limited) as (stack, account):
         seconds, _ = stack.run("create", may_fail=True)
         record = {"engine": engine, "variant": variant, "retry_after": retry_after, "seconds": seconds}
-        record["dictated"] = size * (2 if variant == "exact" else 1) / RATE_LIMIT
         record["failures"] = size - len(keys_in(stack.export()))
         return {**record, "calls": account.calls()}
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.measure import IMPORTS, Record
+from benchmarks.measure import IMPORTS, Record, cases
 from benchmarks.report import Bound, Cell, Times, bounds, tables
 
 KEPT = Path(__file__).parent.parent / "benchmarks" / "results.json"
@@ -28,10 +28,10 @@ def turn(floor: float, exact: float, **other: Any) -> list[Record]:
     return [sample(v, s, **other) for v, s in (("floor", floor), ("plain", exact), ("exact", exact))]
 
 
-def rate(seconds: float, retry_after: int | None = None, engine: str = "local") -> Record:
+def rate(seconds: float, retry_after: int | None = None, engine: str = "local", failures: int = 0) -> Record:
     """Ten requests a second."""
     what = {"engine": engine, "variant": "auto", "retry_after": retry_after, "seconds": seconds}
-    return {**what, "dictated": 20.0, "failures": 0, "calls": {"create_key": 200}}
+    return {**what, "failures": failures, "calls": {"create_key": 200, "429": 7}}
 
 
 def result(samples: Sequence[Record] = (), rates: Sequence[Record] = (), **other: Any) -> Record:
@@ -57,6 +57,29 @@ def growth(*ratios: float) -> list[Bound]:
     return [bound for bound in bounds(result(samples)) if ": " in bound.what]
 
 
+# --- what is measured
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted", "measured"),
+    [
+        (200, ["destroy", "update"], ("create", "update", "destroy")),
+        (1_000, ["preview"], ("preview", "preview")),
+        (10_000, ["refresh", "update"], ("refresh",)),
+    ],
+)
+def test_operations_can_be_chosen(size: int, wanted: list[str], measured: tuple[str, ...]) -> None:
+    """Those that are wanted are measured in their order, after create if they change anything."""
+    assert [case.operations for case in cases(["local"], [size], [0], 3, wanted)] == [measured] * 3
+
+
+def test_an_unknown_operation_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """A name that is mistyped does not measure less than was meant."""
+    with pytest.raises(SystemExit):
+        main(["run", "--operations", "preview,up"])
+    assert "up: not one of create, preview, update, refresh, destroy" in capsys.readouterr().err
+
+
 # --- several results
 
 
@@ -77,17 +100,23 @@ def test_rounds_are_shifted_where_they_were_measured_before(tmp_path: Path) -> N
     assert shifted == [2, 4, 5, 0]
 
 
-def test_a_later_rate_wins(tmp_path: Path) -> None:
-    """Of rates of one engine, variant and Retry-After the last run's is kept, and all others too."""
+def test_all_rates_are_kept(tmp_path: Path) -> None:
+    """Rates of one engine, variant and Retry-After are runs of one thing."""
     parts = result(rates=[rate(22.0), rate(23.0, 1)]), result(rates=[rate(21.0), rate(25.0, engine="cli")])
-    assert together(tmp_path, *parts)["rates"] == [rate(21.0), rate(23.0, 1), rate(25.0, engine="cli")]
+    kept = together(tmp_path, *parts)["rates"]
+    assert kept == [rate(22.0), rate(23.0, 1), rate(21.0), rate(25.0, engine="cli")]
 
 
-def test_imports_and_environment_are_the_last_ones(tmp_path: Path) -> None:
-    """A run without imports leaves those of the run before; its environment is the one that is told."""
+def test_imports_are_the_last_ones(tmp_path: Path) -> None:
+    """A run without imports leaves those of the run before."""
     earlier = result(imports={statement: [0.3] for statement in IMPORTS})
-    kept = together(tmp_path, earlier, result(environment={"cores": 4}))
-    assert (kept["imports"], kept["environment"]) == (earlier["imports"], {"cores": 4})
+    assert together(tmp_path, earlier, result())["imports"] == earlier["imports"]
+
+
+def test_results_of_different_machines_stay_apart(tmp_path: Path) -> None:
+    """A ratio of one machine says nothing of another one."""
+    with pytest.raises(SystemExit, match="of different machines or versions"):
+        together(tmp_path, result(), result(environment={"cores": 4}))
 
 
 @pytest.mark.parametrize("complete", [True, False])
@@ -130,17 +159,56 @@ def test_no_slower_than_plain(operation: str, ratio: float, holds: bool) -> None
 
 def test_noise_is_for_no_slower_alone() -> None:
     """A limit above 1.00 is exact."""
-    assert Bound("", 1.10, 1.10).holds
-    assert not Bound("", 1.11, 1.10).holds
-    assert Bound("", 1.10, 1.10).at_most == "1.10"
+    assert Bound("", [1.10], 1.10).holds
+    assert not Bound("", [1.11], 1.10).holds
+    assert Bound("", [1.10], 1.10).at_most == "1.10"
+
+
+def test_a_bound_tells_its_runs() -> None:
+    """Its median counts; how many there were and how far they lie apart stands beside it."""
+    bound = Bound("", [1.3, 0.9, 1.05], 1.10)
+    assert (bound.ratio, bound.spread, bound.holds) == (1.05, "3: 0.90 to 1.30", True)
+
+
+def test_auto_and_exact_are_one_but_for_create() -> None:
+    """Where both kinds of names cost the same calls, their runs are runs of one thing."""
+    times = {"plain": 1.0, "auto": 1.04, "exact": 1.10}
+    samples = [sample(v, s, operation=o) for o in ("create", "update") for v, s in times.items()]
+    found = [(bound.what.partition(", ")[2], round(bound.ratio, 2)) for bound in bounds(result(samples))]
+    assert found == [
+        ("create 200 at 100 ms, auto ÷ plain", 1.04),
+        ("create 200 at 100 ms, exact ÷ plain", 1.10),
+        ("update 200 at 100 ms, ours ÷ plain", 1.07),
+    ]
+
+
+def test_noise_is_measured() -> None:
+    """What auto-named and exact differ by where they do the same is told; creations do not count."""
+    samples = [sample(v, s, operation=o) for o, v, s in [
+        ("create", "auto", 1.0), ("create", "exact", 2.0), ("update", "auto", 1.1), ("update", "exact", 1.0),
+    ]]  # fmt: skip
+    assert Times(samples).noise() == pytest.approx(0.1)
+    assert Times([sample("floor", 1.0)]).noise() is None
+
+
+def test_a_rate_is_held_against_what_the_limit_dictates() -> None:
+    """Of 200 calls, 190 wait for their tenth of a second: the limit lets as many through at once as in a second."""
+    (one,) = bounds(result(rates=[rate(19.0), rate(24.7), rate(38.0)]))
+    assert (one.ratio, one.spread, one.holds) == (1.3, "3: 1.00 to 2.00", True)
+
+
+def test_a_rate_with_failures_does_not_hold() -> None:
+    """A run that has not made all keys is no fast one."""
+    (one,) = bounds(result(rates=[rate(1.0, failures=1)]))
+    assert not one.holds
 
 
 def test_a_refresh_weighs_less_as_keys_grow() -> None:
     """Its ratio to the floor is compared with that at the number of keys before."""
     found = [(bound.what, round(bound.ratio, 2), bound.holds) for bound in growth(1.10, 1.05, 1.20)]
     assert found == [
-        ("LocalEngine, refresh at 100 ms, exact ÷ floor: 1,000 ÷ 200", 0.95, True),
-        ("LocalEngine, refresh at 100 ms, exact ÷ floor: 10,000 ÷ 1,000", 1.14, False),
+        ("LocalEngine, refresh at 100 ms, ours ÷ floor: 1,000 ÷ 200", 0.95, True),
+        ("LocalEngine, refresh at 100 ms, ours ÷ floor: 10,000 ÷ 1,000", 1.14, False),
     ]
 
 
