@@ -30,8 +30,9 @@ def test_named_tests_exist(test: str) -> None:
 
 @pytest.mark.parametrize("promise", reliability.PROMISES)
 def test_the_document_is_complete(promise: str) -> None:
-    """Each promise stands in the document."""
-    assert f"| {promise} |" in reliability.DOCUMENT.read_text(encoding="utf-8")
+    """Each promise stands in the document, with the tests that hold it."""
+    (row,) = [line for line in reliability.table([]).splitlines() if line.startswith(f"| {promise} |")]
+    assert row.removesuffix(" 0 | 0 |") in reliability.DOCUMENT.read_text(encoding="utf-8")
 
 
 def test_the_costs_are_what_was_measured() -> None:
