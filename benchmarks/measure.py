@@ -78,11 +78,12 @@ def cases(
 ) -> list[Case]:
     """All cases, the small ones first; of the operations, those that are wanted, and what must come before them."""
     return [
-        Case(engine, size, latency, number, _operations(size, latency == latencies[0], wanted))
+        Case(engine, size, latency, number, operations)
         for size in sorted(sizes)
         for engine in engines
         for latency in latencies
         for rounds in [repeat or (5 if size <= 10 else 3 if size <= 200 else 1)]
+        if (operations := _operations(size, latency == latencies[0], wanted))
         for number in range(rounds)
     ]
 

@@ -73,7 +73,7 @@ class KnownKey(NamedTuple):
     credit_limit: Decimal | None
 
 
-def differences(key: Key | KnownKey, wanted: ApiKeyInputs) -> dict[str, object]:
+def differences(key: Key | KnownKey, wanted: ApiKeyInputs | Key) -> dict[str, object]:
     """What a PATCH must say to make the key as it is declared: only the fields that differ."""
     pairs: dict[str, tuple[object, bool]] = {
         "name": (wanted.name, key.name == wanted.name),
@@ -175,7 +175,9 @@ class Keys:
         try:
             if not self._delete(key_id):
                 _log.warning(
-                    "key %d is gone already, unless this is not the account that it was made in", key_id
+                    "key %d is gone already, deleted elsewhere or by an attempt whose answer was lost; unless this is "
+                    "not the account that it was made in",
+                    key_id,
                 )
         finally:
             self._wrote()
@@ -337,13 +339,15 @@ class Keys:
 def _require_carried_out(key: Key, created: CreatedKey, wanted: ApiKeyInputs) -> None:
     """Refuse a key that still has something of a reservation; a server may round what it was given, no more."""
     reserved = created.name.startswith(RESERVATION_PREFIX)
+    changed = differences(key, created)
     ignored = [
         name
         for name, value in differences(key, wanted).items()
-        for now in [getattr(key, name)]
-        if name in ("name", "is_enabled") or value is None or now is None
-        or (reserved and now == getattr(created, name))
-    ]  # fmt: skip
+        if name in ("name", "is_enabled")
+        or value is None
+        or getattr(key, name) is None
+        or (reserved and name not in changed)
+    ]
     if ignored:
         raise UnexpectedResponseError(
             f"PATCH /v1/account/keys/{key.id}: the API answered 200, but left {', '.join(ignored)} as it was",

@@ -10,8 +10,9 @@ from pulumi_account.models import Key, is_reservation
 
 __all__ = ["IN_USE", "remove"]
 
-#: a younger reservation may be that of a run under way, which is just about to make a key of it
-IN_USE = timedelta(minutes=10)
+#: a younger reservation may be that of a run under way, which is just about to make a key of it: after a POST in doubt
+#: there may be two lists, two deletions and the PATCH, each retried for 90 seconds and waited for half a minute longer
+IN_USE = timedelta(minutes=20)
 
 
 def remove(client: AccountClient, reservation: Key, *, in_use: timedelta = IN_USE) -> str:

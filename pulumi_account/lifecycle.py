@@ -167,7 +167,7 @@ class _LateClient:
 
 
 def _load_models() -> None:
-    # what is loaded stays: to look for garbage in it takes a fifth of the time now, and more with each key later
+    # what is loaded stays: to look for garbage in it takes time now, and again with every few hundred keys
     gc.disable()
     with suppress(Exception):  # whoever has the answer is told
         import_module("pulumi_account.models")

@@ -102,8 +102,8 @@ PROMISES: dict[str, list[str]] = {
     ],
     "Under a rate limit, one by the minute too, nothing fails as long as each call is let through within the 90 "
     "seconds for which it is retried; the pace is learned, and the user is told.": ["test_pace"],
-    "Neither a plaintext nor the provisioning key is in an output, a log, an error or a file, whatever goes wrong, "
-    "except a plaintext among a stack's encrypted secrets.": [
+    "Neither a plaintext nor the provisioning key is shown, logged or told in an error, or lies unencrypted in a file, "
+    "whatever goes wrong.": [
         "faults/test_matrix_make", "faults/test_matrix_keep", "faults/test_matrix_recover",
         "faults/test_kill::test_nothing_leaks",
         "test_keys::test_no_credential_in_anybodys_log",

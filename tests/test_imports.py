@@ -195,8 +195,16 @@ assert Steps(Keys(client)).update("1", olds, {"name": "n", "credit_limit": 2.0})
 
 
 def test_an_update_sends_before_it_loads() -> None:
-    """The models that read an answer are loaded after the PATCH is sent, while it is on its way."""
+    """The models that read an answer are not loaded before the PATCH is sent."""
     assert loads(f"exec({UPDATE!r})", "pydantic") == "PATCH False pydantic"
+
+
+def test_garbage_is_looked_for_again() -> None:
+    """Once the models are loaded, garbage is collected as before, but not looked for in what stays."""
+    code = "import gc; from pulumi_account import lifecycle; lifecycle._load_models(); "
+    assert loads(f"{code}print(gc.isenabled(), gc.get_freeze_count() > 0, end=' ')", "pydantic") == (
+        "True True pydantic"
+    )
 
 
 def test_the_client_needs_no_engine() -> None:

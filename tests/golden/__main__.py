@@ -18,8 +18,9 @@ def main(arguments: list[str] | None = None, *, home: Path = HOME) -> None:
     """Parse, refuse or make."""
     parser = argparse.ArgumentParser("python -m tests.golden", description="Keep the state of this version.")
     parser.add_argument("--overwrite", action="store_true", help="as long as the version is not released")
+    chosen = parser.parse_args(arguments)
     folder = home / current_version()
-    if folder.exists() and not parser.parse_args(arguments).overwrite:
+    if folder.exists() and not chosen.overwrite:
         parser.error(f"{folder.name} is kept already: bump the version, or say --overwrite")
     with accounts() as both, tempfile.TemporaryDirectory() as scratch:
         make(folder, both, Path(scratch))
