@@ -121,8 +121,11 @@ def test_signals_reach_the_program(
         assert process.stdout is not None
         pid = int(process.stdout.readline())
         process.send_signal(number)
-        assert process.stdout.read() == told  # to its end, which comes with the program's own
-        assert process.wait() == status
+        try:
+            assert process.stdout.read() == told  # to its end, which comes with the program's own
+            assert process.wait() == status
+        finally:
+            process.kill()  # where interrupts are ignored, as in the background of a shell, it would wait for ever
     assert ended(pid)
 
 
