@@ -13,6 +13,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from pulumi_account.lifecycle import PREVIEW
+from pulumi_account.values import INSTANCE_ID
 
 __all__ = ["ApiKey", "ApiKeyArgs"]
 
@@ -150,9 +151,25 @@ class ApiKey(Resource, module="account", name="ApiKey"):
             self,
             f"pulumi-python:{self._resource_type_name}",
             resource_name,
-            {**inputs, "key": None, "key_id": None, "created_at": None, "__provider": PROVIDER},
+            {
+                **inputs,
+                "key": None,
+                "key_id": None,
+                "created_at": None,
+                "__provider": PROVIDER,
+                INSTANCE_ID: pulumi.Output.from_input(None).apply(lambda _: self._instance_id()),
+            },
             pulumi.ResourceOptions.merge(opts, marked),
         )
+
+    def _instance_id(self) -> pulumi.Output[str] | None:
+        """The id of the explicit provider instance, known once options, parents and transformations have settled it.
+
+        It depends on nothing: the engine knows already which provider a resource has.
+        """
+        found = self._provider
+        known: Any = None if found is None else found.id.future()
+        return None if found is None else pulumi.Output(set(), known, found.id.is_known())
 
 
 def _arguments(
@@ -183,6 +200,8 @@ def _inputs(resource_name: str, args: ApiKeyArgs) -> dict[str, Any]:
             failures.append(f"ApiKey {resource_name!r}: {argument.name} {error}")
     if failures:
         raise pulumi.RunError("\n".join(failures))
+    if isinstance(args.name_prefix, pulumi.Output):
+        inputs["name_prefix"] = _open(resource_name, inputs["name_prefix"])
     if args.adopt_key is not None:
         inputs["adopt_key"] = pulumi.Output.secret(args.adopt_key)
     if args.name is None and args.name_prefix is None:
@@ -212,6 +231,20 @@ def _plain(value: Any) -> Any:
         carried = value is None or isawaitable(value) or isinstance(value, (str, float, list, tuple))
         _require(carried, f"must not be of type {type(value).__name__}")
     return value
+
+
+def _open(resource_name: str, prefix: pulumi.Output[Any]) -> pulumi.Output[Any]:
+    """The prefix, which must not be a secret: the name that is made of it would be none."""
+
+    def require(known: dict[str, Any]) -> Any:
+        if known["secret"]:
+            raise pulumi.RunError(
+                f"ApiKey {resource_name!r}: name_prefix must not be a secret, as the name made of it is shown: "
+                "use name, which stays secret, or pulumi.Output.unsecret"
+            )
+        return known["prefix"]
+
+    return pulumi.Output.all(prefix=prefix, secret=prefix.is_secret()).apply(require)
 
 
 def _name(value: object) -> str:

@@ -96,12 +96,12 @@ class ApiKeyLifecycle(ResourceProvider):
 
     @_one_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Validate and normalise the inputs. No call is made."""
+        """Validate and normalise the inputs. No call is made, but in a preview a GET for a key to be adopted."""
         return self._steps.check(_olds, news, preview=PREVIEW in news)
 
     @_one_line
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Compare. No call is made."""
+        """Compare. No call is made, but a GET where the provider instance is another one."""
         return self._steps.diff(_id, _olds, _news)
 
     @_one_line
@@ -121,8 +121,8 @@ class ApiKeyLifecycle(ResourceProvider):
 
     @_one_line
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """DELETE."""
-        self._steps.delete(_id)
+        """DELETE, unless another resource has adopted the key."""
+        self._steps.delete(_id, _props)
 
 
 class _LateClient:

@@ -12,6 +12,7 @@ from pulumi_account.exceptions import InvalidInputError
 
 __all__ = [
     "API_KEY_TYPE",
+    "INSTANCE_ID",
     "INSTANT",
     "RESERVATION_PREFIX",
     "Secret",
@@ -26,6 +27,8 @@ __all__ = [
 
 #: the type of a key in a state
 API_KEY_TYPE = "pulumi-python:dynamic/account:ApiKey"
+#: the property that holds the id which the engine gave to a key's explicit provider instance: it outlives a new name
+INSTANCE_ID = "__instance_id"
 #: how the name of a reservation begins; 32 random hex digits follow
 RESERVATION_PREFIX = "pulumi-account-reservation-"
 INSTANT = re.compile(

@@ -27,7 +27,7 @@ ROWS = [
     ["transport"],
     ["client"],
     ["leftovers", "answers", "watch"],
-    ["keys"],
+    ["keys", "adoption"],
     ["steps"],
     ["lifecycle"],
     ["provider"],

@@ -92,6 +92,47 @@ def test_output_names_are_pinned(provider: ProviderProcess) -> None:
     }  # fmt: skip
 
 
+def test_hidden_output_names_are_pinned(emulator: Emulator, tmp_path: Path) -> None:
+    """So do the outputs that no display shows."""
+    key_id, _ = emulator.add("n")
+    with ProviderProcess(instance(emulator), tmp_path, {}) as eu:
+        _, _, outs = made(eu, name="n", adopt_key_id=float(key_id), __instance_id="5b1f")
+    assert {name for name in outs if name.startswith("__")} == {"__adoption", "__instance", "__instance_id"}
+
+
+# --- secrets
+
+
+def test_a_created_plaintext_is_a_secret(provider: ProviderProcess) -> None:
+    """The provider itself answers with a secret: no option of the program is needed."""
+    made(provider)
+    assert provider.sealed == (set(), {"key"})
+
+
+def test_an_adopted_plaintext_is_a_secret(provider: ProviderProcess, emulator: Emulator) -> None:
+    """So are the argument and the output of an adoption, in inputs and outputs alike."""
+    key_id, _ = emulator.add("n")
+    inputs, _ = provider.check({"name": "n", "adopt_key_id": float(key_id), "adopt_key": PLAINTEXT})
+    assert provider.sealed == ({"adopt_key"}, set())
+    provider.create(inputs)
+    assert provider.sealed == (set(), {"key", "adopt_key"})
+
+
+def test_an_updated_plaintext_is_a_secret(provider: ProviderProcess) -> None:
+    """An update returns the plaintext as a secret."""
+    key_id, inputs, outs = made(provider)
+    provider.update(key_id, outs, {**inputs, "credit_limit": 3.0})
+    assert provider.sealed == (set(), {"key"})
+
+
+def test_a_refreshed_plaintext_is_a_secret(provider: ProviderProcess, emulator: Emulator) -> None:
+    """A refresh covers a plaintext that stands uncovered in the state."""
+    key_id, _ = emulator.add("n")
+    _, _, outs = made(provider, name="n", adopt_key_id=float(key_id), adopt_key=PLAINTEXT)
+    provider.read(str(key_id), outs)
+    assert provider.sealed == ({"adopt_key"}, {"key", "adopt_key"})
+
+
 # --- check
 
 
@@ -340,14 +381,18 @@ def test_a_managed_key_is_not_adopted(provider: ProviderProcess) -> None:
     key_id, olds, outs = made(provider)
     provider.diff(key_id, outs, olds)
     _, failures = provider.check({"name": "n", "adopt_key_id": float(key_id)})
-    assert failures == [f"adopt_key_id {key_id}: this key is managed by a resource of this stack already"]
+    assert failures == [
+        f"adopt_key_id {key_id}: this key is managed by a resource of this stack already; "
+        "if it is the one to be replaced, remove adopt_key_id from it first"
+    ]
 
 
 def test_an_adopted_key_survives_its_former_resource(provider: ProviderProcess, emulator: Emulator) -> None:
     """A key that this run adopted is not deleted with the resource that had it before; the user is told."""
     key_id, _ = emulator.add("n")
-    _, _, outs = made(provider, name="n", adopt_key_id=float(key_id))
-    provider.delete(str(key_id), outs)
+    former = provider.read(str(key_id)).outs
+    made(provider, name="n", adopt_key_id=float(key_id))
+    provider.delete(str(key_id), former)
     assert emulator.key(key_id) is not None
     assert f"key {key_id} is kept" in provider.stderr
 
@@ -400,6 +445,129 @@ def test_naming_or_dropping_the_own_id_replaces_nothing(provider: ProviderProces
     news, _ = provider.check(adopting if adopt else EXACT, inputs)
     olds = outs if adopt else {**outs, "adopt_key_id": float(key_id)}
     assert provider.diff(key_id, olds, news) == ("unknown", [])
+
+
+def test_a_forced_replacement_of_an_adopted_key_is_refused(
+    provider: ProviderProcess, emulator: Emulator, tmp_path: Path
+) -> None:
+    """A replacement that no diff asks for is checked a second time, without old inputs: the preview says no."""
+    key_id, _ = emulator.add("n")
+    adopting = {"name": "n", "adopt_key_id": float(key_id)}
+    _, inputs, _ = made(provider, **adopting)
+    with ProviderProcess(instance(emulator, ""), tmp_path, {}) as next_run:
+        assert next_run.check(adopting, inputs)[1] == []
+        assert "remove adopt_key_id from it first" in next_run.check(adopting)[1][0]
+
+
+def test_a_key_that_is_yet_to_be_adopted_is_not_deleted(
+    provider: ProviderProcess, emulator: Emulator, tmp_path: Path
+) -> None:
+    """A tainted resource is checked once, and then deleted before it would adopt its key again: the key lives."""
+    key_id, _ = emulator.add("n")
+    adopting = {"name": "n", "adopt_key_id": float(key_id)}
+    _, _, outs = made(provider, **adopting)
+    with ProviderProcess(instance(emulator, ""), tmp_path, {}) as next_run:
+        next_run.check(adopting)
+        with pytest.raises(ProviderError, match=rf"AdoptionError: key {key_id} is not deleted"):
+            next_run.delete(str(key_id), outs)
+    assert emulator.key(key_id) is not None
+
+
+def test_a_key_that_may_be_adopted_again_is_not_deleted(
+    provider: ProviderProcess, emulator: Emulator
+) -> None:
+    """The engine deletes first what depends on a replaced resource, before `adopt_key_id` is known again."""
+    key_id, _ = emulator.add("n")
+    _, inputs, outs = made(provider, name="n", adopt_key_id=float(key_id))
+    assert provider.diff(str(key_id), outs, {**inputs, "adopt_key_id": UNKNOWN}).replaces == ["adopt_key_id"]
+    with pytest.raises(ProviderError, match=rf"AdoptionError: key {key_id} is not deleted"):
+        provider.delete(str(key_id), outs)
+    assert emulator.key(key_id) is not None
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_renamed_resource_keeps_the_key_that_it_adopted(
+    provider: ProviderProcess, emulator: Emulator, tmp_path: Path, older: bool
+) -> None:
+    """A run failed before it deleted the old resource; the arguments are removed since: the key lives."""
+    key_id, _ = emulator.add("n")
+    adopting = {"name": "n", "adopt_key_id": float(key_id)}
+    _, inputs, new = made(provider, **adopting)
+    old = {**new, "__adoption": "another"}
+    if older:  # as a version wrote them that drew no tokens
+        del old["__adoption"], new["__adoption"]
+    with ProviderProcess(instance(emulator, ""), tmp_path, {}) as next_run:
+        news, _ = next_run.check({"name": "n"}, inputs)
+        assert next_run.diff(str(key_id), new, news) == ("unknown", [])
+        next_run.update(str(key_id), new, news)
+        next_run.delete(str(key_id), old)
+        assert f"key {key_id} is kept" in next_run.stderr
+    assert emulator.key(key_id) is not None
+
+
+def test_a_key_of_two_resources_is_not_deleted_with_one(
+    provider: ProviderProcess, emulator: Emulator, tmp_path: Path
+) -> None:
+    """The same where nothing is updated: it is enough that another resource was seen to keep the key."""
+    key_id, _ = emulator.add("n")
+    _, inputs, new = made(provider, name="n", adopt_key_id=float(key_id))
+    with ProviderProcess(instance(emulator, ""), tmp_path, {}) as next_run:
+        next_run.diff(str(key_id), {**new, "adopt_key_id": None}, {**inputs, "adopt_key_id": None})
+        next_run.delete(str(key_id), {**new, "__adoption": "another"})
+    assert emulator.key(key_id) is not None
+
+
+def test_whose_key_it_is_may_not_be_known(
+    provider: ProviderProcess, emulator: Emulator, tmp_path: Path
+) -> None:
+    """Two resources that an older version let adopt one key cannot be told apart: nothing is deleted."""
+    key_id, _ = emulator.add("n")
+    _, inputs, outs = made(provider, name="n", adopt_key_id=float(key_id))
+    del outs["__adoption"]
+    with ProviderProcess(instance(emulator, ""), tmp_path, {}) as next_run:
+        next_run.diff(str(key_id), outs, {**inputs, "adopt_key_id": None})
+        with pytest.raises(ProviderError, match=rf"AdoptionError: key {key_id} is not deleted"):
+            next_run.delete(str(key_id), outs)
+    assert emulator.key(key_id) is not None
+
+
+def test_two_resources_that_keep_one_key_are_refused(provider: ProviderProcess, emulator: Emulator) -> None:
+    """No key is managed twice, however the state came to that."""
+    key_id, _ = emulator.add("n")
+    _, inputs, outs = made(provider, name="n", adopt_key_id=float(key_id))
+    with pytest.raises(ProviderError, match=rf"AdoptionError: key {key_id} is held by two resources"):
+        provider.diff(str(key_id), {**outs, "__adoption": "another"}, inputs)
+
+
+def test_a_preview_says_what_an_adoption_changes(provider: ProviderProcess, emulator: Emulator) -> None:
+    """It says so in a line for each property, defaults that nobody wrote down included, and writes nothing."""
+    key_id, _ = emulator.add("old", expires_at="2033-01-01T00:00:00Z", is_enabled=False)
+    emulator.calls.clear()
+    declared = {"name": "chk", "credit_limit": 7.0, "adopt_key_id": float(key_id)}
+    _, failures = provider.check({**declared, "__preview": True})
+    assert failures == []
+    assert emulator.calls.operations == ["get_key"]
+    assert provider.stderr.splitlines()[-4:] == [
+        f"adopt_key_id {key_id}: name 'old' => 'chk'",
+        f"adopt_key_id {key_id}: credit_limit none => 7",
+        f"adopt_key_id {key_id}: is_enabled false => true",
+        f"adopt_key_id {key_id}: expires_at 2033-01-01T00:00:00Z => never",
+    ]
+
+
+def test_a_preview_says_what_an_adoption_may_change(provider: ProviderProcess, emulator: Emulator) -> None:
+    """What is not known yet is said to be so."""
+    key_id, _ = emulator.add("chk", credit_limit="3.5")
+    declared = {"name": "chk", "credit_limit": UNKNOWN, "adopt_key_id": float(key_id), "__preview": True}
+    provider.check(declared)
+    told = [line for line in provider.stderr.splitlines() if line.startswith(f"adopt_key_id {key_id}: ")]
+    assert told == [f"adopt_key_id {key_id}: credit_limit 3.5 => not known yet"]
+
+
+def test_a_preview_of_an_adoption_asks_for_a_missing_key(provider: ProviderProcess) -> None:
+    """An id that the account does not have fails in the preview."""
+    _, failures = provider.check({"name": "n", "adopt_key_id": 999_999.0, "__preview": True})
+    assert failures == ["adopt_key_id 999999: the account has no such key"]
 
 
 def test_rotation_of_a_key_still_being_adopted_is_refused(
@@ -551,7 +719,8 @@ def test_update_without_changes_on_the_server_makes_no_call(
     """An update that the server need not know of makes no call, and keeps all outputs."""
     key_id, inputs, outs = made(provider)
     emulator.calls.clear()
-    assert provider.update(key_id, {**outs, "adopt_key_id": float(key_id)}, inputs) == outs
+    updated = provider.update(key_id, {**outs, "adopt_key_id": float(key_id)}, inputs)
+    assert updated == {**outs, "__adoption": updated["__adoption"]}
     assert emulator.calls.operations == []
 
 
@@ -693,25 +862,109 @@ def test_environment_does_not_reach_an_explicit_instance(emulator: Emulator, tmp
         assert provider.read(str(key_id)).outs["name"] == "n"
 
 
-def test_a_key_of_another_instance_is_replaced(
-    provider: ProviderProcess, emulator: Emulator, tmp_path: Path
-) -> None:
-    """A resource that is given another provider instance gets a new key: the other account does not have it."""
-    config = {
-        "account:instance": "eu",
+def instance(emulator: Emulator, name: str = "eu") -> dict[str, str]:
+    """What an explicit provider instance for an account is configured with."""
+    return {
+        "account:instance": name,
         "account:endpoint": emulator.url,
         "account:provisioningKey": PROVISIONING_KEY,
     }
+
+
+@pytest.fixture
+def another() -> Iterator[Emulator]:
+    """Another account."""
+    with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
+        yield emulator
+
+
+def test_a_key_of_another_instance_is_replaced(
+    provider: ProviderProcess, another: Emulator, tmp_path: Path
+) -> None:
+    """A resource that is given another account's provider instance gets a new key there."""
     key_id, inputs, outs = made(provider)
-    with ProviderProcess(config, tmp_path, {}) as eu:
+    with ProviderProcess(instance(another), tmp_path, {}) as eu:
         assert eu.diff(key_id, outs, inputs) == ("some", ["provider"])
-        eu_id, eu_outs = eu.create(inputs)
-        assert eu_outs["__instance"] == "eu"  # as it stands in users' states
-        assert eu.diff(eu_id, eu_outs, inputs) == ("none", [])
-        assert eu.read(eu_id, eu_outs).outs == eu_outs
         with pytest.raises(ProviderError, match=r"AdoptionError: provider changed.*remove adopt_key_id$"):
             eu.diff(key_id, outs, {**inputs, "adopt_key_id": float(key_id)})
-    assert provider.diff(eu_id, eu_outs, inputs) == ("some", ["provider"])
+
+
+def test_an_instance_is_known_by_its_name(emulator: Emulator, tmp_path: Path) -> None:
+    """The outputs name the instance, as they do in users' states, and then no call is made."""
+    with ProviderProcess(instance(emulator), tmp_path, {}) as eu:
+        key_id, inputs, outs = made(eu)
+        assert outs["__instance"] == "eu"
+        assert eu.diff(key_id, outs, inputs) == ("none", [])
+        assert eu.read(key_id, outs).outs == outs
+    assert emulator.calls.operations == ["create_key", "update_key", "get_key"]
+
+
+IDS = {"__instance_id": "5b1f"}
+
+
+def test_a_key_of_another_instance_of_the_same_name_is_replaced(
+    emulator: Emulator, another: Emulator, tmp_path: Path
+) -> None:
+    """Two instances may bear one name under different parents: the id that the engine gave them tells them apart."""
+    with ProviderProcess(instance(emulator), tmp_path, {}) as one:
+        key_id, inputs, outs = made(one, **EXACT, **IDS)
+    with ProviderProcess(instance(another), tmp_path, {}) as other:
+        news, _ = other.check({**EXACT, "__instance_id": "77c0"}, inputs)
+        assert other.diff(key_id, outs, news) == ("some", ["provider"])
+
+
+def test_old_inputs_tell_of_another_instance_of_the_same_name(
+    emulator: Emulator, another: Emulator, tmp_path: Path
+) -> None:
+    """The same where outputs hold no id: an unchanged deployment since has put it into the inputs."""
+    with ProviderProcess(instance(emulator), tmp_path, {}) as one:
+        key_id, inputs, outs = made(one)
+        inputs, _ = one.check({**EXACT, **IDS}, inputs)
+        assert one.diff(key_id, outs, inputs) == ("none", [])
+    with ProviderProcess(instance(another), tmp_path, {}) as other:
+        news, _ = other.check({**EXACT, "__instance_id": "77c0"}, inputs)
+        assert other.diff(key_id, outs, news) == ("some", ["provider"])
+
+
+def test_an_instance_that_is_not_there_yet_is_asked(
+    emulator: Emulator, another: Emulator, tmp_path: Path
+) -> None:
+    """The preview of a new instance, whose id is not known yet, says already that the key is replaced."""
+    with ProviderProcess(instance(emulator), tmp_path, {}) as one:
+        key_id, inputs, outs = made(one)
+    with ProviderProcess(instance(another), tmp_path, {}) as other:
+        news, _ = other.check({**EXACT, "__instance_id": UNKNOWN}, inputs)
+        assert other.diff(key_id, outs, news) == ("some", ["provider"])
+
+
+@pytest.mark.parametrize(
+    ("former", "present"),
+    [
+        ({"__instance": "eu"}, {}),
+        ({"__instance": "eu", **IDS}, IDS),
+        ({"__instance": "eu", **IDS}, {"__instance_id": "77c0"}),
+        ({"__instance": "eu", **IDS}, {"__instance_id": UNKNOWN}),
+        ({}, IDS),
+        ({}, {}),
+    ],
+)
+def test_another_name_of_an_instance_replaces_nothing(
+    emulator: Emulator, tmp_path: Path, former: dict[str, str], present: dict[str, str]
+) -> None:
+    """Whatever an instance is called now, and whatever an SDK has dropped, a key that its account has stays."""
+    with ProviderProcess(instance(emulator, "europe"), tmp_path, {}) as europe:
+        key_id, inputs, outs = made(europe)
+        del outs["__instance"]
+        news, _ = europe.check({**EXACT, **present}, inputs)
+        assert europe.diff(key_id, {**outs, **former}, news) == ("none", [])
+
+
+def test_an_instance_keeps_its_id_through_a_refresh(emulator: Emulator, tmp_path: Path) -> None:
+    """The id stands in the inputs and the outputs that a refresh returns."""
+    with ProviderProcess(instance(emulator), tmp_path, {}) as eu:
+        key_id, _, outs = made(eu, **EXACT, **IDS)
+        found = eu.read(key_id, outs)
+    assert (found.inputs["__instance_id"], found.outs["__instance_id"]) == ("5b1f", "5b1f")
 
 
 def test_refresh_does_not_take_another_accounts_key(provider: ProviderProcess, emulator: Emulator) -> None:

@@ -303,7 +303,7 @@ class InProcess:
 
     def _delete(self, steps: Steps, old: Known) -> bool:
         try:
-            steps.delete(str(old.id))
+            steps.delete(str(old.id), old.outputs)
         except AccountError as error:
             assert_clean(error)
             return False
@@ -311,8 +311,10 @@ class InProcess:
 
 
 def _carried(value: Any) -> Any:
-    """As it is after the engine's wire: all numbers are floats, and what is None is not there."""
+    """As it is after the engine's wire: all numbers are floats, what is None is not there, secrets are opened."""
     if isinstance(value, Mapping):
+        if "value" in value:
+            return value["value"]
         return {name: _carried(item) for name, item in value.items() if item is not None}
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 

@@ -1,0 +1,130 @@
+"""Who has which key in this run: no deletion may take a key away from a resource that holds it.
+
+The engine asks for a deletion without saying why, or whose the key is by now. Two entries of a state may name one
+key: the resource that had it, and the one that adopted it. So each adoption draws a token, which stays in the
+outputs of its resource, and a deletion is its own only if no resource with another token keeps the key.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi_account.exceptions import AdoptionError
+
+__all__ = ["ADOPTION", "Adoptions", "is_new"]
+
+#: the output that holds an adoption's token; two underscores hide it from displays
+ADOPTION = "__adoption"
+#: stands for the token of a key that was made here, and of one that an older version adopted
+_MADE, _OLDER = "", "?"
+
+
+class Adoptions:
+    """What the checks, diffs and creations of this run show of who has which key; safe for any number of threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._managed: set[int] = set()  # by a resource of this stack
+        self._wanted: set[int] = set()  # by an adopt_key_id
+        self._wanted_by_new: set[int] = set()
+        self._wanted_as_before: set[int] = set()
+        self._undecided: set[int] = set()  # their resources' adopt_key_id is not known yet
+        self._holders: dict[int, set[str]] = {}  # the tokens of the resources that keep a key
+
+    def declare(self, key_id: int, olds: Mapping[str, Any]) -> str | None:
+        """Note that a resource with these old inputs is to adopt a key; returns why it cannot.
+
+        The engine checks a resource without its old inputs when it makes it, and once more when it replaces it.
+        """
+        with self._lock:
+            self._wanted.add(key_id)
+            if is_new(olds):
+                self._wanted_by_new.add(key_id)
+            elif olds.get("adopt_key_id") == key_id:
+                self._wanted_as_before.add(key_id)
+            twice = key_id in self._wanted_by_new & self._wanted_as_before
+            return _managed_already(key_id) if twice or (is_new(olds) and key_id in self._managed) else None
+
+    def keep(self, key_id: int, olds: Mapping[str, Any], news: Mapping[str, Any], *, stays: bool) -> None:
+        """Note that a resource has this key, and whether it keeps it.
+
+        :raises AdoptionError: another resource has it, or is to have it.
+        """
+        token, adopts = _token_of(key_id, olds), news.get("adopt_key_id")
+        undecided = adopts is not None and not isinstance(adopts, (int, float))
+        with self._lock:
+            if key_id in self._wanted and adopts != key_id and not undecided:
+                raise AdoptionError(
+                    f"key {key_id} is this resource's, and another one of this stack is to adopt it: "
+                    "remove one of the two"
+                )
+            if stays and self._holders.get(key_id, set()) - {token}:
+                raise AdoptionError(
+                    f"key {key_id} is held by two resources of this stack: remove one from the program, "
+                    "which leaves the key to the other"
+                )
+            self._managed.add(key_id)
+            (self._undecided.add if undecided else self._undecided.discard)(key_id)
+            if stays:
+                self._holders.setdefault(key_id, set()).add(token)
+
+    def make(self, key_id: int) -> None:
+        """Note that a resource has made this key."""
+        with self._lock:
+            self._managed.add(key_id)
+
+    def claim(self, key_id: int) -> None:
+        """Take a key for a resource that is about to adopt it.
+
+        :raises AdoptionError: another resource has it.
+        """
+        with self._lock:
+            if key_id in self._managed:
+                raise AdoptionError(_managed_already(key_id))
+            self._managed.add(key_id)
+
+    def adopt(self, key_id: int) -> str:
+        """Note that a resource has adopted this key; returns the token that its outputs must hold."""
+        token = secrets.token_hex(8)
+        with self._lock:
+            self._holders.setdefault(key_id, set()).add(token)
+        return token
+
+    def may_delete(self, key_id: int, outputs: Mapping[str, Any]) -> bool:
+        """Whether a resource with these outputs may delete its key; False if another resource keeps it.
+
+        :raises AdoptionError: that cannot be known, or it is to be adopted and has not been.
+        """
+        token = _token_of(key_id, outputs)
+        with self._lock:
+            holders = self._holders.get(key_id, set())
+            if holders - {token}:
+                return False
+            unknown = token == _OLDER and _OLDER in holders
+            if unknown or key_id in self._wanted | self._undecided:
+                raise AdoptionError(
+                    f"key {key_id} is not deleted, as adopt_key_id gives it to a resource of this stack, which may be "
+                    "the very one that is replaced: remove adopt_key_id and run `pulumi up` before you replace it"
+                )
+        return True
+
+
+def is_new(olds: Mapping[str, Any]) -> bool:
+    """Whether these old inputs are none: that the key is to be made, be it as a replacement."""
+    return "is_enabled" not in olds
+
+
+def _token_of(key_id: int, outputs: Mapping[str, Any]) -> str:
+    """The token of a resource with these outputs."""
+    token = outputs.get(ADOPTION)
+    return str(token) if token else _OLDER if outputs.get("adopt_key_id") == key_id else _MADE
+
+
+def _managed_already(key_id: int) -> str:
+    return (
+        f"adopt_key_id {key_id}: this key is managed by a resource of this stack already; "
+        "if it is the one to be replaced, remove adopt_key_id from it first"
+    )
