@@ -448,28 +448,26 @@ def test_naming_or_dropping_the_own_id_replaces_nothing(provider: ProviderProces
 
 
 def test_a_forced_replacement_of_an_adopted_key_is_refused(
-    provider: ProviderProcess, emulator: Emulator, tmp_path: Path
+    provider: ProviderProcess, emulator: Emulator, next_run: ProviderProcess
 ) -> None:
     """A replacement that no diff asks for is checked a second time, without old inputs: the preview says no."""
     key_id, _ = emulator.add("n")
     adopting = {"name": "n", "adopt_key_id": float(key_id)}
     _, inputs, _ = made(provider, **adopting)
-    with ProviderProcess(instance(emulator, ""), tmp_path, {}) as next_run:
-        assert next_run.check(adopting, inputs)[1] == []
-        assert "remove adopt_key_id from it first" in next_run.check(adopting)[1][0]
+    assert next_run.check(adopting, inputs)[1] == []
+    assert "remove adopt_key_id from it first" in next_run.check(adopting)[1][0]
 
 
 def test_a_key_that_is_yet_to_be_adopted_is_not_deleted(
-    provider: ProviderProcess, emulator: Emulator, tmp_path: Path
+    provider: ProviderProcess, emulator: Emulator, next_run: ProviderProcess
 ) -> None:
     """A tainted resource is checked once, and then deleted before it would adopt its key again: the key lives."""
     key_id, _ = emulator.add("n")
     adopting = {"name": "n", "adopt_key_id": float(key_id)}
     _, _, outs = made(provider, **adopting)
-    with ProviderProcess(instance(emulator, ""), tmp_path, {}) as next_run:
-        next_run.check(adopting)
-        with pytest.raises(ProviderError, match=rf"AdoptionError: key {key_id} is not deleted"):
-            next_run.delete(str(key_id), outs)
+    next_run.check(adopting)
+    with pytest.raises(ProviderError, match=rf"AdoptionError: key {key_id} is not deleted"):
+        next_run.delete(str(key_id), outs)
     assert emulator.key(key_id) is not None
 
 
@@ -487,7 +485,7 @@ def test_a_key_that_may_be_adopted_again_is_not_deleted(
 
 @pytest.mark.parametrize("older", [False, True])
 def test_a_renamed_resource_keeps_the_key_that_it_adopted(
-    provider: ProviderProcess, emulator: Emulator, tmp_path: Path, older: bool
+    provider: ProviderProcess, emulator: Emulator, next_run: ProviderProcess, older: bool
 ) -> None:
     """A run failed before it deleted the old resource; the arguments are removed since: the key lives."""
     key_id, _ = emulator.add("n")
@@ -496,38 +494,35 @@ def test_a_renamed_resource_keeps_the_key_that_it_adopted(
     old = {**new, "__adoption": "another"}
     if older:  # as a version wrote them that drew no tokens
         del old["__adoption"], new["__adoption"]
-    with ProviderProcess(instance(emulator, ""), tmp_path, {}) as next_run:
-        news, _ = next_run.check({"name": "n"}, inputs)
-        assert next_run.diff(str(key_id), new, news) == ("unknown", [])
-        next_run.update(str(key_id), new, news)
-        next_run.delete(str(key_id), old)
-        assert f"key {key_id} is kept" in next_run.stderr
+    news, _ = next_run.check({"name": "n"}, inputs)
+    assert next_run.diff(str(key_id), new, news) == ("unknown", [])
+    next_run.update(str(key_id), new, news)
+    next_run.delete(str(key_id), old)
+    assert f"key {key_id} is kept" in next_run.stderr
     assert emulator.key(key_id) is not None
 
 
 def test_a_key_of_two_resources_is_not_deleted_with_one(
-    provider: ProviderProcess, emulator: Emulator, tmp_path: Path
+    provider: ProviderProcess, emulator: Emulator, next_run: ProviderProcess
 ) -> None:
     """The same where nothing is updated: it is enough that another resource was seen to keep the key."""
     key_id, _ = emulator.add("n")
     _, inputs, new = made(provider, name="n", adopt_key_id=float(key_id))
-    with ProviderProcess(instance(emulator, ""), tmp_path, {}) as next_run:
-        next_run.diff(str(key_id), {**new, "adopt_key_id": None}, {**inputs, "adopt_key_id": None})
-        next_run.delete(str(key_id), {**new, "__adoption": "another"})
+    next_run.diff(str(key_id), {**new, "adopt_key_id": None}, {**inputs, "adopt_key_id": None})
+    next_run.delete(str(key_id), {**new, "__adoption": "another"})
     assert emulator.key(key_id) is not None
 
 
 def test_whose_key_it_is_may_not_be_known(
-    provider: ProviderProcess, emulator: Emulator, tmp_path: Path
+    provider: ProviderProcess, emulator: Emulator, next_run: ProviderProcess
 ) -> None:
     """Two resources that an older version let adopt one key cannot be told apart: nothing is deleted."""
     key_id, _ = emulator.add("n")
     _, inputs, outs = made(provider, name="n", adopt_key_id=float(key_id))
     del outs["__adoption"]
-    with ProviderProcess(instance(emulator, ""), tmp_path, {}) as next_run:
-        next_run.diff(str(key_id), outs, {**inputs, "adopt_key_id": None})
-        with pytest.raises(ProviderError, match=rf"AdoptionError: key {key_id} is not deleted"):
-            next_run.delete(str(key_id), outs)
+    next_run.diff(str(key_id), outs, {**inputs, "adopt_key_id": None})
+    with pytest.raises(ProviderError, match=rf"AdoptionError: key {key_id} is not deleted"):
+        next_run.delete(str(key_id), outs)
     assert emulator.key(key_id) is not None
 
 
@@ -539,15 +534,15 @@ def test_two_resources_that_keep_one_key_are_refused(provider: ProviderProcess, 
         provider.diff(str(key_id), {**outs, "__adoption": "another"}, inputs)
 
 
-def test_a_preview_says_what_an_adoption_changes(provider: ProviderProcess, emulator: Emulator) -> None:
+def test_a_preview_says_what_an_adoption_changes(next_run: ProviderProcess, emulator: Emulator) -> None:
     """It says so in a line for each property, defaults that nobody wrote down included, and writes nothing."""
     key_id, _ = emulator.add("old", expires_at="2033-01-01T00:00:00Z", is_enabled=False)
     emulator.calls.clear()
     declared = {"name": "chk", "credit_limit": 7.0, "adopt_key_id": float(key_id)}
-    _, failures = provider.check({**declared, "__preview": True})
+    _, failures = next_run.check({**declared, "__preview": True})
     assert failures == []
     assert emulator.calls.operations == ["get_key"]
-    assert provider.stderr.splitlines()[-4:] == [
+    assert next_run.stderr.splitlines() == [
         f"adopt_key_id {key_id}: name 'old' => 'chk'",
         f"adopt_key_id {key_id}: credit_limit none => 7",
         f"adopt_key_id {key_id}: is_enabled false => true",
@@ -566,8 +561,8 @@ def test_a_preview_says_what_an_adoption_may_change(provider: ProviderProcess, e
 
 def test_a_preview_of_an_adoption_asks_for_a_missing_key(provider: ProviderProcess) -> None:
     """An id that the account does not have fails in the preview."""
-    _, failures = provider.check({"name": "n", "adopt_key_id": 999_999.0, "__preview": True})
-    assert failures == ["adopt_key_id 999999: the account has no such key"]
+    _, failures = provider.check({"name": "n", "adopt_key_id": 888_888.0, "__preview": True})
+    assert failures == ["adopt_key_id 888888: the account has no such key"]
 
 
 def test_rotation_of_a_key_still_being_adopted_is_refused(
@@ -869,6 +864,13 @@ def instance(emulator: Emulator, name: str = "eu") -> dict[str, str]:
         "account:endpoint": emulator.url,
         "account:provisioningKey": PROVISIONING_KEY,
     }
+
+
+@pytest.fixture
+def next_run(emulator: Emulator, tmp_path: Path) -> Iterator[ProviderProcess]:
+    """A process that knows nothing of what came before."""
+    with ProviderProcess(instance(emulator, ""), tmp_path, {}) as process:
+        yield process
 
 
 @pytest.fixture
