@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pulumi_account.exceptions import AdoptionError
@@ -32,7 +33,13 @@ class Adoptions:
         self._wanted_by_new: set[int] = set()
         self._wanted_as_before: set[int] = set()
         self._undecided: set[int] = set()  # their resources' adopt_key_id is not known yet
-        self._holders: dict[int, set[str]] = {}  # the tokens of the resources that keep a key
+        self._holders: dict[int, set[str]] = {}  # the tokens of the resources that have a key
+        self._refreshed: Counter[int] = Counter()  # read, with a diff yet to come
+
+    def want(self, key_ids: Iterable[float]) -> None:
+        """Note that these keys are to be adopted, if only by resources that are declared later."""
+        with self._lock:
+            self._wanted.update(int(key_id) for key_id in key_ids)
 
     def declare(self, key_id: int, olds: Mapping[str, Any]) -> str | None:
         """Note that a resource with these old inputs is to adopt a key; returns why it cannot.
@@ -48,28 +55,31 @@ class Adoptions:
             twice = key_id in self._wanted_by_new & self._wanted_as_before
             return _managed_already(key_id) if twice or (is_new(olds) and key_id in self._managed) else None
 
+    def refresh(self, key_id: int) -> None:
+        """Note that a refresh has read this key: the diff that follows is about the state, not about the program."""
+        with self._lock:
+            self._refreshed[key_id] += 1
+
     def keep(self, key_id: int, olds: Mapping[str, Any], news: Mapping[str, Any], *, stays: bool) -> None:
         """Note that a resource has this key, and whether it keeps it.
 
-        :raises AdoptionError: another resource has it, or is to have it.
+        :raises AdoptionError: another resource is to adopt it.
         """
         token, adopts = _token_of(key_id, olds), news.get("adopt_key_id")
         undecided = adopts is not None and not isinstance(adopts, (int, float))
         with self._lock:
+            holders = self._holders.setdefault(key_id, set())
+            (holders.add if stays else holders.discard)(token)
+            if self._refreshed[key_id]:
+                self._refreshed[key_id] -= 1
+                return
             if key_id in self._wanted and adopts != key_id and not undecided:
                 raise AdoptionError(
                     f"key {key_id} is this resource's, and another one of this stack is to adopt it: "
                     "remove one of the two"
                 )
-            if stays and self._holders.get(key_id, set()) - {token}:
-                raise AdoptionError(
-                    f"key {key_id} is held by two resources of this stack: remove one from the program, "
-                    "which leaves the key to the other"
-                )
             self._managed.add(key_id)
             (self._undecided.add if undecided else self._undecided.discard)(key_id)
-            if stays:
-                self._holders.setdefault(key_id, set()).add(token)
 
     def make(self, key_id: int) -> None:
         """Note that a resource has made this key."""
@@ -94,7 +104,7 @@ class Adoptions:
         return token
 
     def may_delete(self, key_id: int, outputs: Mapping[str, Any]) -> bool:
-        """Whether a resource with these outputs may delete its key; False if another resource keeps it.
+        """Whether a resource with these outputs may delete its key; False if another one has it, which may do so later.
 
         :raises AdoptionError: that cannot be known, or it is to be adopted and has not been.
         """
@@ -102,12 +112,14 @@ class Adoptions:
         with self._lock:
             holders = self._holders.get(key_id, set())
             if holders - {token}:
+                holders.discard(token)
                 return False
             unknown = token == _OLDER and _OLDER in holders
             if unknown or key_id in self._wanted | self._undecided:
                 raise AdoptionError(
                     f"key {key_id} is not deleted, as adopt_key_id gives it to a resource of this stack, which may be "
-                    "the very one that is replaced: remove adopt_key_id and run `pulumi up` before you replace it"
+                    "the very one that is replaced: to keep the key, take back what forces the replacement "
+                    "(`pulumi state untaint`); to replace it, remove adopt_key_id and run `pulumi up` first"
                 )
         return True
 

@@ -22,6 +22,7 @@ from pulumi_account.inputs import ApiKeyInputs, declared
 from pulumi_account.keys import Keys, KnownKey, auto_name, differences, is_auto_name
 from pulumi_account.text import visible
 from pulumi_account.values import (
+    ADOPTING,
     INSTANCE_ID,
     format_instant,
     parse_instant,
@@ -72,6 +73,7 @@ class Steps:
         the sentence itself names it.
         """
         known, unknown = _split(news)
+        self._adoptions.want(news.get(ADOPTING) or ())
         try:
             inputs = declared(
                 known,
@@ -142,6 +144,8 @@ class Steps:
         if key is None:
             return ReadResult("", {})
         _require_same_key(key, _instant(props.get("created_at")))
+        if refreshing:
+            self._adoptions.refresh(key.id)
         inputs = _on_server(key) | _kept(props, *_DECLARED_ONLY, INSTANCE_ID)
         outputs = inputs | _facts(key, props.get("key")) | self._instance | _kept(props, ADOPTION)
         return ReadResult(key_id, _sealed(outputs), _sealed(inputs) if refreshing else None)

@@ -526,12 +526,32 @@ def test_whose_key_it_is_may_not_be_known(
     assert emulator.key(key_id) is not None
 
 
-def test_two_resources_that_keep_one_key_are_refused(provider: ProviderProcess, emulator: Emulator) -> None:
-    """No key is managed twice, however the state came to that."""
+def test_the_last_of_two_resources_deletes_their_key(
+    provider: ProviderProcess, emulator: Emulator, next_run: ProviderProcess
+) -> None:
+    """Where both go after a refresh, which looks at both, the first leaves the key to the second."""
     key_id, _ = emulator.add("n")
     _, inputs, outs = made(provider, name="n", adopt_key_id=float(key_id))
-    with pytest.raises(ProviderError, match=rf"AdoptionError: key {key_id} is held by two resources"):
-        provider.diff(str(key_id), {**outs, "__adoption": "another"}, inputs)
+    former = {**outs, "__adoption": "another"}
+    for entry in (outs, former):
+        next_run.read(str(key_id), entry)
+        assert next_run.diff(str(key_id), entry, inputs) == ("none", [])
+    next_run.delete(str(key_id), former)
+    assert emulator.key(key_id) is not None
+    next_run.delete(str(key_id), outs)
+    assert emulator.key(key_id) is None
+
+
+def test_a_refresh_takes_no_key_from_who_is_to_adopt_it(
+    provider: ProviderProcess, emulator: Emulator, next_run: ProviderProcess
+) -> None:
+    """`up --refresh` looks at the resource that the program no longer declares, and then lets another adopt its key."""
+    key_id, inputs, outs = made(provider)
+    next_run.read(key_id, outs)
+    next_run.diff(key_id, outs, inputs)
+    made(next_run, name="n", adopt_key_id=float(key_id))
+    next_run.delete(key_id, outs)
+    assert emulator.key(int(key_id)) is not None
 
 
 def test_a_preview_says_what_an_adoption_changes(next_run: ProviderProcess, emulator: Emulator) -> None:
