@@ -8,12 +8,14 @@ from datetime import datetime
 from decimal import Decimal
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, overload
+from weakref import WeakKeyDictionary
 
 import pulumi
 from pulumi.dynamic import Resource
+from pulumi.runtime.settings import get_monitor
 
 from pulumi_account.lifecycle import PREVIEW
-from pulumi_account.values import INSTANCE_ID
+from pulumi_account.values import ADOPTING, INSTANCE_ID
 
 __all__ = ["ApiKey", "ApiKeyArgs"]
 
@@ -145,6 +147,10 @@ class ApiKey(Resource, module="account", name="ApiKey"):
     def _declare(
         self, resource_name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None
     ) -> None:
+        later: pulumi.Output[Any] = pulumi.Output.from_input(None)
+        adopts = inputs["adopt_key_id"]
+        if isinstance(adopts, (int, float)):
+            _adopters.setdefault(get_monitor(), []).append((self, adopts))
         secret = ["key"] if inputs.get("adopt_key") is None else ["key", "adopt_key"]
         marked = pulumi.ResourceOptions(additional_secret_outputs=secret)
         pulumi.CustomResource.__init__(
@@ -157,7 +163,8 @@ class ApiKey(Resource, module="account", name="ApiKey"):
                 "key_id": None,
                 "created_at": None,
                 "__provider": PROVIDER,
-                INSTANCE_ID: pulumi.Output.from_input(None).apply(lambda _: self._instance_id()),
+                INSTANCE_ID: later.apply(lambda _: self._instance_id()),
+                ADOPTING: later.apply(lambda _: self._adopting()),
             },
             pulumi.ResourceOptions.merge(opts, marked),
         )
@@ -170,6 +177,18 @@ class ApiKey(Resource, module="account", name="ApiKey"):
         found = self._provider
         known: Any = None if found is None else found.id.future()
         return None if found is None else pulumi.Output(set(), known, found.id.is_known())
+
+    def _adopting(self) -> list[float] | None:
+        """The ids that keys of the same instance are to adopt, those included that are declared after this one.
+
+        A key that is deleted first, to be made anew, is deleted before the engine hears of what is declared later.
+        """
+        adopters = _adopters.get(get_monitor(), ())
+        return [key_id for key, key_id in adopters if key._provider is self._provider] or None
+
+
+#: the keys that adopt, and what, of the programs that run in this process; each has an engine of its own
+_adopters: WeakKeyDictionary[Any, list[tuple[ApiKey, float]]] = WeakKeyDictionary()
 
 
 def _arguments(

@@ -321,9 +321,9 @@ def test_a_secret_name_stays_secret(story: Story) -> None:
 
 
 def test_state_holds_no_hint_of_the_preview(story: Story) -> None:
-    """The state's inputs are the declared ones and the provider, nothing else."""
+    """The state's inputs are the declared ones, the provider and its instance, nothing else."""
     assert set(story["first up"].resource("auto")["inputs"]) == {
-        "__provider", "credit_limit", "is_enabled", "name", "name_prefix",
+        "__instance_id", "__provider", "credit_limit", "is_enabled", "name", "name_prefix",
     }  # fmt: skip
 
 
