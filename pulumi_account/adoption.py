@@ -11,9 +11,13 @@ import secrets
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
 from pulumi_account.exceptions import AdoptionError
+
+if TYPE_CHECKING:
+    from pulumi_account.peers import Peers
 
 __all__ = ["ADOPTION", "Adoptions", "is_new"]
 
@@ -24,10 +28,14 @@ _MADE, _OLDER = "", "?"
 
 
 class Adoptions:
-    """What the checks, diffs and creations of this run show of who has which key; safe for any number of threads."""
+    """What the checks, diffs and creations of this run show of who has which key; safe for any number of threads.
 
-    def __init__(self) -> None:
+    :param peers: the other processes of this run, which may see other resources of the same account.
+    """
+
+    def __init__(self, peers: Peers | None = None) -> None:
         self._lock = threading.Lock()
+        self._peers = peers
         self._managed: set[int] = set()  # by a resource of this stack
         self._wanted: set[int] = set()  # by an adopt_key_id
         self._wanted_by_new: set[int] = set()
@@ -68,8 +76,7 @@ class Adoptions:
         token, adopts = _token_of(key_id, olds), news.get("adopt_key_id")
         undecided = adopts is not None and not isinstance(adopts, (int, float))
         with self._lock:
-            holders = self._holders.setdefault(key_id, set())
-            (holders.add if stays else holders.discard)(token)
+            self._hold(key_id, olds, token, has=stays)
             if self._refreshed[key_id]:
                 self._refreshed[key_id] -= 1
                 return
@@ -86,6 +93,12 @@ class Adoptions:
         with self._lock:
             self._managed.add(key_id)
 
+    def _hold(self, key_id: int, outputs: Mapping[str, Any], token: str, *, has: bool = True) -> None:
+        holders = self._holders.setdefault(key_id, set())
+        (holders.add if has else holders.discard)(token)
+        if self._peers:
+            self._peers.tell(_name(key_id, outputs), token, has=has)
+
     def claim(self, key_id: int) -> None:
         """Take a key for a resource that is about to adopt it.
 
@@ -96,12 +109,12 @@ class Adoptions:
                 raise AdoptionError(_managed_already(key_id))
             self._managed.add(key_id)
 
-    def adopt(self, key_id: int) -> str:
-        """Note that a resource has adopted this key; returns the token that its outputs must hold."""
+    def adopt(self, key_id: int, outputs: Mapping[str, Any]) -> dict[str, str]:
+        """Note that a resource has adopted this key; returns the output that holds the adoption's token."""
         token = secrets.token_hex(8)
         with self._lock:
-            self._holders.setdefault(key_id, set()).add(token)
-        return token
+            self._hold(key_id, outputs, token)
+        return {ADOPTION: token}
 
     def may_delete(self, key_id: int, outputs: Mapping[str, Any]) -> bool:
         """Whether a resource with these outputs may delete its key; False if another one has it, which may do so later.
@@ -109,10 +122,11 @@ class Adoptions:
         :raises AdoptionError: that cannot be known, or it is to be adopted and has not been.
         """
         token = _token_of(key_id, outputs)
-        with self._lock:
+        with self._lock, self._peers.alone() if self._peers else nullcontext():
             holders = self._holders.get(key_id, set())
-            if holders - {token}:
-                holders.discard(token)
+            elsewhere = self._peers.tokens(_name(key_id, outputs)) if self._peers else set()
+            if (holders | elsewhere) - {token}:
+                self._hold(key_id, outputs, token, has=False)
                 return False
             unknown = token == _OLDER and _OLDER in holders
             if unknown or key_id in self._wanted | self._undecided:
@@ -133,6 +147,11 @@ def _token_of(key_id: int, outputs: Mapping[str, Any]) -> str:
     """The token of a resource with these outputs."""
     token = outputs.get(ADOPTION)
     return str(token) if token else _OLDER if outputs.get("adopt_key_id") == key_id else _MADE
+
+
+def _name(key_id: int, outputs: Mapping[str, Any]) -> str:
+    """The key's name among processes, which may be of several accounts: whole seconds, as a server may keep no more."""
+    return f"{key_id}@{str(outputs.get('created_at'))[:19]}"
 
 
 def _managed_already(key_id: int) -> str:

@@ -34,6 +34,7 @@ from pulumi_account.text import place
 if TYPE_CHECKING:
     from pulumi_account.client import AccountClient
     from pulumi_account.config import Settings
+    from pulumi_account.peers import Peers
     from pulumi_account.steps import Steps
 
 __all__ = ["PREVIEW", "ApiKeyLifecycle"]
@@ -92,7 +93,7 @@ class ApiKeyLifecycle(ResourceProvider):
         if getproxies():
             client.made()  # a proxy that cannot be used is told in the preview already
         keys = Keys(cast("AccountClient", client), abandoned=_engine_is_gone)
-        self._steps = Steps(keys, str(given[INSTANCE] or ""))
+        self._steps = Steps(keys, str(given[INSTANCE] or ""), _peers())
 
     @_one_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
@@ -175,16 +176,32 @@ def _load_models() -> None:
     gc.enable()
 
 
+def _engine() -> tuple[str, int] | None:
+    """Where the engine listens that started this process; None where there is none."""
+    host, _, port = (sys.argv[1] if _is_providers_process() and len(sys.argv) > 1 else "").rpartition(":")
+    return (host, int(port)) if port.isdigit() and int(port) else None
+
+
+def _peers() -> Peers | None:
+    """The other provider processes of the run; None where there can be no such thing."""
+    engine = _engine()
+    if engine is None or sys.platform == "win32":
+        return None
+    from pulumi_account.peers import Peers
+
+    return Peers(str(engine[1]))
+
+
 def _engine_is_gone() -> bool:
     """Whether nobody listens where the engine did that started this process; False where that cannot be told.
 
     An engine that was killed leaves its provider running: what that made then, nobody would ever know.
     """
-    host, _, port = (sys.argv[1] if _is_providers_process() and len(sys.argv) > 1 else "").rpartition(":")
-    if not port.isdigit() or int(port) == 0:
+    engine = _engine()
+    if engine is None:
         return False
     try:
-        socket.create_connection((host, int(port)), timeout=1).close()
+        socket.create_connection(engine, timeout=1).close()
     except ConnectionRefusedError:
         return True
     except OSError:

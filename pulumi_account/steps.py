@@ -34,6 +34,7 @@ from pulumi_account.values import (
 
 if TYPE_CHECKING:
     from pulumi_account.models import Key
+    from pulumi_account.peers import Peers
 
 __all__ = ["Steps"]
 
@@ -59,12 +60,13 @@ class Steps:
 
     :param keys: the account's keys.
     :param instance: the name of the explicit provider instance; empty for the default one.
+    :param peers: the other provider processes of this run.
     """
 
-    def __init__(self, keys: Keys, instance: str = "") -> None:
+    def __init__(self, keys: Keys, instance: str = "", peers: Peers | None = None) -> None:
         self._keys = keys
         self._instance = {_INSTANCE: instance} if instance else {}
-        self._adoptions = Adoptions()
+        self._adoptions = Adoptions(peers)
 
     def check(self, olds: Bag, news: Bag, *, preview: bool = False) -> CheckResult:
         """Validate and normalise the inputs; all failures at once.
@@ -127,10 +129,8 @@ class Steps:
             return CreateResult(str(created.id), outputs)
         self._adoptions.claim(inputs.adopt_key_id)
         adopted = self._keys.adopt(inputs.adopt_key_id, inputs)
-        token = {ADOPTION: self._adoptions.adopt(adopted.id)}
-        return CreateResult(
-            str(adopted.id), self._outputs(adopted, inputs, props, _plaintext(inputs)) | token
-        )
+        outputs = self._outputs(adopted, inputs, props, _plaintext(inputs))
+        return CreateResult(str(adopted.id), outputs | self._adoptions.adopt(adopted.id, outputs))
 
     def read(self, key_id: str, props: Bag) -> ReadResult:
         """A refresh, or ``ApiKey.get``: the key as it is now, with the plaintext that the state has.
@@ -161,7 +161,7 @@ class Steps:
         plaintext = made_here or _plaintext(wanted) or olds.get("key")
         token = _kept(olds, ADOPTION)
         if not token and before.id in (olds.get("adopt_key_id"), wanted.adopt_key_id):
-            token = {ADOPTION: self._adoptions.adopt(before.id)}
+            token = self._adoptions.adopt(before.id, olds)
         return UpdateResult(self._outputs(key, wanted, news, plaintext) | token)
 
     def delete(self, key_id: str, outputs: Bag) -> None:

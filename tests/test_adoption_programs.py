@@ -160,3 +160,22 @@ def test_a_preview_of_an_adoption_asks_for_the_key(bench: Bench) -> None:
     bench.write('import pulumi_account as account\naccount.ApiKey("k", name="k", adopt_key_id=999)')
     (line,) = ended_with(bench.run("preview"))
     assert line.endswith("has a problem: adopt_key_id 999: the account has no such key")
+
+
+# --- several instances
+
+
+def test_a_key_that_another_instance_adopts_lives(bench: Bench) -> None:
+    """A second instance of the same account is another process: it learns there what was adopted in the first."""
+    twin = (
+        f'twin = account.Provider("twin", endpoint="{bench.emulator.url}", '
+        'provisioning_key=pulumi.Config("account").require_secret("provisioningKey"))'
+    )
+    assert up(bench, 'account.ApiKey("old", name="mine")').ok
+    (_, mine) = ids(bench)
+    moved = (
+        f'account.ApiKey("new", name="mine", adopt_key_id={mine}, opts=pulumi.ResourceOptions(provider=twin))'
+    )
+    assert up(bench, twin, moved).ok
+    assert ids(bench) == [1, mine]
+    assert bench.run("up").changes == {"same": 3}

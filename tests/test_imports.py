@@ -27,6 +27,7 @@ ROWS = [
     ["transport"],
     ["client"],
     ["leftovers", "answers", "watch"],
+    ["peers"],
     ["keys", "adoption"],
     ["steps"],
     ["lifecycle"],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import pytest
@@ -14,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from pulumi_account.client import AccountClient
 from pulumi_account.exceptions import AccountError
 from pulumi_account.keys import Keys
+from pulumi_account.peers import Peers
 from pulumi_account.steps import Steps
 from tests.canaries import PROVISIONING_KEY, assert_clean
 from tests.faults.model import Bag, Unserved, carried
@@ -22,7 +25,7 @@ from tests.helpers import ENDPOINT
 RESOURCES = ["a", "b", "c"]
 END = "the end"
 #: the default instance, another one of the same account, and one of another account
-INSTANCES = {"": 0, "us": 1}
+INSTANCES = {"": 0, "eu": 0, "us": 1}
 LIVE = 3
 EXAMPLES = int(os.environ.get("PULUMI_ACCOUNT_EXAMPLES", "1"))
 
@@ -98,7 +101,9 @@ class FailedError(Exception):
 class InProcess:
     """The engine's part of a run, in the order in which the engine does it; each instance has a process of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._runs = itertools.count()
         self.accounts = [Unserved(), Unserved()]
         self._state: dict[str, Entry] = {}
         self._doomed: list[Entry] = []
@@ -119,7 +124,16 @@ class InProcess:
     def up(self, run: Run) -> bool:
         """Make it so; the first error ends the run, and then nothing more is deleted."""
         self._program = run.program
-        self._processes = {instance: self._process(instance) for instance in INSTANCES}
+        number = str(next(self._runs))
+        peers = {instance: Peers(number, self._folder) for instance in INSTANCES}
+        try:
+            self._processes = {instance: self._process(instance, peers[instance]) for instance in INSTANCES}
+            return self._run(run)
+        finally:
+            for peer in peers.values():
+                peer.close()
+
+    def _run(self, run: Run) -> bool:
         for new, old in run.aliases.items():
             if new not in self._state and old in self._state and old not in run.program:
                 self._state[new] = self._state.pop(old)
@@ -144,11 +158,11 @@ class InProcess:
         if not fine:
             raise FailedError
 
-    def _process(self, instance: str) -> Steps:
+    def _process(self, instance: str, peers: Peers) -> Steps:
         client = AccountClient(
             ENDPOINT, PROVISIONING_KEY, transport=self.accounts[INSTANCES[instance]].transport
         )
-        return Steps(Keys(client), instance)
+        return Steps(Keys(client), instance, peers)
 
     def _deploy(self, name: str, spec: Spec, *, forced: bool) -> None:
         old, steps = self._state.get(name), self._processes[spec.instance]
@@ -198,7 +212,7 @@ CHOICES: Mapping[str, list[Any]] = {
     "forced": [1, 2],
     "rotation": ["1", "2"],
     "limit": [5],
-    "instance": ["us"],
+    "instance": ["eu", "us"],
 }
 SPECS = st.builds(
     Spec,
@@ -326,6 +340,6 @@ def play(engine: Callable[[], Engine], examples: int, steps: int) -> None:
 
 
 @pytest.mark.timeout(300 * EXAMPLES)
-def test_steps_delete_no_key_that_a_resource_holds() -> None:
+def test_steps_delete_no_key_that_a_resource_holds(tmp_path: Path) -> None:
     """Whatever programs adopt, rename, move, force and drop, and whatever fails, in any order."""
-    play(InProcess, examples=300, steps=12)
+    play(lambda: InProcess(tmp_path), examples=300, steps=12)
