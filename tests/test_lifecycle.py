@@ -606,10 +606,11 @@ def test_refresh_keeps_what_the_server_does_not_know(provider: ProviderProcess, 
     assert provider.read(str(key_id), outs).inputs == inputs
 
 
-def test_get_reads_a_key(provider: ProviderProcess, emulator: Emulator) -> None:
+@pytest.mark.parametrize("outs", [None, {}], ids=["newer engines", "older engines"])
+def test_get_reads_a_key(provider: ProviderProcess, emulator: Emulator, outs: dict[str, Any] | None) -> None:
     """`ApiKey.get`, which passes no outputs, reads a key without a plaintext and without inputs."""
     key_id, _ = emulator.add("n", credit_limit="12.5")
-    read = provider.read(str(key_id))
+    read = provider.read(str(key_id), outs)
     assert read.outs["name"] == "n"
     assert read.outs["credit_limit"] == 12.5
     assert "key" not in read.outs
