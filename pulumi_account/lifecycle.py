@@ -18,26 +18,32 @@ from functools import wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from pulumi.dynamic import (
-    CheckResult,
-    ConfigureRequest,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    ResourceProvider,
-    UpdateResult,
-)
+import pulumi
+from pulumi.dynamic import ResourceProvider
 
-from pulumi_account.exceptions import AccountError, InternalError
+from pulumi_account.exceptions import AccountError, ConfigurationError, InternalError
 from pulumi_account.text import place
 
 if TYPE_CHECKING:
+    # SDKs that are too old lack some of these, and are to be told so below
+    from pulumi.dynamic import (
+        CheckResult,
+        ConfigureRequest,
+        CreateResult,
+        DiffResult,
+        ReadResult,
+        UpdateResult,
+    )
+
     from pulumi_account.client import AccountClient
     from pulumi_account.config import Settings
     from pulumi_account.peers import Peers
     from pulumi_account.steps import Steps
 
-__all__ = ["PREVIEW", "ApiKeyLifecycle"]
+__all__ = ["OLDEST_SDK", "PREVIEW", "ApiKeyLifecycle", "OldSDKError"]
+
+#: the oldest SDK whose provider process does all that is relied on here, as pyproject.toml has it, too
+OLDEST_SDK = (3, 268)
 
 #: the property by which a program tells `check`, which the engine does not, that this is a preview; names with
 #: two underscores are the SDK's and the engine's own: they are neither shown nor, as `check` drops it, stored
@@ -222,3 +228,27 @@ def _show_one_line_errors() -> None:
     """
     if _is_providers_process():
         sys.tracebacklimit = 0
+
+
+class OldSDKError(ConfigurationError, pulumi.RunError):
+    """The SDK is older than `OLDEST_SDK`. In a program, Pulumi shows it as one line."""
+
+
+def _refuse_old_sdk() -> None:
+    """Every way leads through here: a program's, and that of the provider's process, which a refresh starts alone."""
+    try:
+        from pulumi import _version  # importlib.metadata would take milliseconds
+    except ImportError:
+        installed = import_module("importlib.metadata").version("pulumi")
+    else:
+        installed = _version._VERSION
+    if tuple(map(int, installed.split(".")[:2])) >= OLDEST_SDK:
+        return
+    _show_one_line_errors()
+    needed = ".".join(map(str, OLDEST_SDK))
+    raise OldSDKError(
+        f"pulumi {installed} is installed, but pulumi_account needs {needed} or newer: pip install -U pulumi"
+    )
+
+
+_refuse_old_sdk()

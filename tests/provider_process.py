@@ -136,11 +136,13 @@ class ProviderProcess:
         answer = self._call("Create", provider_pb2.CreateRequest(properties=_bag(props)))
         return answer.id, _dict(answer.properties)
 
-    def read(self, id: str, outs: Bag | None = None) -> Read:
-        """A refresh, where the old outputs are given, else the read of `ApiKey.get`."""
-        request = provider_pb2.ReadRequest(id=id, inputs=_bag({}))
-        if outs is not None:
-            request.properties.CopyFrom(_bag(outs))
+    def read(self, id: str, outs: Bag | None = None, inputs: Bag | None = None) -> Read:
+        """A refresh, where the old outputs are given, and inputs; else the read of `ApiKey.get`, which has none.
+
+        For that, engines older than 3.268 send the inputs as outputs, too.
+        """
+        properties = None if outs is None else _bag(outs)
+        request = provider_pb2.ReadRequest(id=id, properties=properties, inputs=_bag(inputs or {}))
         answer = self._call("Read", request)
         return Read(answer.id, _dict(answer.properties), _dict(answer.inputs))
 

@@ -136,6 +136,11 @@ def test_import_is_light() -> None:
     assert loads(names, "httpx", "pydantic", "tenacity", "pulumi") == "pulumi"
 
 
+def test_the_sdks_version_costs_nothing() -> None:
+    """To learn the SDK's version, no list of installed packages is read."""
+    assert loads("pulumi_account.ApiKey", "importlib.metadata", "pulumi._version") == "pulumi._version"
+
+
 def test_a_program_loads_nothing_of_the_providers() -> None:
     """Nor does it load the modules that only the provider's process needs."""
     modules = [

@@ -134,15 +134,17 @@ class Provider:
         return reply.id, annotate(decode(reply.properties), inputs)
 
     def read(
-        self, id_: str, inputs: Properties, state: Properties
+        self, id_: str, inputs: Properties, state: Properties | None
     ) -> tuple[str, Properties, Properties | None]:
-        """Read; the id (empty when the resource is gone), the outputs and, when the provider gives them, the inputs."""
-        request = provider_pb2.ReadRequest(
-            id=id_, properties=encode_plain(state), inputs=encode_plain(inputs)
-        )
+        """Read; the id (empty when the resource is gone), the outputs and, when the provider gives them, the inputs.
+
+        Without a state it is the read of a resource that the program gets, of which no outputs are known.
+        """
+        properties = None if state is None else encode_plain(state)
+        request = provider_pb2.ReadRequest(id=id_, properties=properties, inputs=encode_plain(inputs))
         reply = self._call("Read", request)
         found = annotate(decode(reply.inputs), inputs) if reply.HasField("inputs") else None
-        return reply.id, annotate(decode(reply.properties), state), found
+        return reply.id, annotate(decode(reply.properties), inputs if state is None else state), found
 
     def update(
         self, id_: str, old: tuple[Properties, Properties], news: Properties, ignore: list[str]

@@ -163,7 +163,7 @@ class GrpcStack(Stack):
 
     def _read(self, name: str) -> None:
         old = self._state[name]
-        found = self._process.read(old.id, old.outputs)
+        found = self._process.read(old.id, old.outputs, old.inputs)
         if found.id:
             self._state[name] = Resource(found.id, found.inputs, found.outs, old.trigger)
         else:
