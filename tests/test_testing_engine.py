@@ -205,10 +205,8 @@ def _monitor(tmp_path: Path) -> tuple[Monitor, list[str]]:
     [
         ("remote", True, "remote components"),
         ("customTimeouts", {"create": "1m"}, "custom_timeouts"),
-        ("transforms", [{"target": "t", "token": "x"}], "transforms"),
         ("hooks", {"before_create": ["h"]}, "hooks"),
         ("replace_with", ["urn"], "replace_with"),
-        ("replacement_trigger", {"string_value": "x"}, "replacement_trigger"),
         ("deletedWith", "urn", "deleted_with"),
         ("envVarMappings", {"A": "B"}, "env_var_mappings"),
         ("hideDiffs", ["a"], "hide_diffs"),
@@ -245,12 +243,12 @@ def test_other_providers_are_refused_by_name(tmp_path: Path, type_: str, provide
 def test_calls_that_it_cannot_serve_are_refused_by_name(tmp_path: Path) -> None:
     """Functions, methods, hooks and the like."""
     monitor, told = _monitor(tmp_path)
-    for call in ("Call", "RegisterPackage", "RegisterStackTransform", "RegisterResourceHook"):
+    for call in ("Call", "RegisterPackage", "RegisterStackInvokeTransform", "RegisterResourceHook"):
         with pytest.raises(_RefusedError):
             getattr(monitor, call)(None, _Context())
     supported = [
         f"LocalEngine does not support {what}"
-        for what in ("methods (call)", "packages", "stack transforms", "hooks")
+        for what in ("methods (call)", "packages", "stack invoke transforms", "hooks")
     ]
     assert told == supported
 
