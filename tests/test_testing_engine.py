@@ -134,6 +134,21 @@ def test_a_far_endpoint_is_refused_before_anything_runs(bench: Workbench, option
     assert not (bench.project / "ran").exists()
 
 
+def test_a_far_endpoint_is_refused_from_a_transform_as_well(bench: Workbench) -> None:
+    """What a transform makes of an instance is looked at, not what the program has given it."""
+    bench.write("""
+    from pulumi import ResourceTransformResult
+    def move(a):
+        return ResourceTransformResult(props={**a.props, "account:endpoint": "https://api.naga.ac"}, opts=a.opts)
+    far = pulumi.ProviderResource("pulumi-python", "far", {}, ResourceOptions(transforms=[move]))
+    Thing("a", opts=ResourceOptions(provider=far))
+    """)
+    result = _engine(bench).up()
+    assert not result.ok
+    assert "loopback endpoints only" in _errors(result)[0]
+    assert bench.made() == {}
+
+
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.2:1", "http://[::1]:1", "http://localhost:1", ""])
 def test_an_endpoint_on_this_machine_is_taken(endpoint: str) -> None:
     """All of 127.0.0.0/8, ::1 and localhost are this machine; no endpoint is none to refuse."""
@@ -261,7 +276,66 @@ def test_older_sdks_learn_what_is_supported(tmp_path: Path) -> None:
         assert monitor.SupportsFeature(request, _Context()).hasSupport is there
 
 
+def test_an_option_from_a_transform_is_refused_by_name(bench: Workbench) -> None:
+    """As if the program had given it."""
+    bench.write("""
+    from pulumi import CustomTimeouts, ResourceTransformResult
+    def slow(a):
+        return ResourceTransformResult(props=a.props, opts=ResourceOptions(custom_timeouts=CustomTimeouts(create="1m")))
+    Thing("a", opts=ResourceOptions(transforms=[slow]))
+    """)
+    result = _engine(bench).up()
+    assert not result.ok
+    assert _errors(result)[0].endswith("::a: LocalEngine does not support custom_timeouts")
+
+
 # Projects and state files
+
+
+_URN = "urn:pulumi:local::proj::pulumi-python:dynamic/account:Thing::"
+
+
+def test_the_state_is_edited_by_urn(bench: Workbench) -> None:
+    """What is not there, or would be there twice, is an error of one line that names it."""
+    bench.write('Thing("a", kind="1", fail="delete"); Thing("b")')
+    engine = _engine(bench)
+    assert engine.up().ok
+    for edit, arguments, told in (
+        (engine.taint, ["nope"], f"no resource with the URN {_URN}nope"),
+        (engine.rename, ["nope", "x"], f"no resource with the URN {_URN}nope"),
+        (engine.rename, ["a", "b"], f"a resource {_URN}b already"),
+    ):
+        before = _state_file(bench).read_text()
+        with pytest.raises(StateError, match=told) as caught:
+            edit(_URN + arguments[0], *arguments[1:])
+        assert "\n" not in str(caught.value)
+        assert _state_file(bench).read_text() == before
+
+
+def test_of_two_resources_of_a_urn_the_living_one_is_tainted(bench: Workbench) -> None:
+    """What waits for its deletion is no more; which of the two to rename cannot be known."""
+    bench.write('Thing("a", kind="1", fail="delete")')
+    engine = _engine(bench)
+    assert engine.up().ok
+    bench.write('Thing("a", kind="2")')
+    assert not engine.up().ok
+    engine.taint(_URN + "a")
+    things = [item for item in engine.export()["deployment"]["resources"] if item["urn"] == _URN + "a"]
+    assert sorted((item.get("delete", False), item.get("taint", False)) for item in things) == [
+        (False, True),
+        (True, False),
+    ]
+    with pytest.raises(StateError, match=f"more than one resource with the URN {_URN}a"):
+        engine.rename(_URN + "a", "b")
+
+
+def test_the_state_is_not_edited_during_a_run(bench: Workbench) -> None:
+    """Whoever holds the file keeps it."""
+    bench.write('Thing("a")')
+    engine = _engine(bench)
+    assert engine.up().ok
+    with locked(_state_file(bench)), pytest.raises(StateError, match="another run holds"):
+        engine.taint(_URN + "a")
 
 
 def test_a_project_is_found_from_within(bench: Workbench) -> None:

@@ -83,7 +83,8 @@ def _change(draft: Any, callback: Any) -> None:
         with grpc.insecure_channel(callback.target, options=OPTIONS) as channel:
             reply = callback_pb2_grpc.CallbacksStub(channel).Invoke(request)
     except grpc.RpcError as error:
-        reason = f"code = {error.code().name.title()} desc = {error.details()}"
+        code = error.code().name.title().replace("_", "")
+        reason = f"code = {code} desc = {error.details()}"
         raise TransformError(f"invoke transform: rpc error: {reason}") from None
     changed = resource_pb2.TransformResponse.FromString(reply.response)
     for name in ("properties", "options"):
