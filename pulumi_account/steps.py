@@ -94,7 +94,10 @@ class Steps:
                 return _refused(news, [problem])
         normalised = _merged(_properties(inputs), unknown)
         named = _with_name(normalised, olds, preview=preview)
-        return CheckResult(_sealed(named | _instance_ids(olds, news)), [])
+        ids = (
+            _instance_ids(olds, news) if self._instance else {}
+        )  # a transform may have taken the provider away
+        return CheckResult(_sealed(named | ids), [])
 
     def diff(self, key_id: str, olds: Bag, news: Bag) -> DiffResult:
         """Compare what is declared with what is known of the key.
@@ -200,12 +203,9 @@ class Steps:
         output that named it: only the account can tell.
         """
         former, present = news.get(_FORMER_INSTANCE_ID, olds.get(INSTANCE_ID)), news.get(INSTANCE_ID)
-        if former is None or present is None:
-            same = olds.get(_INSTANCE, "") == self._instance.get(_INSTANCE, "")
-            same = same and not isinstance(present, Unknown)
-        else:
-            same = former == present
-        if same:
+        same_name = olds.get(_INSTANCE, "") == self._instance.get(_INSTANCE, "")
+        same_id = None in (former, present) or former == present  # what is not known yet equals nothing
+        if same_name and same_id and not isinstance(present, Unknown):
             return False
         key, created_at = self._keys.read(key_id), _instant(olds.get("created_at"))
         return key is None or not same_instant(key.created_at, created_at or key.created_at)

@@ -17,6 +17,7 @@ from tests.test_end_to_end import ENGINES, Bench
 pytestmark = pytest.mark.timeout(400)
 
 PROGRAM = """
+{first}
 import os, pulumi, pulumi_account as account
 from pulumi import Alias, ResourceOptions
 
@@ -43,10 +44,12 @@ class Accounts(NamedTuple):
     one: Emulator
     other: Emulator
 
-    def run(self, command: str, *, one: str = "account", instance: str = "one", alias: str = "") -> Result:
+    def run(
+        self, command: str, *, one: str = "account", instance: str = "one", alias: str = "", first: str = ""
+    ) -> Result:
         """Run the program, with this name of the first instance and the key in one of the two."""
         aliases = f"[Alias(name={alias!r})]" if alias else "[]"
-        self.bench.write(PROGRAM.format(one=repr(one), instance=repr(instance), aliases=aliases))
+        self.bench.write(PROGRAM.format(one=repr(one), instance=repr(instance), aliases=aliases, first=first))
         for account in (self.one, self.other):
             account.calls.clear()
         return self.bench.run(command)
@@ -85,12 +88,13 @@ def test_a_key_that_moves_between_instances_of_one_name_is_replaced(accounts: Ac
 
 
 def test_an_instance_that_is_renamed_with_an_alias_replaces_nothing(accounts: Accounts) -> None:
-    """The key stays, also after the alias is removed again, and no call is made for it."""
+    """The key stays, also after the alias is removed again; once a refresh has seen the new name, nothing is asked."""
     for command in ("preview", "up"):
         assert accounts.run(command, one="renamed", alias="account").changes == {"update": 1, "same": 5}
-        assert accounts.one.calls.operations == []
+        assert accounts.one.calls.operations == ["get_key"]
     assert accounts.run("refresh", one="renamed").ok
     assert accounts.run("up", one="renamed").changes == {"same": 6}
+    assert accounts.one.calls.operations == []
     assert accounts.keys() == ([1], [])
 
 
@@ -111,3 +115,20 @@ def test_another_instance_of_the_same_account_replaces_nothing(accounts: Account
     assert accounts.run("up", one="renamed").changes == changes
     assert accounts.run("up", one="renamed").changes == {"same": 6}
     assert accounts.keys() == ([1], [])
+
+
+def test_a_transform_that_drops_the_provider_moves_the_key(accounts: Accounts) -> None:
+    """Options that are not merged take the provider away: the default one's account is asked, and has no such key."""
+    dropping = """
+import pulumi
+pulumi.runtime.register_stack_transform(
+    lambda args: pulumi.ResourceTransformResult(args.props, pulumi.ResourceOptions(retain_on_delete=False))
+    if args.type_.endswith(":ApiKey") else None
+)"""
+    accounts.bench.options["env"]["ACCOUNT_ENDPOINT"] = accounts.one.url
+    result = accounts.run("preview", instance="other", first=dropping)
+    assert result.changes == {"same": 6}  # the default provider's account is the one that has the key
+    other = accounts.run("up", instance="other")
+    assert other.changes == {"replace": 1, "same": 5}
+    moved = accounts.run("preview", instance="other", first=dropping)
+    assert moved.changes == {"replace": 1, "same": 5}
