@@ -589,3 +589,49 @@ def test_local_state_imports_into_a_real_stack(tmp_path: Path) -> None:
         assert real.outputs(show_secrets=True)["key"] == plaintext
         assert real.destroy().ok
         assert emulator.keys() == []
+
+
+UNMERGED = """
+    import pulumi, pulumi_account as account
+    options = pulumi.ResourceOptions(retain_on_delete=False)  # not merged, as people write it
+    pulumi.runtime.{register}(lambda args: pulumi.{result}(args.props, options))
+    step = pulumi.Config().require("step")
+    made = account.ApiKey("made", name="made", credit_limit=int(step), rotation_triggers={{"every": step[0]}})
+    adopted = account.ApiKey("adopted", name="adopted", credit_limit=int(step),
+                             adopt_key_id={key_id}, adopt_key="{plaintext}")
+    pulumi.export("made", made.key)
+    pulumi.export("adopted", adopted.key)
+"""
+
+
+@pytest.mark.parametrize(
+    ("register", "result"),
+    [
+        ("register_stack_transform", "ResourceTransformResult"),
+        ("register_stack_transformation", "ResourceTransformationResult"),
+    ],
+)
+def test_a_transform_uncovers_no_plaintext(bench: Bench, register: str, result: str) -> None:
+    """It may drop all options: a creation, an update, a rotation, a refresh and an adoption stay covered."""
+    key_id, _ = bench.emulator.add("legacy")
+    program = UNMERGED.format(register=register, result=result, key_id=key_id, plaintext=PLAINTEXT)
+    bench.write(program)
+    for command, step in [("up", "10"), ("up", "11"), ("refresh", "11"), ("up", "20"), ("preview", "20")]:
+        done = bench.run(command, step=step)
+        assert done.ok, done.text
+        plaintexts = bench.engine(step=step).outputs(show_secrets=True)
+        assert bench.engine(step=step).outputs() == {"made": "[secret]", "adopted": "[secret]"}
+        assert plaintexts["adopted"] == PLAINTEXT
+        assert plaintexts["made"] not in bench.files() + done.text
+
+
+def test_a_secret_prefix_is_one_line(bench: Bench) -> None:
+    """A name that is made of a secret would be shown: the preview refuses it."""
+    bench.write("""
+        import pulumi, pulumi_account as account
+        account.ApiKey("k", name_prefix=pulumi.Output.secret("customer-"))
+    """)
+    result = bench.run("preview")
+    assert not result.ok
+    assert "name_prefix must not be a secret" in result.text
+    assert "customer-" not in result.text
