@@ -5,6 +5,7 @@ One story is run once for each engine, and the tests state facts about it; what 
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from pulumi_account.emulator import Emulator
 from pulumi_account.testing import LocalEngine, Result
 from tests.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY, assert_clean
 from tests.cli import CliEngine, require_cli
-from tests.conftest import warm_python
+from tests.conftest import MakeEngine, warm_python
 
 # a story is a dozen runs of the CLI
 pytestmark = pytest.mark.timeout(400)
@@ -321,9 +322,9 @@ def test_a_secret_name_stays_secret(story: Story) -> None:
 
 
 def test_state_holds_no_hint_of_the_preview(story: Story) -> None:
-    """The state's inputs are the declared ones and the provider, nothing else."""
+    """The state's inputs are the declared ones, the provider and its instance, nothing else."""
     assert set(story["first up"].resource("auto")["inputs"]) == {
-        "__provider", "credit_limit", "is_enabled", "name", "name_prefix",
+        "__instance_id", "__provider", "credit_limit", "is_enabled", "name", "name_prefix",
     }  # fmt: skip
 
 
@@ -392,6 +393,18 @@ def test_missing_provisioning_key_is_one_line(bench: Bench) -> None:
     assert "\n" not in line
     assert "account:provisioningKey" in line
     assert "ACCOUNT_PROVISIONING_KEY" in line
+
+
+def test_an_old_sdk_is_one_line(engine: MakeEngine, tmp_path: Path) -> None:
+    """An SDK that is too old ends the program with one line, which says what to do."""
+    (tmp_path / "Pulumi.yaml").write_text("name: old\nruntime: python\n")
+    program = "import pulumi\npulumi._version._VERSION = '3.267.0'\nfrom pulumi_account import ApiKey"
+    (tmp_path / "__main__.py").write_text(program)
+    result = engine(tmp_path, python=sys.executable).preview()
+    assert [item.message for item in result.diagnostics if item.severity == "error"] == [
+        "pulumi 3.267.0 is installed, but pulumi_account needs 3.268 or newer: pip install -U pulumi",
+        "an unhandled error occurred: program exited with non-zero exit code: 1",
+    ]
 
 
 def test_failed_function_is_one_line(bench: Bench) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from .cli import CliEngine, require_cli
 from .programs.workbench import Workbench
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from .conftest import MakeEngine
@@ -217,6 +220,68 @@ def test_an_original_that_could_not_be_deleted_is_deleted_later(engine: MakeEngi
     bench.calls()
     assert not run.up().ok
     assert bench.calls("delete") == ["delete a"]
+
+
+RECORDER = """
+import grpc, os
+from google.protobuf.json_format import MessageToJson
+serve = grpc.server
+class Recorder(grpc.ServerInterceptor):
+    def intercept_service(self, continuation, details):
+        handler = continuation(details)
+        def read(request, context):
+            with open(os.environ["READS"], "a") as file:
+                file.write(MessageToJson(request, indent=None) + "\\n")
+            return handler.unary_unary(request, context)
+        if not details.method.endswith("/Read"):
+            return handler
+        return grpc.unary_unary_rpc_method_handler(read, handler.request_deserializer, handler.response_serializer)
+grpc.server = lambda *args, **options: serve(*args, interceptors=[Recorder()], **options)
+"""
+
+
+@pytest.fixture
+def reads(bench: Workbench, tmp_path: Path) -> Callable[[], list[dict[str, Any]]]:
+    """What was sent to the provider's process as Read since last asked for."""
+    (tmp_path / "sitecustomize.py").write_text(RECORDER)
+    file = tmp_path / "reads"
+    bench.env |= {"PYTHONPATH": f"{bench.env['PYTHONPATH']}{os.pathsep}{tmp_path}", "READS": str(file)}
+
+    def taken() -> list[dict[str, Any]]:
+        lines = file.read_text().splitlines()
+        file.unlink()
+        return [json.loads(line) for line in lines]
+
+    return taken
+
+
+def test_a_refresh_sends_inputs_and_outputs(
+    engine: MakeEngine, bench: Workbench, reads: Callable[[], list[dict[str, Any]]]
+) -> None:
+    """A refresh passes both as the state has them, of what was looked up too."""
+    run = engine(bench.project, env=bench.env, python=sys.executable)
+    bench.write('a = Thing("a", size=4)\nThing("found", opts=ResourceOptions(id=a.id))')
+    assert run.up().ok
+    things = [item for item in run.export()["deployment"]["resources"] if "Thing" in item["type"]]
+    reads()
+    assert run.refresh().ok
+    sent = [(read["properties"], read["inputs"]) for read in reads()]
+    assert len(sent) == 2
+    assert all((thing["outputs"], thing["inputs"]) in sent for thing in things)
+
+
+def test_a_look_up_sends_inputs_alone(
+    engine: MakeEngine, bench: Workbench, reads: Callable[[], list[dict[str, Any]]]
+) -> None:
+    """To look a resource up passes what the program gives and no state; older engines pass it as the state, too."""
+    run = engine(bench.project, env=bench.env, python=sys.executable)
+    (bench.things / "x.json").write_text('{"label": "found", "token": "t"}')
+    bench.write('Thing("found", opts=ResourceOptions(id="x"))')
+    assert run.up().ok
+    (sent,) = reads()
+    assert sent["inputs"].keys() == {"label", "__provider"}
+    older = [sent["inputs"]] if isinstance(run, CliEngine) else []
+    assert sent.get("properties") in [None, *older]
 
 
 def test_a_resource_can_be_looked_up(engine: MakeEngine, bench: Workbench) -> None:

@@ -570,7 +570,8 @@ class Deployment:
         old, new = step.old, step.resource
         self.snapshot.begin(new, "reading")
         if new.id != UNKNOWN:
-            id_, new.outputs, _ = self._provider(new.provider).read(new.id, new.inputs, new.inputs)
+            # as newer engines do; older ones send the inputs as the state, too
+            id_, new.outputs, _ = self._provider(new.provider).read(new.id, new.inputs, None)
             new.id = id_ or new.id
         if step.op == "read-replacement" and old:
             old.delete = True

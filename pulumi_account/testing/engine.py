@@ -202,6 +202,7 @@ class _Run:
         self._hidden: set[str] = set()
         self.hide(dict(config))
         self._diagnostics: list[Diagnostic] = []
+        self._printed: set[str] = set()
         self._lock = threading.Lock()
 
     def _deploy(self) -> Deployment:
@@ -209,7 +210,7 @@ class _Run:
         self._deployment = Deployment(
             (self._project.name, self._stack),
             self._snapshot,
-            partial(Provider, self._launch),
+            partial(Provider, self._launch, self._print),
             self,
             preview=self._kind == "preview",
             config=dict(self._config),
@@ -242,6 +243,11 @@ class _Run:
             message = self._without_secrets(message)
             self._diagnostics.append(Diagnostic(severity, urn, message))
             self._display.diagnostic(severity, urn, message)
+
+    def _print(self, line: str) -> None:
+        """Show a line that a provider's process has printed."""
+        self._printed.add(self._without_secrets(line))
+        self.diagnostic("info", "", line)
 
     def _logged(self, severity: str, urn: str, message: str) -> None:
         # A program that is told to stop says so: that is no error of its own.
@@ -402,6 +408,8 @@ class _Run:
     def _digest(self, seconds: float) -> dict[str, Any]:
         messages = [
             {"urn": d.urn, "message": f"{d.severity}: {d.message}", "severity": d.severity}
+            if d.message not in self._printed
+            else {"message": f"{d.message}\n\n", "severity": "info#err"}
             for d in self._diagnostics
         ]
         more = {"duration": int(seconds * 1e9), "changeSummary": dict(sorted(self._changes.items()))}
