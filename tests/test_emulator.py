@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 import pulumi_account.emulator as package
 from pulumi_account.emulator import Emulator, StoreError
 from pulumi_account.emulator.server import ServerThread, listen
+from tests.helpers import mode, umask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -831,6 +832,32 @@ def test_a_file_keeps_the_state(tmp_path: Path) -> None:
         assert emulator.balance == "0.00"
 
 
+def modes(folder: Path) -> dict[str, int]:
+    """What may be done with each file in a folder, and by whom."""
+    return {path.name: mode(path) for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("mask", [0, 0o022, 0o777])
+def test_a_file_is_private(mask: int, tmp_path: Path) -> None:
+    """Mode 0600, whatever the umask is, and so are the files that SQLite keeps beside it."""
+    with umask(mask), Emulator(db=tmp_path / "a.db") as emulator:
+        emulator.add("x")
+        found = modes(tmp_path)
+    assert found == dict.fromkeys(("a.db", "a.db-wal", "a.db-shm"), 0o600)
+
+
+def test_a_file_that_others_can_open_is_narrowed(tmp_path: Path) -> None:
+    """A file of earlier times, with all that a killed server has left beside it."""
+    with Emulator(db=tmp_path / "a.db") as emulator:
+        emulator.add("x")
+        for path in tmp_path.iterdir():
+            (tmp_path / f"killed.{path.name}").write_bytes(path.read_bytes())
+            (tmp_path / f"killed.{path.name}").chmod(0o644)
+    with Emulator(db=tmp_path / "killed.a.db") as emulator:
+        assert [key["name"] for key in emulator.keys()] == ["x"]
+        assert {mode for name, mode in modes(tmp_path).items() if name.startswith("killed")} == {0o600}
+
+
 def test_memory_forgets(emulator: Emulator) -> None:
     """Without a file a restart begins anew, with the balance given at first."""
     emulator.add("x")
@@ -850,10 +877,12 @@ def test_other_programs_databases_are_left_alone(tmp_path: Path) -> None:
     db.close()
     text.write_text("no database" * 100)
     for path in (foreign, text, tmp_path):
+        path.chmod(0o755)
         content = path.read_bytes() if path.is_file() else b""
         with pytest.raises(StoreError, match=re.escape(str(path))):
             Emulator(db=path).start()
         assert content == (path.read_bytes() if path.is_file() else b"")
+        assert mode(path) == 0o755
 
 
 def test_starting_and_stopping(emulator: Emulator) -> None:
