@@ -168,6 +168,21 @@ def test_a_far_endpoint_is_refused_before_anything_runs(bench: Workbench, option
     assert not (bench.project / "ran").exists()
 
 
+def test_a_far_endpoint_is_refused_from_a_transform_as_well(bench: Workbench) -> None:
+    """What a transform makes of an instance is looked at, not what the program has given it."""
+    bench.write("""
+    from pulumi import ResourceTransformResult
+    def move(a):
+        return ResourceTransformResult(props={**a.props, "account:endpoint": "https://api.naga.ac"}, opts=a.opts)
+    far = pulumi.ProviderResource("pulumi-python", "far", {}, ResourceOptions(transforms=[move]))
+    Thing("a", opts=ResourceOptions(provider=far))
+    """)
+    result = _engine(bench).up()
+    assert not result.ok
+    assert "loopback endpoints only" in _errors(result)[0]
+    assert bench.made() == {}
+
+
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.2:1", "http://[::1]:1", "http://localhost:1", ""])
 def test_an_endpoint_on_this_machine_is_taken(endpoint: str) -> None:
     """All of 127.0.0.0/8, ::1 and localhost are this machine; no endpoint is none to refuse."""
@@ -239,10 +254,8 @@ def _monitor(tmp_path: Path) -> tuple[Monitor, list[str]]:
     [
         ("remote", True, "remote components"),
         ("customTimeouts", {"create": "1m"}, "custom_timeouts"),
-        ("transforms", [{"target": "t", "token": "x"}], "transforms"),
         ("hooks", {"before_create": ["h"]}, "hooks"),
         ("replace_with", ["urn"], "replace_with"),
-        ("replacement_trigger", {"string_value": "x"}, "replacement_trigger"),
         ("deletedWith", "urn", "deleted_with"),
         ("envVarMappings", {"A": "B"}, "env_var_mappings"),
         ("hideDiffs", ["a"], "hide_diffs"),
@@ -279,12 +292,12 @@ def test_other_providers_are_refused_by_name(tmp_path: Path, type_: str, provide
 def test_calls_that_it_cannot_serve_are_refused_by_name(tmp_path: Path) -> None:
     """Functions, methods, hooks and the like."""
     monitor, told = _monitor(tmp_path)
-    for call in ("Call", "RegisterPackage", "RegisterStackTransform", "RegisterResourceHook"):
+    for call in ("Call", "RegisterPackage", "RegisterStackInvokeTransform", "RegisterResourceHook"):
         with pytest.raises(_RefusedError):
             getattr(monitor, call)(None, _Context())
     supported = [
         f"LocalEngine does not support {what}"
-        for what in ("methods (call)", "packages", "stack transforms", "hooks")
+        for what in ("methods (call)", "packages", "stack invoke transforms", "hooks")
     ]
     assert told == supported
 
@@ -297,7 +310,66 @@ def test_older_sdks_learn_what_is_supported(tmp_path: Path) -> None:
         assert monitor.SupportsFeature(request, _Context()).hasSupport is there
 
 
+def test_an_option_from_a_transform_is_refused_by_name(bench: Workbench) -> None:
+    """As if the program had given it."""
+    bench.write("""
+    from pulumi import CustomTimeouts, ResourceTransformResult
+    def slow(a):
+        return ResourceTransformResult(props=a.props, opts=ResourceOptions(custom_timeouts=CustomTimeouts(create="1m")))
+    Thing("a", opts=ResourceOptions(transforms=[slow]))
+    """)
+    result = _engine(bench).up()
+    assert not result.ok
+    assert _errors(result)[0].endswith("::a: LocalEngine does not support custom_timeouts")
+
+
 # Projects and state files
+
+
+_URN = "urn:pulumi:local::proj::pulumi-python:dynamic/account:Thing::"
+
+
+def test_the_state_is_edited_by_urn(bench: Workbench) -> None:
+    """What is not there, or would be there twice, is an error of one line that names it."""
+    bench.write('Thing("a", kind="1", fail="delete"); Thing("b")')
+    engine = _engine(bench)
+    assert engine.up().ok
+    for edit, arguments, told in (
+        (engine.taint, ["nope"], f"no resource with the URN {_URN}nope"),
+        (engine.rename, ["nope", "x"], f"no resource with the URN {_URN}nope"),
+        (engine.rename, ["a", "b"], f"a resource {_URN}b already"),
+    ):
+        before = _state_file(bench).read_text()
+        with pytest.raises(StateError, match=told) as caught:
+            edit(_URN + arguments[0], *arguments[1:])
+        assert "\n" not in str(caught.value)
+        assert _state_file(bench).read_text() == before
+
+
+def test_of_two_resources_of_a_urn_the_living_one_is_tainted(bench: Workbench) -> None:
+    """What waits for its deletion is no more; which of the two to rename cannot be known."""
+    bench.write('Thing("a", kind="1", fail="delete")')
+    engine = _engine(bench)
+    assert engine.up().ok
+    bench.write('Thing("a", kind="2")')
+    assert not engine.up().ok
+    engine.taint(_URN + "a")
+    things = [item for item in engine.export()["deployment"]["resources"] if item["urn"] == _URN + "a"]
+    assert sorted((item.get("delete", False), item.get("taint", False)) for item in things) == [
+        (False, True),
+        (True, False),
+    ]
+    with pytest.raises(StateError, match=f"more than one resource with the URN {_URN}a"):
+        engine.rename(_URN + "a", "b")
+
+
+def test_the_state_is_not_edited_during_a_run(bench: Workbench) -> None:
+    """Whoever holds the file keeps it."""
+    bench.write('Thing("a")')
+    engine = _engine(bench)
+    assert engine.up().ok
+    with locked(_state_file(bench)), pytest.raises(StateError, match="another run holds"):
+        engine.taint(_URN + "a")
 
 
 def test_a_project_is_found_from_within(bench: Workbench) -> None:
@@ -539,7 +611,7 @@ def test_a_program_that_does_not_end_is_stopped(bench: Workbench) -> None:
 def test_messages_and_output_of_a_program_are_shown(
     bench: Workbench, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """``pulumi.log`` is part of the display, except debugging; what is printed is passed through."""
+    """The display shows ``pulumi.log``, except debugging, and what a provider prints; a program prints for itself."""
     bench.write("""
     a = Thing("a", say="provider says")
     pulumi.log.info("hello"); pulumi.log.warn("careful", a); pulumi.log.debug("hidden")
@@ -547,14 +619,14 @@ def test_messages_and_output_of_a_program_are_shown(
     """)
     result = _engine(bench).up()
     assert result.ok
-    assert [(d.severity, d.urn[-3:], d.message) for d in result.diagnostics] == [
+    assert sorted((d.severity, d.urn[-3:], d.message) for d in result.diagnostics) == [
         ("info", "", "hello"),
+        ("info", "", "provider says"),
         ("warning", "::a", "careful"),
     ]
     assert "    warning: careful" in result.text
-    out = capfd.readouterr().out
-    assert "printed" in out
-    assert "provider says" in out
+    assert "    provider says" in result.text
+    assert capfd.readouterr().out.strip() == "printed"
 
 
 def test_an_error_that_is_logged_is_shown(bench: Workbench) -> None:

@@ -240,7 +240,9 @@ def _short(step: Step) -> str:
     for key in keys:
         if (not step.changed or key in step.changed) and not same(before.get(key), after.get(key)):
             groups["+" if before.get(key) is None else "-" if after.get(key) is None else "~"].append(key)
-    groups["~"] += [name for name in ("provider", "protect") if getattr(old, name) != getattr(new, name)]
+    if not step.changed:
+        marks = (name for name in ("provider", "protect") if getattr(old, name) != getattr(new, name))
+        groups["~"] = [*(["taint"] if old.taint else []), *sorted([*groups["~"], *marks])]
     text = "".join(sign + ",".join(groups[sign]) for sign in "+-~" if groups[sign])
     return f"[diff: {text}]" if text else ""
 
