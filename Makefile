@@ -49,6 +49,7 @@ bench: $(VENV)/.bench ## measure the speed, for some hours, and write it into RE
 	$(BIN)/python -m benchmarks run $(or $(OPTIONS),--out $(KEPT).json --picture $(KEPT).svg --into RELIABILITY.md)
 
 reliability: $(VENV)/.dev ## run every test with every fault, and write RELIABILITY.md's table from what passed
+	@mkdir -p -m 700 .local && chmod go-rwx .local
 	PULUMI_ACCOUNT_EVERY_FAULT=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --junitxml=.local/tests.xml
 	$(BIN)/python -m tests.reliability .local/tests.xml
 

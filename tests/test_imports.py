@@ -16,7 +16,7 @@ import pulumi_account
 ROOT = Path(pulumi_account.__file__).parent
 #: a module imports only from rows above its own
 ROWS = [
-    ["exceptions", "text"],
+    ["exceptions", "files", "text"],
     ["values"],
     ["models", "inputs"],
     ["usage"],

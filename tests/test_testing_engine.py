@@ -25,6 +25,7 @@ from pulumi_account.testing.secrets import Vault
 from pulumi_account.testing.state import Snapshot, locked
 
 from .conftest import warm_python
+from .helpers import mode, umask
 from .programs.workbench import Workbench
 
 SECRETS = {"pw": "hunter22", "account:token": "conf-token"}
@@ -85,6 +86,39 @@ def test_a_state_file_is_private_and_keeps_ciphertexts(bench: Workbench) -> None
     assert _engine(bench, secrets=SECRETS, config={"n": "2"}).up().changes == {"same": 1, "update": 1}
     assert (_state_file(bench).read_text().count("ciphertext"), _ciphertexts(bench)) == first
     assert sorted(os.listdir(_state_file(bench).parent)) == ["local.json", "local.json.lock"]
+
+
+@pytest.mark.parametrize("mask", [0, 0o022])
+def test_all_that_is_written_is_private(bench: Workbench, mask: int) -> None:
+    """The folder has mode 0700, each file in it 0600, the lock included, whatever the umask is."""
+    bench.write('Thing("s")')
+    with umask(mask):
+        assert _engine(bench).up().ok
+    assert mode(bench.project / ".local") == 0o700
+    assert {mode(file) for file in (bench.project / ".local").iterdir()} == {0o600}
+
+
+def test_what_was_open_to_others_is_narrowed(bench: Workbench) -> None:
+    """A folder, a state and a lock of earlier times."""
+    local = bench.project / ".local"
+    bench.write("")
+    assert _engine(bench).preview().ok
+    for path, wide in [(local, 0o755), (local / "local.json.lock", 0o644)]:
+        path.chmod(wide)
+    assert _engine(bench).preview().ok
+    assert (mode(local), mode(local / "local.json.lock")) == (0o700, 0o600)
+
+
+def test_a_folder_of_the_users_is_left_as_it_is(bench: Workbench) -> None:
+    """The state may lie anywhere: folders that are made for it are private, the user's own are not changed."""
+    bench.write("")
+    (bench.project / "mine").mkdir()
+    (bench.project / "mine").chmod(0o755)
+    state = bench.project / "mine" / "a" / "b" / "s.json"
+    with umask(0):
+        assert _engine(bench, state=state).up().ok
+    assert [mode(path) for path in (state, state.parent, state.parent.parent)] == [0o600, 0o700, 0o700]
+    assert mode(bench.project / "mine") == 0o755
 
 
 def _ciphertexts(bench: Workbench) -> set[str]:

@@ -22,6 +22,8 @@ from typing import Any, TextIO
 import grpc
 from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
 
+from pulumi_account.files import narrow, private_folder
+
 from ._exit import SHOWN
 from .deploy import PARALLEL, STACK, Deployment, Step, counted
 from .display import Display
@@ -95,7 +97,8 @@ class LocalEngine:
     ) -> None:
         self._project = load_project(Path(project))
         self._stack = stack
-        self._state = Path(state) if state else self._project.root / ".local" / f"{stack}.json"
+        self._local = self._project.root / ".local"
+        self._state = Path(state) if state else self._local / f"{stack}.json"
         self._config, self._secrets, self._env, self._python = config, secrets, env, python
         self._diff, self._echo = diff, echo
 
@@ -157,6 +160,9 @@ class LocalEngine:
     def _run(self, kind: str, replace: Sequence[str] = ()) -> Result:
         config = load_config(self._project, self._stack, self._config, self._secrets)
         check_endpoints(self._environment(), {key: plain(value) for key, value in config.items()})
+        if self._local in self._state.resolve().parents:
+            private_folder(self._local)
+            narrow(self._local)
         with locked(self._state), _terminable():
             return _Run(self, kind, config, replace).go()
 

@@ -16,6 +16,8 @@ from datetime import datetime, timezone
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from pulumi_account.files import narrow, private, private_folder
+
 from .values import SECRET, SIGNATURE, Properties, Secret, Value, plain
 
 if TYPE_CHECKING:
@@ -329,8 +331,10 @@ def _read(path: Path) -> dict[str, Any]:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the state file for one run; a second run at the same time is told so at once."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with open(f"{path}.lock", "a") as file:
+    private_folder(path.parent)
+    lock = path.with_name(f"{path.name}.lock")
+    with open(lock, "a", opener=private) as file:
+        narrow(lock)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
