@@ -467,14 +467,13 @@ def test_a_server_may_round_twice(keys: Keys, emulator: Emulator) -> None:
     assert keys.make(disabled).credit_limit == 12
 
 
-STALE = {"id", "name", "created_at"}
-
-
 @every_declaration
-@pytest.mark.parametrize("told", [STALE, {"id", "created_at"}, {"name"}, {"credit_limit"}], ids=str)
+@pytest.mark.parametrize(
+    "told", [("id", "name", "created_at"), ("id", "created_at"), ("name",), ("credit_limit",)]
+)
 @pytest.mark.parametrize("commit", [True, False])
 def test_an_answer_about_another_key_is_not_believed(
-    keys: Keys, emulator: Emulator, declaration: ApiKeyInputs, told: set[str], commit: bool
+    keys: Keys, emulator: Emulator, declaration: ApiKeyInputs, told: tuple[str, ...], commit: bool
 ) -> None:
     """A stale cache or a wrong proxy answers with somebody else's key: that is never written to, and one is made."""
     other_id, _ = emulator.add("somebody else's", credit_limit=77)
