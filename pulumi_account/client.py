@@ -29,6 +29,8 @@ __all__ = ["AccountClient"]
 _CONNECT_TIMEOUT = 10.0
 #: clocks that differ by no more agree: an answer takes its time, and its date has whole seconds
 _TOLERATED_SKEW = timedelta(minutes=2)
+#: from a ``Date`` in another year nothing can be counted, neither a lease nor a day
+_YEARS = range(1970, 9000)
 _LONGEST_MESSAGE = 300
 _log = logging.getLogger(__name__)
 _M = TypeVar("_M", "Activity", "Balance", "CreatedKey", "Key", "KeyList")
@@ -199,7 +201,7 @@ class AccountClient:
     def _compare_clocks(self, response: httpx.Response) -> None:
         """Expiries are judged by the API's clock: a wrong one here must neither break a lease nor go unnoticed."""
         theirs = parse_http_date(response.headers.get("Date", ""))
-        if theirs is None:
+        if theirs is None or theirs.year not in _YEARS:
             return
         with self._lock:  # the first answers come to several threads, and one of them tells
             skew = theirs - self._clock()

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from hypothesis import settings
+from hypothesis import strategies as st
 
 from pulumi_account.client import AccountClient
 from pulumi_account.inputs import ApiKeyInputs, declared
@@ -22,6 +23,15 @@ NOW = datetime(2026, 6, 1, 12, 0, tzinfo=timezone.utc)
 FAR = "2099-01-01T00:00:00Z"
 #: a busy machine is no failure
 unhurried = settings(deadline=None)
+
+#: numbers as nobody should send them: huge, tiny, with thousands of digits, with exponents of any size
+DIGITS = st.builds(lambda digit, count: digit * count, st.sampled_from("1907"), st.integers(1, 6000))
+NUMBERS = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["", "-"]),
+    DIGITS.filter(lambda digits: digits[0] != "0" or digits == "0") | st.just("0.00"),
+    st.just("") | st.integers(-(10**20), 10**20).map("e{}".format) | st.integers(-400, 400).map("E{}".format),
+)
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
