@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from pulumi_account.client import AccountClient
 from pulumi_account.inputs import ApiKeyInputs, declared
-from tests.canaries import PLAINTEXT, PROVISIONING_KEY, assert_clean
+from tests.canaries import PLAINTEXT, PROVISIONING_KEY, assert_forgotten
 
 ENDPOINT = "https://account.invalid"
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=timezone.utc)
@@ -93,13 +92,13 @@ def wanted(properties: Mapping[str, object] | None = None, **more: object) -> Ap
 
 
 def refusal(kind: type[BaseException], action: Callable[[], object], match: str | None = None) -> Any:
-    """The error that an action raises: of this very kind, one line, and clean however it is shown."""
+    """The error that an action raises: of this very kind, one line, and clean however it is shown or searched."""
     with pytest.raises(kind, match=match) as caught:
         action()
     error = caught.value
     assert type(error) is kind
     assert str(error).isprintable(), f"not one readable line: {error!r}"
-    assert_clean(str(error), repr(error), *traceback.format_exception(error), vars(error))
+    assert_forgotten(error)
     return error
 
 

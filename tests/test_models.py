@@ -22,7 +22,7 @@ from pulumi_account.spending import runway
 from pulumi_account.text import count, exact, usd
 from pulumi_account.usage import Usage, other_models, total, usage_by_day, usage_by_key, usage_by_model
 from tests.canaries import PLAINTEXT, assert_clean
-from tests.helpers import NOW, NUMBERS, activity_json, created_json, key_json, stats_json, unhurried
+from tests.helpers import NOW, NUMBERS, activity_json, created_json, key_json, refusal, stats_json, unhurried
 
 UTC = timezone.utc
 
@@ -236,6 +236,14 @@ def test_a_day_is_a_text(wrong: object) -> None:
 def test_a_body_of_another_shape(body: object) -> None:
     """An answer that is no object is refused as a whole."""
     assert refusal_of(lambda: read(Key, body)).startswith("the body: ")
+
+
+@pytest.mark.parametrize(
+    "body", [f'{{"key": "{PLAINTEXT}"', f'{{"key": ["{PLAINTEXT}"]}}', f'"{PLAINTEXT}\xff"']
+)
+def test_a_broken_body_is_forgotten(body: str) -> None:
+    """The error does not lead back to the body, which may hold a plaintext."""
+    refusal(ValueError, lambda: read_model(CreatedKey, body.encode("latin-1")))
 
 
 def test_all_wrong_fields_are_named() -> None:
