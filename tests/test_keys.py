@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from pulumi_account import exceptions as err
 from pulumi_account.client import AccountClient
-from pulumi_account.emulator import Answer, Drop, Edit, Emulator, Fault, HalfBody
+from pulumi_account.emulator import Answer, Drip, Drop, Edit, Emulator, Fault, HalfBody
 from pulumi_account.inputs import ApiKeyInputs
 from pulumi_account.keys import (
     LEASE,
@@ -30,7 +30,8 @@ from pulumi_account.keys import (
     is_auto_name,
 )
 from pulumi_account.models import CreatedKey, Key
-from pulumi_account.transport import RetryTransport, default_transport
+from pulumi_account.network import default_transport
+from pulumi_account.transport import RetryTransport
 from pulumi_account.values import parse_instant, utc_now
 from tests.canaries import PROVISIONING_KEY, assert_clean
 from tests.helpers import FAR, NOW, FakeClock, account, created_json, key_json, refusal, unhurried, wanted
@@ -336,6 +337,19 @@ def test_a_lost_key_is_deleted(
     (warning,) = warnings(caplog)
     lost = emulator.calls[2].path.rpartition("/")[2]
     assert warning.endswith(f"; it had made key {lost}, which is deleted")
+
+
+@every_declaration
+def test_a_key_whose_answer_drips_is_deleted(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture, declaration: ApiKeyInputs
+) -> None:
+    """A POST whose answer is cut off for its slowness is in doubt as any other whose answer was lost."""
+    fails(emulator, "create_key", Drip(0.05))
+    with AccountClient(emulator.url, PROVISIONING_KEY, retry_deadline=0, timeout=1) as client:
+        assert_made(emulator, Keys(client).make(declaration), declaration)
+    assert emulator.calls.operations[:4] == ["create_key", "list_keys", "delete_key", "create_key"]
+    (warning,) = warnings(caplog)
+    assert "ReadTimeout no whole answer within 1 s" in warning
 
 
 @every_declaration
