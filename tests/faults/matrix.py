@@ -60,6 +60,11 @@ class Site:
     unsteady: bool = False
 
     @property
+    def moves(self) -> bool:
+        """Whether the keys have explicit instances."""
+        return any("instance" in arguments for arguments in self.declared.values())
+
+    @property
     def method(self) -> str:
         return METHODS.get(self.operation, "GET")
 
