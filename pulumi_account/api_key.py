@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
@@ -12,9 +12,11 @@ from weakref import WeakKeyDictionary
 
 import pulumi
 from pulumi.dynamic import Resource
+from pulumi.runtime.rpc import UNKNOWN
 from pulumi.runtime.settings import get_monitor
 
 from pulumi_account.lifecycle import PREVIEW
+from pulumi_account.provider import provider_of
 from pulumi_account.values import ADOPTING, INSTANCE_ID
 
 __all__ = ["ApiKey", "ApiKeyArgs"]
@@ -147,7 +149,6 @@ class ApiKey(Resource, module="account", name="ApiKey"):
     def _declare(
         self, resource_name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None
     ) -> None:
-        later: pulumi.Output[Any] = pulumi.Output.from_input(None)
         adopts = inputs["adopt_key_id"]
         if isinstance(adopts, (int, float)):
             _adopters.setdefault(get_monitor(), []).append((self, adopts))
@@ -163,28 +164,42 @@ class ApiKey(Resource, module="account", name="ApiKey"):
                 "key_id": None,
                 "created_at": None,
                 "__provider": PROVIDER,
-                INSTANCE_ID: later.apply(lambda _: self._instance_id()),
-                ADOPTING: later.apply(lambda _: self._adopting()),
+                **self._hints(opts),
             },
             pulumi.ResourceOptions.merge(opts, marked),
         )
 
-    def _instance_id(self) -> pulumi.Output[str] | None:
-        """The id of the explicit provider instance, known once options, parents and transformations have settled it.
+    def _hints(self, opts: pulumi.ResourceOptions | None) -> dict[str, _Later]:
+        """What `check` cannot know by itself; nothing where there is nothing to tell, as each takes its time."""
+        found = provider_of(opts)
+        hints = {}
+        if found is not None:
+            hints[INSTANCE_ID] = _Later(lambda: _id(found))
+        if opts is not None and opts.delete_before_replace:
+            hints[ADOPTING] = _Later(self._adopting)
+        return hints
 
-        It depends on nothing: the engine knows already which provider a resource has.
-        """
-        found = self._provider
-        known: Any = None if found is None else found.id.future()
-        return None if found is None else pulumi.Output(set(), known, found.id.is_known())
-
-    def _adopting(self) -> list[float] | None:
+    async def _adopting(self) -> list[float] | None:
         """The ids that keys of the same instance are to adopt, those included that are declared after this one.
 
         A key that is deleted first, to be made anew, is deleted before the engine hears of what is declared later.
         """
         adopters = _adopters.get(get_monitor(), ())
         return [key_id for key, key_id in adopters if key._provider is self._provider] or None
+
+
+class _Later:
+    """Asks when the engine is about to be told. An Output does so too, but takes longer and makes dependencies."""
+
+    def __init__(self, ask: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        self._ask = ask
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._ask().__await__()
+
+
+async def _id(provider: pulumi.ProviderResource) -> str | None:
+    return await provider.id.future() if await provider.id.is_known() else UNKNOWN
 
 
 #: the keys that adopt, and what, of the programs that run in this process; each has an engine of its own

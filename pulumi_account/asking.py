@@ -13,8 +13,7 @@ from pulumi.runtime.rpc import _expand_dependencies
 from pulumi.runtime.sync_await import _sync_await
 
 from pulumi_account.exceptions import AccountError, ConfigurationError
-from pulumi_account.provider import Provider, configuration
-from pulumi_account.values import API_KEY_TYPE
+from pulumi_account.provider import Provider, configuration, provider_of
 
 if TYPE_CHECKING:
     from pulumi_account.answers import Answers
@@ -103,7 +102,7 @@ def _given(opts: pulumi.InvokeOptions | None) -> dict[str, Any] | pulumi.Output[
     """The configuration of the account: the stack's, or that of an explicit instance."""
     from pulumi_account.config import ENDPOINT, PROVISIONING_KEY
 
-    provider = _provider(opts)
+    provider = provider_of(opts)
     if provider is None:
         return {name: pulumi.runtime.get_config(name) for name in (ENDPOINT, PROVISIONING_KEY)}
     if not isinstance(provider, Provider):
@@ -111,14 +110,6 @@ def _given(opts: pulumi.InvokeOptions | None) -> dict[str, Any] | pulumi.Output[
             "opts: the provider must be a pulumi_account.Provider: only that one tells functions which account it is"
         )
     return configuration(provider)
-
-
-def _provider(opts: pulumi.InvokeOptions | None) -> pulumi.ProviderResource | None:
-    if opts is None:
-        return None
-    if opts.provider is None and opts.parent is not None:
-        return opts.parent.get_provider(API_KEY_TYPE)
-    return opts.provider
 
 
 async def _known(given: pulumi.Output[dict[str, Any]]) -> dict[str, Any]:

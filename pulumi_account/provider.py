@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
 
-__all__ = ["Provider", "configuration"]
+from pulumi_account.values import API_KEY_TYPE
+
+__all__ = ["Provider", "configuration", "provider_of"]
 
 
 class Provider(pulumi.ProviderResource):
@@ -45,3 +48,17 @@ class Provider(pulumi.ProviderResource):
 def configuration(provider: Provider) -> pulumi.Output[dict[str, Any]]:
     """What an instance was given, under the names of a stack's configuration; a secret."""
     return pulumi.Output.all(**provider._configuration)
+
+
+def provider_of(opts: pulumi.ResourceOptions | pulumi.InvokeOptions | None) -> pulumi.ProviderResource | None:
+    """The explicit provider that options name, by themselves or by a parent, as the SDK settles it."""
+    if opts is None:
+        return None
+    several = getattr(opts, "providers", None) or ()
+    several = several.values() if isinstance(several, Mapping) else several
+    mine = [
+        provider for provider in (opts.provider, *several) if provider and provider.package == "pulumi-python"
+    ]
+    if mine:
+        return mine[0]
+    return opts.parent.get_provider(API_KEY_TYPE) if opts.provider is None and opts.parent else opts.provider

@@ -159,37 +159,39 @@ def test_prefix_is_the_resource_name(run: Callable[..., dict[str, Any]]) -> None
     assert run(lambda: ApiKey("k")) == {"name_prefix": "k-"}
 
 
-def test_the_instance_is_told(run: Callable[..., dict[str, Any]]) -> None:
+def under(provider: Provider) -> pulumi.ResourceOptions:
+    """A parent that has the provider."""
+    team = pulumi.ComponentResource("x:y:Team", "team", {}, pulumi.ResourceOptions(providers=[provider]))
+    return pulumi.ResourceOptions(parent=team)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        lambda provider: pulumi.ResourceOptions(provider=provider),
+        lambda provider: pulumi.ResourceOptions(providers=[provider]),
+        lambda provider: pulumi.ResourceOptions(providers={"pulumi-python": provider}),
+        under,
+    ],
+)
+def test_the_instance_is_told(
+    run: Callable[..., dict[str, Any]], named: Callable[[Provider], pulumi.ResourceOptions]
+) -> None:
     """`check` learns the id of an explicit provider instance, wherever the resource gets it from."""
 
     def program() -> None:
         eu = Provider("eu", provisioning_key="p")
-        team = pulumi.ComponentResource("x:y:Team", "team", {}, pulumi.ResourceOptions(providers=[eu]))
-        ApiKey("k", name="n", opts=pulumi.ResourceOptions(parent=team))
+        ApiKey("k", name="n", opts=named(eu))
 
     assert run(program) == {"name": "n", "__instance_id": "1"}
 
 
-def test_an_instance_that_a_transformation_gives_is_told(run: Callable[..., dict[str, Any]]) -> None:
-    """So it does where a transformation of the program has set the provider."""
-
-    def program() -> None:
-        eu = Provider("eu", provisioning_key="p")
-
-        def move(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
-            return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions(provider=eu))
-
-        ApiKey("k", name="n", opts=pulumi.ResourceOptions(transformations=[move]))
-
-    assert run(program)["__instance_id"] == "1"
-
-
 def test_later_adoptions_are_told(run: Callable[..., dict[str, Any]]) -> None:
-    """`check` learns which keys the same instance's resources are to adopt, though they are declared later."""
+    """For a key that is deleted first, `check` learns which keys are to be adopted, though they are declared later."""
 
     def program() -> None:
         eu = pulumi.ResourceOptions(provider=Provider("eu", provisioning_key="p"))
-        ApiKey("k", name="n")
+        ApiKey("k", name="n", opts=pulumi.ResourceOptions(delete_before_replace=True))
         ApiKey("later", name="later", adopt_key_id=7)
         ApiKey("elsewhere", eu, name="elsewhere", adopt_key_id=8)
 

@@ -182,9 +182,9 @@ class InProcess:
 
     def _check(self, steps: Steps, olds: Bag, name: str, spec: Spec) -> Bag:
         hidden: Bag = {"__instance_id": f"id of {spec.instance}"} if spec.instance else {}
-        hidden["__adopting"] = [
-            other.adopt for other in self._program.values() if other.adopt and other.instance == spec.instance
-        ]
+        if spec.first:
+            others = [other for other in self._program.values() if other.instance == spec.instance]
+            hidden["__adopting"] = [other.adopt for other in others if other.adopt]
         checked = steps.check(olds, carried(spec.arguments(name) | hidden))
         self._require(not checked.failures)
         inputs: Bag = carried(checked.inputs)
