@@ -59,6 +59,9 @@ def provider_of(opts: pulumi.ResourceOptions | pulumi.InvokeOptions | None) -> p
     mine = [
         provider for provider in (opts.provider, *several) if provider and provider.package == "pulumi-python"
     ]
+    found: pulumi.ProviderResource | None = opts.provider
     if mine:
-        return mine[0]
-    return opts.parent.get_provider(API_KEY_TYPE) if opts.provider is None and opts.parent else opts.provider
+        found = mine[0]
+    elif found is None and opts.parent:
+        found = opts.parent.get_provider(API_KEY_TYPE)
+    return found
