@@ -207,7 +207,7 @@ b = Thing("b", kind="%s", opts=ResourceOptions(depends_on=[a]))
 
 
 def test_what_replacements_left_goes_at_the_end(engine: MakeEngine, bench: Workbench) -> None:
-    """After all registrations and with the other deletions, dependents first; never in a run that fails before."""
+    """After all registrations, side by side with the other deletions; never in a run that fails before."""
     run = engine(bench.project, env=bench.env)
     bench.write(CHAIN % (1, 1, ""))
     assert run.up().ok
@@ -225,7 +225,9 @@ def test_what_replacements_left_goes_at_the_end(engine: MakeEngine, bench: Workb
     bench.fail()
     bench.write(CHAIN % (3, 2, ""))
     assert run.up().changes == {"same": 2, "replace": 1}
-    assert _calls(bench)[-4:] == ["create b", "delete b", "delete a", "delete a"]
+    calls = _calls(bench)
+    assert calls[-4] == "create b"
+    assert sorted(calls[-3:]) == ["delete a", "delete a", "delete b"]
     assert _marks(run) == [("a", ""), ("b", "")]
 
 
