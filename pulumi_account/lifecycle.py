@@ -25,7 +25,7 @@ from pulumi_account.exceptions import AccountError, ConfigurationError, Internal
 from pulumi_account.text import place
 
 if TYPE_CHECKING:
-    # SDKs that are too old lack some of these, and are to be told so below
+    # an SDK that is too old lacks some of these, and must get as far as the check below
     from pulumi.dynamic import (
         CheckResult,
         ConfigureRequest,
@@ -234,7 +234,7 @@ class OldSDKError(ConfigurationError, pulumi.RunError):
 
 
 def _refuse_old_sdk() -> None:
-    """Every way leads through here: a program's, and that of the provider's process, which a refresh starts alone."""
+    """Programs and the provider's process both import this module; a refresh starts the latter alone."""
     try:
         from pulumi import _version  # importlib.metadata would take milliseconds
     except ImportError:

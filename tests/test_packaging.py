@@ -58,7 +58,7 @@ def relative_links(text: str) -> set[str]:
 
 
 def test_links_work_on_an_index(dist: Path) -> None:
-    """The description that a package index shows links to no file beside the README, and is the README else."""
+    """The description that a package index shows links to no file beside the README, and is otherwise the README."""
     (wheel,) = dist.glob("*.whl")
     with ZipFile(wheel) as archive:
         (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
