@@ -2,11 +2,12 @@
 
 PYTHON ?= python3
 VENV := .venv
+LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 KEPT := benchmarks/results
 TRYOUT := $(BIN)/python -m pulumi_account.testing.tryout
 
-.PHONY: help up preview refresh destroy test lint format reference bench reliability clean
+.PHONY: help up preview refresh destroy test lowest lint format reference bench reliability clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +27,10 @@ destroy: $(VENV)/.try ## delete the keys again
 test: $(VENV)/.dev ## run every test, with coverage
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
+lowest: $(LOWEST)/.installed ## run the tests, but for those of faults, with the oldest versions that are admitted
+	PULUMI_ACCOUNT_LOWEST=1 PYTHONWARNINGS=error::DeprecationWarning \
+		$(LOWEST)/bin/python -m pytest --numprocesses auto --dist loadfile --ignore=tests/faults
+
 lint: $(VENV)/.dev ## types and style
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -44,11 +49,12 @@ bench: $(VENV)/.bench ## measure the speed, for some hours, and write it into RE
 	$(BIN)/python -m benchmarks run $(or $(OPTIONS),--out $(KEPT).json --picture $(KEPT).svg --into RELIABILITY.md)
 
 reliability: $(VENV)/.dev ## run every test with every fault, and write RELIABILITY.md's table from what passed
+	@mkdir -p -m 700 .local && chmod go-rwx .local
 	PULUMI_ACCOUNT_EVERY_FAULT=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --junitxml=.local/tests.xml
 	$(BIN)/python -m tests.reliability .local/tests.xml
 
 clean: ## remove what a run made: the virtual environment, the emulated account, caches
-	rm -rf $(VENV) .local .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis Pulumi.tryout.yaml
+	rm -rf $(VENV) $(LOWEST) .local .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis Pulumi.tryout.yaml
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -65,4 +71,11 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@
+
+$(LOWEST)/.installed: pyproject.toml
+	rm -rf $(LOWEST)
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[dev]'
 	@touch $@

@@ -20,6 +20,7 @@ from benchmarks.account import Accounts, accounts
 from benchmarks.measure import OPERATIONS, OURS, Record, cases, run_case, run_imports, run_rate_limit
 from benchmarks.picture import draw
 from benchmarks.report import put_into, tables
+from pulumi_account.files import narrow, private, private_folder
 
 RESULTS = Path(".local/benchmarks.json")
 SIZES, QUICK_SIZES = [10, 200, 1_000, 10_000], [10, 200]
@@ -129,9 +130,12 @@ class _Run:
 
 def _write(results: Record, file: Path) -> None:
     """A record a line."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(file.parent)
+    if file == RESULTS:
+        narrow(file.parent)
     fields = [f"{json.dumps(name)}: {_lines(value)}" for name, value in results.items()]
-    file.write_text("{" + ",\n".join(fields) + "}\n")
+    with open(file, "w", opener=private) as out:
+        out.write("{" + ",\n".join(fields) + "}\n")
 
 
 def _lines(value: Any) -> str:

@@ -8,11 +8,14 @@ from datetime import datetime
 from decimal import Decimal
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, overload
+from weakref import WeakKeyDictionary
 
 import pulumi
 from pulumi.dynamic import Resource
+from pulumi.runtime.settings import get_monitor
 
 from pulumi_account.lifecycle import PREVIEW
+from pulumi_account.values import ADOPTING, INSTANCE_ID
 
 __all__ = ["ApiKey", "ApiKeyArgs"]
 
@@ -144,15 +147,48 @@ class ApiKey(Resource, module="account", name="ApiKey"):
     def _declare(
         self, resource_name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None
     ) -> None:
+        later: pulumi.Output[Any] = pulumi.Output.from_input(None)
+        adopts = inputs["adopt_key_id"]
+        if isinstance(adopts, (int, float)):
+            _adopters.setdefault(get_monitor(), []).append((self, adopts))
         secret = ["key"] if inputs.get("adopt_key") is None else ["key", "adopt_key"]
         marked = pulumi.ResourceOptions(additional_secret_outputs=secret)
         pulumi.CustomResource.__init__(
             self,
             f"pulumi-python:{self._resource_type_name}",
             resource_name,
-            {**inputs, "key": None, "key_id": None, "created_at": None, "__provider": PROVIDER},
+            {
+                **inputs,
+                "key": None,
+                "key_id": None,
+                "created_at": None,
+                "__provider": PROVIDER,
+                INSTANCE_ID: later.apply(lambda _: self._instance_id()),
+                ADOPTING: later.apply(lambda _: self._adopting()),
+            },
             pulumi.ResourceOptions.merge(opts, marked),
         )
+
+    def _instance_id(self) -> pulumi.Output[str] | None:
+        """The id of the explicit provider instance, known once options, parents and transformations have settled it.
+
+        It depends on nothing: the engine knows already which provider a resource has.
+        """
+        found = self._provider
+        known: Any = None if found is None else found.id.future()
+        return None if found is None else pulumi.Output(set(), known, found.id.is_known())
+
+    def _adopting(self) -> list[float] | None:
+        """The ids that keys of the same instance are to adopt, those included that are declared after this one.
+
+        A key that is deleted first, to be made anew, is deleted before the engine hears of what is declared later.
+        """
+        adopters = _adopters.get(get_monitor(), ())
+        return [key_id for key, key_id in adopters if key._provider is self._provider] or None
+
+
+#: the keys that adopt, and what, of the programs that run in this process; each has an engine of its own
+_adopters: WeakKeyDictionary[Any, list[tuple[ApiKey, float]]] = WeakKeyDictionary()
 
 
 def _arguments(
@@ -183,6 +219,8 @@ def _inputs(resource_name: str, args: ApiKeyArgs) -> dict[str, Any]:
             failures.append(f"ApiKey {resource_name!r}: {argument.name} {error}")
     if failures:
         raise pulumi.RunError("\n".join(failures))
+    if isinstance(args.name_prefix, pulumi.Output):
+        inputs["name_prefix"] = _open(resource_name, inputs["name_prefix"])
     if args.adopt_key is not None:
         inputs["adopt_key"] = pulumi.Output.secret(args.adopt_key)
     if args.name is None and args.name_prefix is None:
@@ -212,6 +250,20 @@ def _plain(value: Any) -> Any:
         carried = value is None or isawaitable(value) or isinstance(value, (str, float, list, tuple))
         _require(carried, f"must not be of type {type(value).__name__}")
     return value
+
+
+def _open(resource_name: str, prefix: pulumi.Output[Any]) -> pulumi.Output[Any]:
+    """The prefix, which must not be a secret: the name that is made of it would be none."""
+
+    def require(known: dict[str, Any]) -> Any:
+        if known["secret"]:
+            raise pulumi.RunError(
+                f"ApiKey {resource_name!r}: name_prefix must not be a secret, as the name made of it is shown: "
+                "use name, which stays secret, or pulumi.Output.unsecret"
+            )
+        return known["prefix"]
+
+    return pulumi.Output.all(prefix=prefix, secret=prefix.is_secret()).apply(require)
 
 
 def _name(value: object) -> str:

@@ -77,6 +77,7 @@ class AccountClient:
         self._secret = provisioning_key
         self._clock = clock
         self._skew = timedelta()
+        self._is_timed = False
         self._lock = threading.Lock()
         self._told = False
         self._http = httpx.Client(
@@ -118,6 +119,10 @@ class AccountClient:
     def now(self) -> datetime:
         """The present instant by the API's clock, as far as its last answer told, else by this machine's."""
         return self._clock() + self._skew
+
+    def told_time(self) -> datetime | None:
+        """The present instant by the API's clock; None as long as no answer has told it."""
+        return self.now() if self._is_timed else None
 
     def get_balance(self) -> Balance:
         """GET ``/v1/account/balance``: what is left, in USD."""
@@ -217,6 +222,7 @@ class AccountClient:
         if theirs is None or theirs.year not in _YEARS:
             return
         with self._lock:  # the first answers come to several threads, and one of them tells
+            self._is_timed = True
             skew = theirs - self._clock()
             self._skew = skew if abs(skew) > _TOLERATED_SKEW else timedelta()
             if self._skew and not self._told:

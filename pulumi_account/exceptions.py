@@ -3,7 +3,7 @@
 ::
 
     AccountError                    every error of this package
-    ├── ConfigurationError          the endpoint or the provisioning key is missing or cannot be used
+    ├── ConfigurationError          the endpoint or the provisioning key cannot be used, or the SDK is too old
     ├── InvalidInputError           a declared key breaks a rule; ``failures`` lists every broken one
     ├── NetworkError                no answer came
     │   ├── ConnectFailedError      nothing was sent: the connection could not be made
@@ -59,7 +59,7 @@ class AccountError(Exception):
 
 
 class ConfigurationError(AccountError):
-    """The endpoint or the provisioning key is missing or cannot be used."""
+    """The endpoint or the provisioning key is missing or cannot be used, or Pulumi's SDK is too old."""
 
 
 class InvalidInputError(AccountError):

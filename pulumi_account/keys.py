@@ -8,14 +8,15 @@ that follows turns it into what was declared.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pulumi_account.exceptions import (
     AbandonedError,
@@ -44,6 +45,8 @@ __all__ = ["LEASE", "RESERVATION_PREFIX", "Keys", "KnownKey", "auto_name", "diff
 LEASE = timedelta(hours=1)
 
 _POST_ATTEMPTS = 3
+#: how far a server may round a limit, in USD, and an expiry that it is given
+_ROUNDED, _CUT_OFF = Decimal(1), timedelta(minutes=1)
 #: A few reads are cheaper one by one; beyond, one list serves them all. To callers of four threads the list is
 #: asked for while the single answers are still on their way.
 _SINGLE_READS = 3
@@ -103,6 +106,14 @@ class _Draft(NamedTuple):
             and same_instant(key.expires_at, self.expires_at)
         )
 
+    def fits(self, key: Key) -> bool:
+        """Whether an answer can be about the key that this draft makes; the server may round what it was given."""
+        return (
+            key.name == self.name
+            and _close(key.credit_limit, self.credit_limit, _ROUNDED)
+            and _close(key.expires_at, self.expires_at, _CUT_OFF)
+        )
+
     def harm(self) -> str:
         if self.is_reservation and self.expires_at:
             return f"it can spend nothing and expires at {format_instant(self.expires_at)}"
@@ -122,6 +133,9 @@ class Keys:
         self._lock = threading.Lock()
         self._reads = 0
         self._flight: Future[dict[int, Key]] | None = None
+        # when each key was first heard of, counted in events
+        self._events = itertools.count()
+        self._heard: dict[int, int] = {}
 
     def make(self, wanted: ApiKeyInputs) -> CreatedKey:
         """Make a key as declared, and return it with its plaintext.
@@ -147,6 +161,7 @@ class Keys:
             key = self._client.get_key(key_id)
         except NotFoundError:
             raise AdoptionError(f"adopt_key_id {key_id}: the account has no such key") from None
+        self._hear([key])
         changes = differences(key, wanted)
         return self.change(key_id, changes) if changes else key
 
@@ -188,6 +203,8 @@ class Keys:
             self._client.delete_key(key_id)
         except NotFoundError:
             return False
+        finally:
+            self._heard.pop(key_id, None)  # a server may give the id once more
         return True
 
     # --- making
@@ -215,9 +232,25 @@ class Keys:
                 return created
 
     def _send(self, draft: _Draft) -> CreatedKey:
-        return self._client.create_key(
+        """POST; an answer about a key that this cannot have made, as a stale cache gives, is no answer to it."""
+        sent = next(self._events)
+        created = self._client.create_key(
             draft.name, credit_limit=draft.credit_limit, expires_at=draft.expires_at
         )
+        known = self._heard.get(created.id, sent) < sent
+        now = self._client.told_time()
+        old = now is not None and created.created_at < now - LEASE
+        if not draft.fits(created) or ((known or old) and not self._bears(created.id, draft.name)):
+            raise UnexpectedResponseError(
+                f"POST /v1/account/keys: the answer is about key {created.id}, made at "
+                f"{format_instant(created.created_at)}, which is not the one that was asked for",
+                status=200,
+            )
+        return created
+
+    def _bears(self, key_id: int, name: str) -> bool:
+        """Whether a key has this name, which no other key has: then the POST has made it, whatever else looks odd."""
+        return any(key.id == key_id and key.name == name for key in self._all())
 
     def _require_over(self, draft: _Draft, error: InvalidRequestError, *, once: bool) -> None:
         """Raise a refusal again, unless it is explained by a lease that was over, or nearly so, by the API's clock."""
@@ -239,7 +272,7 @@ class Keys:
     def _remove_lost(self, draft: _Draft, doubt: AccountError) -> str | None:
         """Delete the key that a POST in doubt has made, if it has made one."""
         try:
-            found = [key for key in self._client.list_keys() if key.name == draft.name]
+            found = [key for key in self._all() if key.name == draft.name]
             proven = len(found) == 1 and draft.made(found[0])
             if proven:
                 self._delete(found[0].id)
@@ -271,6 +304,8 @@ class Keys:
         try:
             settled = self._client.update_key(created.id, changes)
             _require_carried_out(settled, created, wanted)
+        except _OtherKeyError as error:
+            raise LeftoverError(str(error)) from None
         except BaseException as error:
             self._withdraw(created, error)
             raise
@@ -301,9 +336,22 @@ class Keys:
 
     def _get(self, key_id: int) -> Key | None:
         try:
-            return self._client.get_key(key_id)
+            key = self._client.get_key(key_id)
         except NotFoundError:
             return None
+        self._hear([key])
+        return key
+
+    def _all(self) -> list[Key]:
+        keys = self._client.list_keys()
+        self._hear(keys)
+        return keys
+
+    def _hear(self, keys: Iterable[Key]) -> None:
+        event = next(self._events)
+        with self._lock:
+            for key in keys:
+                self._heard.setdefault(key.id, event)
 
     def _read_alone(self) -> bool:
         with self._lock:
@@ -321,7 +369,7 @@ class Keys:
 
     def _list(self, flight: Future[dict[int, Key]]) -> None:
         try:
-            flight.set_result({key.id: key for key in self._client.list_keys()})
+            flight.set_result({key.id: key for key in self._all()})
         except BaseException as error:  # noqa: BLE001 - whoever waits must wake up, and raises it
             self._forget(flight)
             flight.set_exception(error)
@@ -336,8 +384,28 @@ class Keys:
             self._flight = None
 
 
+class _OtherKeyError(Exception):
+    """An answer is about another key of the same id: which of the two answers lies cannot be known."""
+
+
+def _close(one: Any, other: Any, most: Any) -> bool:
+    """Whether two values differ by no more than that, or are both None; 0 is as special as None."""
+    if not one or not other:
+        return bool(one == other)
+    return bool(abs(one - other) <= most)
+
+
 def _require_carried_out(key: Key, created: CreatedKey, wanted: ApiKeyInputs) -> None:
-    """Refuse a key that still has something of a reservation; a server may round what it was given, no more."""
+    """Refuse a key that still has something of a reservation; a server may round what it was given, no more.
+
+    :raises _OtherKeyError: it is another key, so this one must not be written to again.
+    """
+    if not same_instant(key.created_at, created.created_at):
+        raise _OtherKeyError(
+            f"POST answered that key {key.id} was made at {format_instant(created.created_at)}, PATCH that it was at "
+            f"{format_instant(key.created_at)}: it was left as it is; look whose key it is, and whether "
+            f"there is one named {created.name!r} to delete"
+        )
     reserved = created.name.startswith(RESERVATION_PREFIX)
     changed = differences(key, created)
     ignored = [

@@ -18,25 +18,32 @@ from functools import wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from pulumi.dynamic import (
-    CheckResult,
-    ConfigureRequest,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    ResourceProvider,
-    UpdateResult,
-)
+import pulumi
+from pulumi.dynamic import ResourceProvider
 
-from pulumi_account.exceptions import AccountError, InternalError
+from pulumi_account.exceptions import AccountError, ConfigurationError, InternalError
 from pulumi_account.text import place
 
 if TYPE_CHECKING:
+    # SDKs that are too old lack some of these, and are to be told so below
+    from pulumi.dynamic import (
+        CheckResult,
+        ConfigureRequest,
+        CreateResult,
+        DiffResult,
+        ReadResult,
+        UpdateResult,
+    )
+
     from pulumi_account.client import AccountClient
     from pulumi_account.config import Settings
+    from pulumi_account.peers import Peers
     from pulumi_account.steps import Steps
 
-__all__ = ["PREVIEW", "ApiKeyLifecycle"]
+__all__ = ["OLDEST_SDK", "PREVIEW", "ApiKeyLifecycle", "OldSDKError"]
+
+#: the oldest SDK whose provider process does all that is relied on here, as pyproject.toml has it, too
+OLDEST_SDK = (3, 268)
 
 #: the property by which a program tells `check`, which the engine does not, that this is a preview; names with
 #: two underscores are the SDK's and the engine's own: they are neither shown nor, as `check` drops it, stored
@@ -91,16 +98,16 @@ class ApiKeyLifecycle(ResourceProvider):
         if getproxies():
             client.made()  # a proxy that cannot be used is told in the preview already
         keys = Keys(cast("AccountClient", client), abandoned=_engine_is_gone)
-        self._steps = Steps(keys, str(given[INSTANCE] or ""))
+        self._steps = Steps(keys, str(given[INSTANCE] or ""), _peers())
 
     @_one_line
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Validate and normalise the inputs. No call is made."""
+        """Validate and normalise the inputs. No call is made, but in a preview a GET for a key to be adopted."""
         return self._steps.check(_olds, news, preview=PREVIEW in news)
 
     @_one_line
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Compare. No call is made."""
+        """Compare. No call is made, but a GET where the provider instance is another one."""
         return self._steps.diff(_id, _olds, _news)
 
     @_one_line
@@ -120,8 +127,8 @@ class ApiKeyLifecycle(ResourceProvider):
 
     @_one_line
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """DELETE."""
-        self._steps.delete(_id)
+        """DELETE, unless another resource has adopted the key."""
+        self._steps.delete(_id, _props)
 
 
 class _LateClient:
@@ -174,16 +181,32 @@ def _load_models() -> None:
     gc.enable()
 
 
+def _engine() -> tuple[str, int] | None:
+    """Where the engine listens that started this process; None where there is none."""
+    host, _, port = (sys.argv[1] if _is_providers_process() and len(sys.argv) > 1 else "").rpartition(":")
+    return (host, int(port)) if port.isdigit() and int(port) else None
+
+
+def _peers() -> Peers | None:
+    """The other provider processes of the run; None where there can be no such thing."""
+    engine = _engine()
+    if engine is None or sys.platform == "win32":
+        return None
+    from pulumi_account.peers import Peers
+
+    return Peers(str(engine[1]))
+
+
 def _engine_is_gone() -> bool:
     """Whether nobody listens where the engine did that started this process; False where that cannot be told.
 
     An engine that was killed leaves its provider running: what that made then, nobody would ever know.
     """
-    host, _, port = (sys.argv[1] if _is_providers_process() and len(sys.argv) > 1 else "").rpartition(":")
-    if not port.isdigit() or int(port) == 0:
+    engine = _engine()
+    if engine is None:
         return False
     try:
-        socket.create_connection((host, int(port)), timeout=1).close()
+        socket.create_connection(engine, timeout=1).close()
     except ConnectionRefusedError:
         return True
     except OSError:
@@ -204,3 +227,27 @@ def _show_one_line_errors() -> None:
     """
     if _is_providers_process():
         sys.tracebacklimit = 0
+
+
+class OldSDKError(ConfigurationError, pulumi.RunError):
+    """The SDK is older than `OLDEST_SDK`. In a program, Pulumi shows it as one line."""
+
+
+def _refuse_old_sdk() -> None:
+    """Every way leads through here: a program's, and that of the provider's process, which a refresh starts alone."""
+    try:
+        from pulumi import _version  # importlib.metadata would take milliseconds
+    except ImportError:
+        installed = import_module("importlib.metadata").version("pulumi")
+    else:
+        installed = _version._VERSION
+    if tuple(map(int, installed.split(".")[:2])) >= OLDEST_SDK:
+        return
+    _show_one_line_errors()
+    needed = ".".join(map(str, OLDEST_SDK))
+    raise OldSDKError(
+        f"pulumi {installed} is installed, but pulumi_account needs {needed} or newer: pip install -U pulumi"
+    )
+
+
+_refuse_old_sdk()

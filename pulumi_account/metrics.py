@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import signal
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
+from socketserver import ThreadingMixIn
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeAlias, TypeVar
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from pulumi_account import exceptions as err
 from pulumi_account.client import AccountClient
+from pulumi_account.endpoint import is_loopback
 from pulumi_account.models import Activity, Key, UsageStats
 from pulumi_account.spending import Runway, runway
 from pulumi_account.text import elided, visible
@@ -57,6 +62,11 @@ _KINDS: tuple[tuple[type[Exception], str], ...] = (
     (err.StatusError, "refused"),
     (Exception, "internal"),
 )
+#: the most connections at a time, and the most seconds that one may take: a scrape takes milliseconds
+_MOST_CONNECTIONS, _LONGEST_CONNECTION = 32, 5.0
+#: a Host header: a name or an address, and a port that does not matter
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+_UNKNOWN_HOST = b"this exporter is not known by that Host: start it with --allow-host NAME\n"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: seconds; a signal that comes just before a nap is heard after it
 _NAP = 1.0
@@ -84,9 +94,14 @@ def serve(
     days: int = 30,
     max_keys: int = 500,
     max_models: int = 100,
+    allowed_hosts: Sequence[str] = (),
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve metrics until SIGINT or SIGTERM; to be called in the main thread.
+
+    A request is answered only if its ``Host`` is this machine's loopback, the address that is listened on (where that
+    is a wildcard, the one that was reached) or one of ``allowed_hosts``; else with 421. So no page in a browser can
+    read the metrics by a name of its own that leads here (DNS rebinding).
 
     :param client: asks the account; the caller closes it.
     :param host: where to listen; by default for this machine only.
@@ -94,10 +109,19 @@ def serve(
     :param days: the activity's period, 1 to 30.
     :param max_keys: so many keys have series of their own, the most expensive ones; the others are summed up.
     :param max_models: the same for models.
+    :param allowed_hosts: further names and addresses by which this exporter is reached, without ports.
     :param on_ready: is told the URL once it answers.
     :raises ConfigurationError: the address cannot be used, or prometheus-client is missing.
     """
-    exporter = Exporter(client, host=host, port=port, days=days, max_keys=max_keys, max_models=max_models)
+    exporter = Exporter(
+        client,
+        host=host,
+        port=port,
+        days=days,
+        max_keys=max_keys,
+        max_models=max_models,
+        allowed_hosts=allowed_hosts,
+    )
     try:
         with _interrupted_by_signals(), exporter:
             if on_ready:
@@ -120,16 +144,19 @@ class Exporter:
         days: int = 30,
         max_keys: int = 500,
         max_models: int = 100,
+        allowed_hosts: Sequence[str] = (),
     ) -> None:
         self.url = ""
         self._address = (host, port)
+        self._allowed = {host.lower(), *(name.lower() for name in allowed_hosts)}
         self._sources = Sources(client, days)
         self._collector = _Collector(self._sources, client.now, max_keys, max_models)
 
     def __enter__(self) -> Exporter:
         host, port = self._address
-        self._server = _listen(host, port, self._collector)
+        self._server = _listen(host, port, _App(self._collector, self._allowed))
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._server.server_port}/metrics"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self._sources.start()
         return self
 
@@ -146,21 +173,101 @@ class Exporter:
         self._server.server_close()
 
 
-def _listen(host: str, port: int, collector: _Collector) -> Any:
+def _listen(host: str, port: int, app: _App) -> _Server:
     try:
-        from prometheus_client import CollectorRegistry, start_http_server
-    except ModuleNotFoundError as error:
-        raise err.ConfigurationError(
-            f"{error.name} is missing: pip install 'pulumi_account[metrics]'"
-        ) from None
-    registry = CollectorRegistry()
-    registry.register(collector)
-    try:
-        server, _ = start_http_server(port, host, registry)
+        server = _Server(host, port)
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or error
         raise err.ConfigurationError(f"cannot listen on {host}, port {port}: {why}") from None
+    server.set_app(app)
     return server
+
+
+class _App:
+    """The WSGI application: the metrics, for those who call the exporter by a name that it has."""
+
+    def __init__(self, collector: _Collector, allowed: Iterable[str]) -> None:
+        try:
+            from prometheus_client import CollectorRegistry, make_wsgi_app
+        except ModuleNotFoundError as error:
+            raise err.ConfigurationError(
+                f"{error.name} is missing: pip install 'pulumi_account[metrics]'"
+            ) from None
+        registry = CollectorRegistry()
+        registry.register(collector)
+        self._app, self._allowed = make_wsgi_app(registry), frozenset(allowed)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if self._is_known(environ.get("HTTP_HOST", ""), environ["SERVER_ADDR"]):
+            answer: Iterable[bytes] = self._app(environ, start_response)
+            return answer
+        start_response("421 Misdirected Request", [("Content-Type", "text/plain; charset=utf-8")])
+        return [_UNKNOWN_HOST]
+
+    def _is_known(self, header: str, reached: str) -> bool:
+        match = _HOST.fullmatch(header)
+        host = match[1].lower().strip("[]") if match else ""
+        try:
+            loopback = is_loopback(f"http://[{host}]" if ":" in host else f"http://{host}")
+        except ValueError:  # brackets around what is no address
+            return False
+        return loopback or host in {reached, *self._allowed}
+
+
+class _Handler(WSGIRequestHandler):
+    """Says nothing, and tells the application which address was reached."""
+
+    def get_environ(self) -> dict[str, Any]:
+        return {
+            **super().get_environ(),
+            "SERVER_ADDR": self.connection.getsockname()[0].removeprefix("::ffff:"),
+        }
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is logged: a request is anybody's text."""
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread for each connection, but few: whoever sends or reads slowly is cut, and so is the oldest of too many.
+
+    A scrape takes milliseconds, so it is never the oldest for long.
+    """
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, host: str, port: int) -> None:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        self.address_family = found[0]
+        self._connections: dict[Any, float] = {}
+        super().__init__((str(found[4][0]), port), _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Called for each new connection, in the thread that accepts them."""
+        for oldest in list(self._connections)[: 1 - _MOST_CONNECTIONS]:
+            self._cut(oldest)
+        self._connections[request] = time.monotonic()
+        super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """Called by the same thread, at least twice a second."""
+        for request, began in list(self._connections.items()):
+            if time.monotonic() - began > _LONGEST_CONNECTION:
+                self._cut(request)
+
+    def _cut(self, request: Any) -> None:
+        """End a connection; its thread notices at once."""
+        self._connections.pop(request, None)
+        with suppress(OSError):
+            request.shutdown(socket.SHUT_RDWR)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Called by a connection's thread when it is done."""
+        self._connections.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever goes away in the middle is no error."""
 
 
 @contextmanager

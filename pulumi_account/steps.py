@@ -8,7 +8,6 @@ compare them by itself; outputs are the key as the server has it, with the decla
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -17,10 +16,14 @@ from typing import TYPE_CHECKING, Any
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 from pulumi.output import UNKNOWN, Unknown
 
+from pulumi_account.adoption import ADOPTION, Adoptions, is_new
 from pulumi_account.exceptions import AdoptionError, ConfigurationError, InvalidInputError, NotFoundError
 from pulumi_account.inputs import ApiKeyInputs, declared
 from pulumi_account.keys import Keys, KnownKey, auto_name, differences, is_auto_name
+from pulumi_account.text import visible
 from pulumi_account.values import (
+    ADOPTING,
+    INSTANCE_ID,
     format_instant,
     parse_instant,
     parse_key_id,
@@ -31,6 +34,7 @@ from pulumi_account.values import (
 
 if TYPE_CHECKING:
     from pulumi_account.models import Key
+    from pulumi_account.peers import Peers
 
 __all__ = ["Steps"]
 
@@ -38,9 +42,15 @@ Bag = Mapping[str, Any]
 
 #: what only the program and the state know: carried from the inputs to the outputs, and back by a refresh
 _DECLARED_ONLY = ("name_prefix", "rotation_triggers", "adopt_key_id", "adopt_key")
-#: an output that tells which provider instance made the key; two underscores hide it from displays
+#: an output that tells which provider instance made the key, by its name; two underscores hide it from displays
 _INSTANCE = "__instance"
-_INPUTS = ("name", "credit_limit", "is_enabled", "expires_at", *_DECLARED_ONLY)
+#: an input by which `check`, which knows the old inputs, tells `diff`, which does not, what instance the key had
+_FORMER_INSTANCE_ID = "__former_instance_id"
+_SERVER = ("name", "credit_limit", "is_enabled", "expires_at")
+_INPUTS = (*_SERVER, *_DECLARED_ONLY)
+_PLAINTEXTS = ("key", "adopt_key")
+#: the engine's own mark of a secret in a bag: it holds whatever options and transforms a program applies
+_SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 
 _log = logging.getLogger(__name__)
 
@@ -50,18 +60,13 @@ class Steps:
 
     :param keys: the account's keys.
     :param instance: the name of the explicit provider instance; empty for the default one.
+    :param peers: the other provider processes of this run.
     """
 
-    def __init__(self, keys: Keys, instance: str = "") -> None:
+    def __init__(self, keys: Keys, instance: str = "", peers: Peers | None = None) -> None:
         self._keys = keys
         self._instance = {_INSTANCE: instance} if instance else {}
-        self._lock = threading.Lock()
-        # No key may be managed twice, and what one resource adopts must not be deleted with the resource that
-        # had it before. So: the ids that resources of this run have, those that some are to adopt, and those
-        # that were adopted, or whose adoption failed (False).
-        self._managed: set[int] = set()
-        self._wanted: set[int] = set()
-        self._adopted: dict[int, bool] = {}
+        self._adoptions = Adoptions(peers)
 
     def check(self, olds: Bag, news: Bag, *, preview: bool = False) -> CheckResult:
         """Validate and normalise the inputs; all failures at once.
@@ -70,6 +75,7 @@ class Steps:
         the sentence itself names it.
         """
         known, unknown = _split(news)
+        self._adoptions.want(news.get(ADOPTING) or ())
         try:
             inputs = declared(
                 known,
@@ -80,32 +86,38 @@ class Steps:
             )
         except InvalidInputError as error:
             return _refused(news, error.failures)
-        if inputs.adopt_key_id is not None and (
-            taken := self._taken(inputs.adopt_key_id, is_new="is_enabled" not in olds)
-        ):
-            return _refused(news, [taken])
+        if inputs.adopt_key_id is not None:
+            problem = self._adoptions.declare(inputs.adopt_key_id, olds)
+            if problem is None and preview and is_new(olds):
+                problem = self._announce(inputs.adopt_key_id, inputs, unknown)
+            if problem:
+                return _refused(news, [problem])
         normalised = _merged(_properties(inputs), unknown)
-        return CheckResult(_with_name(normalised, olds, preview=preview), [])
+        named = _with_name(normalised, olds, preview=preview)
+        # the program thinks of an explicit instance even where a transform has taken it away
+        ids = _instance_ids(olds, news) if self._instance else {}
+        return CheckResult(_sealed(named | ids), [])
 
     def diff(self, key_id: str, olds: Bag, news: Bag) -> DiffResult:
         """Compare what is declared with what is known of the key.
 
-        ``changes=None`` lets the engine compare the inputs itself, and name the changed ones.
+        ``changes=None`` lets the engine compare the inputs itself, and name the changed ones. No call is made, unless
+        the provider instance is another one: it is asked whether it has this key.
 
-        :raises AdoptionError: the replacement would adopt the very key that it is about to delete.
+        :raises AdoptionError: the replacement would adopt the very key that it is about to delete, or another
+            resource has the key.
         """
-        adopting = news.get("adopt_key_id") == int(key_id)
-        moved = olds.get(_INSTANCE, "") != self._instance.get(_INSTANCE, "")
+        moved = self._moved(int(key_id), olds, news)
         # where the provider changed, the engine would merely note it, and look for the key in another account
         replaces = ["provider"] if moved else _replaces(int(key_id), olds, news)
-        if adopting and replaces:
+        if replaces and news.get("adopt_key_id") == int(key_id):
             raise AdoptionError(
                 f"{replaces[0]} changed, but adopt_key_id {key_id} would adopt again the very key that the "
                 "replacement deletes: remove adopt_key_id"
             )
-        self._note(int(key_id), adopting=adopting)
         if moved:
             return DiffResult(changes=True, replaces=replaces)
+        self._adoptions.keep(int(key_id), olds, news, stays=not replaces)
         changed = any(_differs(name, olds.get(name), news.get(name)) for name in _INPUTS)
         return DiffResult(changes=None if changed else False, replaces=replaces)
 
@@ -114,16 +126,13 @@ class Steps:
         inputs = _inputs(props)
         if inputs.adopt_key_id is None:
             created = self._keys.make(inputs)
-            with self._lock:
-                self._managed.add(created.id)
-            return CreateResult(
-                str(created.id), self._outputs(created, inputs, created.key.get_secret_value())
-            )
-        self._claim(inputs.adopt_key_id)
+            self._adoptions.make(created.id)
+            outputs = self._outputs(created, inputs, props, created.key.get_secret_value())
+            return CreateResult(str(created.id), outputs)
+        self._adoptions.claim(inputs.adopt_key_id)
         adopted = self._keys.adopt(inputs.adopt_key_id, inputs)
-        with self._lock:
-            self._adopted[adopted.id] = True
-        return CreateResult(str(adopted.id), self._outputs(adopted, inputs, _plaintext(inputs)))
+        outputs = self._outputs(adopted, inputs, props, _plaintext(inputs))
+        return CreateResult(str(adopted.id), outputs | self._adoptions.adopt(adopted.id, outputs))
 
     def read(self, key_id: str, props: Bag) -> ReadResult:
         """A refresh, or ``ApiKey.get``: the key as it is now, with the plaintext that the state has.
@@ -137,9 +146,11 @@ class Steps:
         if key is None:
             return ReadResult("", {})
         _require_same_key(key, _instant(props.get("created_at")))
-        inputs = _on_server(key) | {name: props[name] for name in _DECLARED_ONLY if name in props}
-        outputs = inputs | _facts(key, props.get("key")) | self._instance
-        return ReadResult(key_id, outputs, inputs if refreshing else None)
+        if refreshing:
+            self._adoptions.refresh(key.id)
+        inputs = _on_server(key) | _kept(props, *_DECLARED_ONLY, INSTANCE_ID)
+        outputs = inputs | _facts(key, props.get("key")) | self._instance | _kept(props, ADOPTION)
+        return ReadResult(key_id, _sealed(outputs), _sealed(inputs) if refreshing else None)
 
     def update(self, key_id: str, olds: Bag, news: Bag) -> UpdateResult:
         """One PATCH with just what changed; the plaintext is carried forward."""
@@ -150,56 +161,56 @@ class Steps:
         _require_same_key(key, before.created_at, "; it has been changed there")
         made_here = "adopt_key" not in olds and olds.get("key")
         plaintext = made_here or _plaintext(wanted) or olds.get("key")
-        return UpdateResult(self._outputs(key, wanted, plaintext))
+        token = _kept(olds, ADOPTION)
+        if not token and before.id in (olds.get("adopt_key_id"), wanted.adopt_key_id):
+            token = self._adoptions.adopt(before.id, olds)
+        return UpdateResult(self._outputs(key, wanted, news, plaintext) | token)
 
-    def delete(self, key_id: str) -> None:
-        """Delete the key, unless another resource of this run has it by adoption."""
-        with self._lock:
-            adopted = self._adopted.get(int(key_id))
-        if adopted is None:
+    def delete(self, key_id: str, outputs: Bag) -> None:
+        """Delete the key, unless another resource of this stack keeps it."""
+        if self._adoptions.may_delete(int(key_id), outputs):
             self._keys.delete(int(key_id))
-        elif adopted:
-            _log.warning("key %s is kept: adopt_key_id gives it to a resource of this stack", key_id)
         else:
-            raise AdoptionError(f"key {key_id} is not deleted: a resource that was to adopt it could not")
+            _log.warning("key %s is kept: adopt_key_id gave it to another resource of this stack", key_id)
 
-    def _outputs(self, key: Key | KnownKey, inputs: ApiKeyInputs, plaintext: str | None) -> dict[str, Any]:
-        declared_only = {name: value for name, value in _properties(inputs).items() if name in _DECLARED_ONLY}
-        return _on_server(key) | declared_only | _facts(key, plaintext) | self._instance
+    def _outputs(
+        self, key: Key | KnownKey, inputs: ApiKeyInputs, props: Bag, plaintext: str | None
+    ) -> dict[str, Any]:
+        declared_only = _kept(_properties(inputs), *_DECLARED_ONLY)
+        instance = self._instance | _kept(props, INSTANCE_ID)
+        return _sealed(_on_server(key) | declared_only | _facts(key, plaintext) | instance)
 
-    def _taken(self, key_id: int, *, is_new: bool) -> str | None:
-        """Why a new resource cannot adopt this key, already in the preview."""
-        with self._lock:
-            self._wanted.add(key_id)
-            if is_new and key_id in self._managed:
-                return _managed_already(key_id)
+    def _announce(self, key_id: int, wanted: ApiKeyInputs, unknown: Bag) -> str | None:
+        """Say what an adoption will change, which the preview of a creation does not show; returns why it cannot be."""
+        key = self._keys.read(key_id)
+        if key is None:
+            return f"adopt_key_id {key_id}: the account has no such key"
+        before, after = _on_server(key), _on_server(wanted)
+        for name in _SERVER:
+            if name in unknown:
+                _log.warning("adopt_key_id %d: %s %s => not known yet", key_id, name, _told(name, before))
+            elif _differs(name, before.get(name), after.get(name)):
+                _log.warning(
+                    "adopt_key_id %d: %s %s => %s", key_id, name, _told(name, before), _told(name, after)
+                )
         return None
 
-    def _note(self, key_id: int, *, adopting: bool) -> None:
-        """Note whose key this is, from a diff."""
-        with self._lock:
-            if key_id in self._wanted and not adopting:
-                raise AdoptionError(
-                    f"key {key_id} is this resource's, and another one of this stack is to adopt it: "
-                    "remove one of the two"
-                )
-            self._managed.add(key_id)
-            if adopting:
-                self._adopted[key_id] = True
+    def _moved(self, key_id: int, olds: Bag, news: Bag) -> bool:
+        """Whether the key is in another account than this one.
 
-    def _claim(self, key_id: int) -> None:
-        with self._lock:
-            if key_id in self._managed:
-                raise AdoptionError(_managed_already(key_id))
-            self._managed.add(key_id)
-            self._adopted[key_id] = False
+        An instance that has another name or id may still be the same account's, and an SDK may have dropped the
+        output that named it: only the account can tell.
+        """
+        former, present = news.get(_FORMER_INSTANCE_ID, olds.get(INSTANCE_ID)), news.get(INSTANCE_ID)
+        same_name = olds.get(_INSTANCE, "") == self._instance.get(_INSTANCE, "")
+        same_id = None in (former, present) or former == present  # what is not known yet equals nothing
+        if same_name and same_id and not isinstance(present, Unknown):
+            return False
+        key, created_at = self._keys.read(key_id), _instant(olds.get("created_at"))
+        return key is None or not same_instant(key.created_at, created_at or key.created_at)
 
 
 # --- bags to models and back -------------------------------------------------------------------------------
-
-
-def _managed_already(key_id: int) -> str:
-    return f"adopt_key_id {key_id}: this key is managed by a resource of this stack already"
 
 
 def _refused(news: Bag, failures: Sequence[str]) -> CheckResult:
@@ -247,6 +258,33 @@ def _with_name(inputs: dict[str, Any], olds: Bag, *, preview: bool) -> dict[str,
         return inputs
     new = UNKNOWN if preview or isinstance(prefix, Unknown) else auto_name(prefix)
     return {**inputs, "name": _kept_name(olds, prefix) or new}
+
+
+def _instance_ids(olds: Bag, news: Bag) -> dict[str, Any]:
+    """The provider instance's id, and the one that the resource had before if that was another."""
+    former, present = olds.get(INSTANCE_ID), news.get(INSTANCE_ID)
+    ids = {INSTANCE_ID: present, _FORMER_INSTANCE_ID: None if former == present else former}
+    return {name: value for name, value in ids.items() if value is not None}
+
+
+def _kept(bag: Bag, *names: str) -> dict[str, Any]:
+    return {name: bag[name] for name in names if name in bag}
+
+
+def _sealed(bag: Bag) -> dict[str, Any]:
+    """The bag with its plaintexts as secrets."""
+    sealed = {name: {**_SECRET, "value": bag[name]} for name in _PLAINTEXTS if isinstance(bag.get(name), str)}
+    return {**bag, **sealed}
+
+
+def _told(name: str, bag: Bag) -> str:
+    """A property as people read it."""
+    value = bag.get(name)
+    if value is None:
+        return "never" if name == "expires_at" else "none"
+    return (
+        repr(visible(value)) if name == "name" else str(value).lower() if name == "is_enabled" else str(value)
+    )
 
 
 def _inputs(props: Bag) -> ApiKeyInputs:

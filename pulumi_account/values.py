@@ -11,7 +11,9 @@ from typing import Any
 from pulumi_account.exceptions import InvalidInputError
 
 __all__ = [
+    "ADOPTING",
     "API_KEY_TYPE",
+    "INSTANCE_ID",
     "INSTANT",
     "RESERVATION_PREFIX",
     "Secret",
@@ -27,6 +29,10 @@ __all__ = [
 
 #: the type of a key in a state
 API_KEY_TYPE = "pulumi-python:dynamic/account:ApiKey"
+#: the property by which a program tells `check` the ids that its keys are to adopt, however late these are declared
+ADOPTING = "__adopting"
+#: the property that holds the id which the engine gave to a key's explicit provider instance: it outlives a new name
+INSTANCE_ID = "__instance_id"
 #: how the name of a reservation begins; 32 random hex digits follow
 RESERVATION_PREFIX = "pulumi-account-reservation-"
 #: the powers of ten, up and down, that an amount or a count may have: a float holds it, and any sum of such

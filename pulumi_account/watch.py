@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -26,10 +27,29 @@ from pulumi_account.network import default_transport
 from pulumi_account.text import exact
 from pulumi_account.values import format_instant, utc_now
 
-__all__ = ["Command", "Crossing", "Messenger", "Threshold", "Watch", "Webhook"]
+__all__ = ["PASSED", "Command", "Crossing", "Messenger", "Threshold", "Watch", "Webhook"]
 
 #: the longest pause, in seconds, while the API is away, unless the watch itself is slower
 LONGEST_PAUSE = 900.0
+#: the variables that a command gets: what programs need to start, to speak a language and to reach a network
+PASSED = frozenset(
+    [
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "TMPDIR",
+        "TZ",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "LANG",
+        "LANGUAGE",
+    ]
+    + [f"LC_{what}" for what in ("ALL", "COLLATE", "CTYPE", "MESSAGES", "MONETARY", "NUMERIC", "TIME")]
+    + [f"{what}_PROXY" for what in ("HTTP", "HTTPS", "ALL", "NO")]
+    + [f"{what}_proxy" for what in ("http", "https", "all", "no")]
+)
 #: seconds that a webhook may take to answer
 _WEBHOOK_TIMEOUT = 10.0
 #: an API that answers so may be well again soon; any other first answer means that the watch is set up wrongly
@@ -160,17 +180,26 @@ class Watch:
 
 
 class Command:
-    """Runs a command at each crossing, once, and waits for its end.
+    """Runs a command at each crossing, once, and waits for its end. What it prints goes to stderr.
 
-    It gets ACCOUNT_BALANCE, ACCOUNT_BELOW, ACCOUNT_RECOVER and ACCOUNT_AT in its environment, and no variable
-    that holds the provisioning key. What it prints goes to stderr.
+    Its environment is a new one: ACCOUNT_BALANCE, ACCOUNT_BELOW, ACCOUNT_RECOVER and ACCOUNT_AT, and of `environ`
+    only what `PASSED` and `also` name. So it gets no credential of the account, in whatever shape.
+
+    :param environ: the environment of this process.
+    :param also: further names to hand over.
     """
 
     def __init__(
-        self, command: Sequence[str], *, environ: Mapping[str, str], secret: str, warn: Callable[[str], None]
+        self,
+        command: Sequence[str],
+        *,
+        environ: Mapping[str, str],
+        also: Sequence[str] = (),
+        warn: Callable[[str], None],
     ) -> None:
         self._command, self._warn = list(command), warn
-        self._environ = {name: value for name, value in environ.items() if secret not in value}
+        passed = {*PASSED, *also}
+        self._environ = {name: value for name, value in environ.items() if name in passed}
 
     def __call__(self, crossing: Crossing, /) -> bool:
         """Run it. A failure is only told: what the command has done by then cannot be known."""
@@ -205,14 +234,17 @@ class Webhook:
         self, url: str, *, warn: Callable[[str], None], transport: httpx.BaseTransport | None = None
     ) -> None:
         self._url, self._warn = _webhook_url(url), warn
-        self._http = httpx.Client(
-            transport=transport or default_transport(str(self._url)), timeout=_WEBHOOK_TIMEOUT
-        )
+        self._transport = transport or default_transport(str(self._url))
+        self._http = httpx.Client(transport=self._transport, timeout=_WEBHOOK_TIMEOUT)
 
     def __call__(self, crossing: Crossing, /) -> bool:
         """Deliver it, without following a redirect and without reading the answer's body."""
+        request = self._http.build_request("POST", self._url, json=crossing.as_dict())
+        if self._url.userinfo:
+            request = next(httpx.BasicAuth(self._url.username, self._url.password).auth_flow(request))
         try:
-            with self._http.stream("POST", self._url, json=crossing.as_dict()) as response:
+            # not through the client, which logs the whole URL
+            with _unlogged(), closing(self._transport.handle_request(request)) as response:
                 problem = "" if response.is_success else f"status {response.status_code}"
         except httpx.HTTPError as error:
             problem = type(error).__name__
@@ -225,6 +257,21 @@ class Webhook:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Nothing of an answer's head is logged in here: a receiver may repeat the URL in it."""
+    logger = logging.getLogger("httpcore.http11")
+
+    def drop(_record: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(drop)
+    try:
+        yield
+    finally:
+        logger.removeFilter(drop)
 
 
 def _webhook_url(text: str) -> httpx.URL:

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +79,13 @@ class CliEngine:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def preview(self) -> Result:
-        """``pulumi preview``."""
-        return self._run("preview")
+    def preview(self, *, replace: Sequence[str] = ()) -> Result:
+        """``pulumi preview --replace``."""
+        return self._run("preview", *_replacing(replace))
 
-    def up(self) -> Result:
-        """``pulumi up``."""
-        return self._run("up", "--yes", "--skip-preview")
+    def up(self, *, replace: Sequence[str] = ()) -> Result:
+        """``pulumi up --replace``."""
+        return self._run("up", "--yes", "--skip-preview", *_replacing(replace))
 
     def refresh(self) -> Result:
         """``pulumi refresh``."""
@@ -94,6 +94,14 @@ class CliEngine:
     def destroy(self) -> Result:
         """``pulumi destroy``."""
         return self._run("destroy", "--yes", "--skip-preview")
+
+    def taint(self, urn: str) -> None:
+        """``pulumi state taint``."""
+        self._pulumi("state", "taint", "--yes", urn)
+
+    def rename(self, urn: str, name: str) -> None:
+        """``pulumi state rename``."""
+        self._pulumi("state", "rename", "--yes", urn, name)
 
     def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """``pulumi stack output``."""
@@ -139,6 +147,10 @@ class CliEngine:
         return Result(
             done.returncode == 0, changes, tuple(steps.values()), outputs, tuple(diagnostics), text, {}
         )
+
+
+def _replacing(urns: Sequence[str]) -> list[str]:
+    return [word for urn in urns for word in ("--replace", urn)]
 
 
 def _note(steps: dict[str, StepResult], metadata: dict[str, Any]) -> None:

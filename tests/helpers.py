@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -100,6 +104,21 @@ def refusal(kind: type[BaseException], action: Callable[[], object], match: str 
     assert str(error).isprintable(), f"not one readable line: {error!r}"
     assert_forgotten(error)
     return error
+
+
+def mode(path: Path) -> int:
+    """What may be done with a file or folder, and by whom."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    """What the user's umask is, for a while."""
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 class FakeClock:

@@ -20,6 +20,8 @@ from tests.canaries import assert_clean
 #: the pickled provider, as users' states hold it
 PROVIDER = "gASVMwAAAAAAAACMGHB1bHVtaV9hY2NvdW50LmxpZmVjeWNsZZSMD0FwaUtleUxpZmVjeWNsZZSTlCmBlC4="
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+#: marks a secret on the engine's wire
+SECRET = "4dabf18193072939515e22adb298388d"
 
 Bag = dict[str, Any]
 
@@ -112,6 +114,9 @@ class ProviderProcess:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
 
+    #: the names of what was secret in the inputs and the outputs of the last answer
+    sealed: tuple[set[str], set[str]] = (set(), set())
+
     def check(self, news: Bag, olds: Bag | None = None) -> tuple[Bag, list[str]]:
         """The normalised inputs, and the failures' sentences."""
         answer = self._call("Check", provider_pb2.CheckRequest(olds=_bag(olds or {}), news=_bag(news)))
@@ -131,11 +136,13 @@ class ProviderProcess:
         answer = self._call("Create", provider_pb2.CreateRequest(properties=_bag(props)))
         return answer.id, _dict(answer.properties)
 
-    def read(self, id: str, outs: Bag | None = None) -> Read:
-        """A refresh, where the old outputs are given, else the read of `ApiKey.get`."""
-        request = provider_pb2.ReadRequest(id=id, inputs=_bag({}))
-        if outs is not None:
-            request.properties.CopyFrom(_bag(outs))
+    def read(self, id: str, outs: Bag | None = None, inputs: Bag | None = None) -> Read:
+        """A refresh, where the old outputs are given, and inputs; else the read of `ApiKey.get`, which has none.
+
+        For that, engines older than 3.268 send the inputs as outputs, too.
+        """
+        properties = None if outs is None else _bag(outs)
+        request = provider_pb2.ReadRequest(id=id, properties=properties, inputs=_bag(inputs or {}))
         answer = self._call("Read", request)
         return Read(answer.id, _dict(answer.properties), _dict(answer.inputs))
 
@@ -150,7 +157,10 @@ class ProviderProcess:
 
     def _call(self, method: str, request: Any) -> Any:
         try:
-            return getattr(self.stub, method)(request, timeout=60)
+            answer = getattr(self.stub, method)(request, timeout=60)
+            parts = (getattr(answer, part, struct_pb2.Struct()) for part in ("inputs", "properties"))
+            self.sealed = tuple(map(_sealed, parts))  # type: ignore[assignment]
+            return answer
         except grpc.RpcError as error:
             details = str(error.details()).strip()
             assert_clean(details)
@@ -173,9 +183,16 @@ def _dict(struct: struct_pb2.Struct) -> Bag:
     return values
 
 
+def _sealed(struct: struct_pb2.Struct) -> set[str]:
+    """The names of the properties that are secrets."""
+    return {name for name, value in struct.fields.items() if SECRET in value.struct_value.fields}
+
+
 def _value(value: struct_pb2.Value) -> Any:
     kind = value.WhichOneof("kind")
     if kind == "struct_value":
+        if SECRET in value.struct_value.fields:
+            return _value(value.struct_value.fields["value"])
         return {name: _value(inner) for name, inner in value.struct_value.fields.items()}
     assert kind in ("string_value", "number_value", "bool_value"), f"no property of a key is a {kind}"
     return getattr(value, kind)

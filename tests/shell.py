@@ -41,6 +41,12 @@ class Done:
         """The result's lines."""
         return self.out.splitlines()
 
+    @property
+    def csv(self) -> list[str]:
+        """The lines of CSV, in which each field is quoted, without the quotes."""
+        assert all(line.startswith('"') and line.endswith('"') for line in self.lines)
+        return [line[1:-1].replace('","', ",") for line in self.lines]
+
 
 def environment(emulator: Emulator) -> dict[str, str]:
     """What a command needs: the account, and one attempt for each call."""

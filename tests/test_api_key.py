@@ -159,6 +159,57 @@ def test_prefix_is_the_resource_name(run: Callable[..., dict[str, Any]]) -> None
     assert run(lambda: ApiKey("k")) == {"name_prefix": "k-"}
 
 
+def test_the_instance_is_told(run: Callable[..., dict[str, Any]]) -> None:
+    """`check` learns the id of an explicit provider instance, wherever the resource gets it from."""
+
+    def program() -> None:
+        eu = Provider("eu", provisioning_key="p")
+        team = pulumi.ComponentResource("x:y:Team", "team", {}, pulumi.ResourceOptions(providers=[eu]))
+        ApiKey("k", name="n", opts=pulumi.ResourceOptions(parent=team))
+
+    assert run(program) == {"name": "n", "__instance_id": "1"}
+
+
+def test_an_instance_that_a_transformation_gives_is_told(run: Callable[..., dict[str, Any]]) -> None:
+    """So it does where a transformation of the program has set the provider."""
+
+    def program() -> None:
+        eu = Provider("eu", provisioning_key="p")
+
+        def move(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
+            return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions(provider=eu))
+
+        ApiKey("k", name="n", opts=pulumi.ResourceOptions(transformations=[move]))
+
+    assert run(program)["__instance_id"] == "1"
+
+
+def test_later_adoptions_are_told(run: Callable[..., dict[str, Any]]) -> None:
+    """`check` learns which keys the same instance's resources are to adopt, though they are declared later."""
+
+    def program() -> None:
+        eu = pulumi.ResourceOptions(provider=Provider("eu", provisioning_key="p"))
+        ApiKey("k", name="n")
+        ApiKey("later", name="later", adopt_key_id=7)
+        ApiKey("elsewhere", eu, name="elsewhere", adopt_key_id=8)
+
+    assert run(program) == {"name": "n", "__adopting": [7]}
+
+
+def test_a_secret_prefix_is_refused(run: Callable[..., dict[str, Any]]) -> None:
+    """The name that is made of it would not be secret."""
+    refusal(
+        pulumi.RunError,
+        lambda: run(lambda: ApiKey("k", name_prefix=pulumi.Output.secret("customer-"))),
+        match="ApiKey 'k': name_prefix must not be a secret",
+    )
+
+
+def test_a_prefix_that_is_an_output_is_no_secret(run: Callable[..., dict[str, Any]]) -> None:
+    """Another resource's output may be a prefix."""
+    assert run(lambda: ApiKey("k", name_prefix=pulumi.Output.from_input("ci-"))) == {"name_prefix": "ci-"}
+
+
 def test_preview_is_told(run: Callable[..., dict[str, Any]]) -> None:
     """In a preview, `check` is told so."""
     assert run(lambda: ApiKey("k", name="n"), preview=True) == {"name": "n", "__preview": True}

@@ -12,6 +12,7 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.measure import IMPORTS, Record, cases
 from benchmarks.report import Bound, Cell, Times, bounds, tables
+from tests.helpers import mode, umask
 
 KEPT = Path(__file__).parent.parent / "benchmarks" / "results.json"
 CELL = Cell("local", "refresh", 200, 100)
@@ -123,6 +124,13 @@ def test_results_of_different_machines_stay_apart(tmp_path: Path) -> None:
     """A ratio of one machine says nothing of another one."""
     with pytest.raises(SystemExit, match="of different machines or versions"):
         together(tmp_path, result(), result(environment={"cores": 4}))
+
+
+def test_results_are_private(tmp_path: Path) -> None:
+    """The folders that are made for them have mode 0700, the file 0600."""
+    with umask(0):
+        main(["table", str(KEPT), "--keep", str(tmp_path / "a" / "kept.json")])
+    assert (mode(tmp_path / "a"), mode(tmp_path / "a" / "kept.json")) == (0o700, 0o600)
 
 
 @pytest.mark.parametrize("complete", [True, False])

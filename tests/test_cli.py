@@ -22,6 +22,7 @@ from pulumi_account.emulator import Answer, Drop, Edit, Emulator, Fault, HalfBod
 from pulumi_account.emulator.faults import Action
 from tests.canaries import PROVISIONING_KEY, assert_clean
 from tests.cli_reference import seed, write_exports
+from tests.helpers import mode, umask
 from tests.shell import PYTHON, Done, Shell, environment, run
 
 
@@ -282,6 +283,33 @@ def test_a_file_that_cannot_be_written(shell: Shell, tmp_path: Path) -> None:
     done = shell("report", "--out", str(tmp_path))
     assert (done.status, done.out) == (1, "")
     assert done.err == f"error: {tmp_path}: Is a directory\n"
+
+
+@pytest.mark.parametrize("mask", [0, 0o022])
+def test_a_report_is_private(mask: int, shell: Shell, tmp_path: Path) -> None:
+    """It tells names and spend: nobody but its owner can open it, whatever the umask is."""
+    with umask(mask):
+        done = shell("report", "--out", str(tmp_path / "page.html"))
+    assert done.err == f"wrote {tmp_path / 'page.html'}\n"
+    assert mode(tmp_path / "page.html") == 0o600
+
+
+def test_a_report_that_others_can_open_is_told(shell: Shell, tmp_path: Path) -> None:
+    """A file that was there keeps its mode, as a web server may need it; the line says so."""
+    page = tmp_path / "page.html"
+    page.touch()
+    page.chmod(0o644)
+    assert shell("report", "--out", str(page)).err == (
+        f"wrote {page}; other users can open it: an existing file keeps its mode\n"
+    )
+    assert mode(page) == 0o644
+
+
+def test_a_report_may_go_to_a_device(shell: Shell) -> None:
+    """Which is not changed, and not spoken of."""
+    before = mode(Path(os.devnull))
+    assert shell("report", "--out", os.devnull).err == f"wrote {os.devnull}\n"
+    assert mode(Path(os.devnull)) == before
 
 
 def python(emulator: Emulator, code: str) -> Done:

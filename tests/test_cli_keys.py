@@ -62,8 +62,8 @@ def test_no_keys(form: list[str], out: str, shell: Shell) -> None:
 
 def test_no_keys_in_csv(shell: Shell) -> None:
     """The header is there nevertheless."""
-    header = "id,name,credit_limit,is_enabled,state,expires_at,created_at\n"
-    assert shell("keys", "list", "--csv").out == header
+    header = "id,name,credit_limit,is_enabled,state,expires_at,created_at"
+    assert shell("keys", "list", "--csv").csv == [header]
 
 
 def test_a_key_in_every_form(shell: Shell, emulator: Emulator) -> None:
@@ -80,9 +80,7 @@ def test_a_key_in_every_form(shell: Shell, emulator: Emulator) -> None:
             "created_at": CREATED,
         }
     ]
-    assert (
-        shell("keys", "list", "--csv").lines[1] == f"1,k,0.30,false,disabled,2040-01-01T00:00:00Z,{CREATED}"
-    )
+    assert shell("keys", "list", "--csv").csv[1] == f"1,k,0.30,false,disabled,2040-01-01T00:00:00Z,{CREATED}"
     assert shell("keys", "list").lines[1].split() == ["1", "k", "0.30", "disabled", "2040-01-01T00:00:00Z"]
 
 
@@ -354,7 +352,7 @@ def test_leftovers_for_programs(shell: Shell, emulator: Emulator) -> None:
     row = {"id": key_id, "name": RESERVATION, **instants, "outcome": None}
     assert shell("leftovers", "--json").json == [row]
     assert shell("leftovers", "--delete", "--json").json == [{**row, "outcome": "deleted"}]
-    assert shell("leftovers", "--csv").lines == ["id,name,created_at,expires_at,outcome"]
+    assert shell("leftovers", "--csv").csv == ["id,name,created_at,expires_at,outcome"]
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])

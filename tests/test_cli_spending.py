@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from datetime import timedelta
+from io import StringIO
+from unicodedata import normalize
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pulumi_account.cli.output import Column, Form, emit
 from pulumi_account.emulator import Edit, Emulator, Fault
 from tests.canaries import PROVISIONING_KEY
 from tests.shell import Shell, environment
@@ -50,7 +56,7 @@ def test_a_balance_is_exact(balance: str, shown: str, shell: Shell, emulator: Em
     emulator.balance = balance
     assert shell("balance").out == shown
     assert shell("balance", "--json").json == {"balance": balance}
-    assert shell("balance", "--csv").lines == ["balance", balance]
+    assert shell("balance", "--csv").csv == ["balance", balance]
 
 
 def test_an_absurd_balance(shell: Shell, emulator: Emulator) -> None:
@@ -87,7 +93,7 @@ def test_the_condition_for_programs(shell: Shell, emulator: Emulator) -> None:
     done = shell("balance", "--min", "50", "--json")
     assert (done.status, done.json) == (3, {"balance": "4.20", "min": "50", "enough": False})
     assert done.err == "the balance is 4.20 USD, less than 50.00 USD\n"
-    assert shell("balance", "--min", "4.2", "--csv").lines == ["balance,min,enough", "4.20,4.2,true"]
+    assert shell("balance", "--min", "4.2", "--csv").csv == ["balance,min,enough", "4.20,4.2,true"]
 
 
 # --- activity
@@ -153,7 +159,7 @@ def test_the_whole_document(shell: Shell, emulator: Emulator) -> None:
         "rows": [{"id": 1, "name": "k", "state": "deleted", **used}],
         "runway": {"days": "10", "balance": "10", "mean_daily_cost": "1", "period_days": 3},
     }
-    assert shell("activity", "--by", "model", "--csv").lines == [
+    assert shell("activity", "--by", "model", "--csv").csv == [
         "model,requests,cost,input_tokens,output_tokens",
         "m,2,3,4,5",
     ]
@@ -175,9 +181,29 @@ def test_names_are_only_shown(shell: Shell, emulator: Emulator) -> None:
     assert next(csv.reader(shell("activity", "--by", "model", "--csv").lines[1:]))[0] == SHOWN
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x"])
-def test_spreadsheets_compute_no_name(name: str, shell: Shell, emulator: Emulator) -> None:
+@pytest.mark.parametrize("before", ["", "  "])
+@pytest.mark.parametrize("sign", "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207a\u2212\u2a75")
+def test_spreadsheets_compute_no_name(before: str, sign: str, shell: Shell, emulator: Emulator) -> None:
     """In CSV, a text that would be a formula begins with an apostrophe; a negative amount is no formula."""
+    name = f"{before}{sign}1+1"
     emulator.add_usage(1, key_name=name, cost=-1)
     row = next(csv.DictReader(shell("activity", "--by", "key", "--csv").lines))
     assert (row["name"], row["cost"]) == (f"'{name}", "-1")
+
+
+@pytest.mark.parametrize("blank", "\t\r\n\v\f\0\x85\xa0\u200b\u2009\u2060\u3000\ufeff\u202e")
+def test_a_blank_hides_no_formula(blank: str, shell: Shell, emulator: Emulator) -> None:
+    """What a spreadsheet may skip before a formula is written out, so that the text begins with a bracket."""
+    emulator.add_usage(1, key_name=f"{blank}=1+1", cost=1)
+    (row,) = csv.DictReader(shell("activity", "--by", "key", "--csv").lines)
+    assert row["name"] == f"[U+{ord(blank):04X}]=1+1"
+
+
+@given(name=st.text(min_size=1, max_size=30))
+def test_no_name_begins_a_formula_or_a_cell(name: str) -> None:
+    """Whatever a name is, it is one quoted field, and no sign of a formula comes first, however it is spelled."""
+    with redirect_stdout(StringIO()) as out:
+        emit([Column("name"), Column("n")], [{"name": name, "n": 1}], Form.CSV)
+    (row,) = csv.DictReader(StringIO(out.getvalue()))
+    assert out.getvalue().endswith('","1"\n')
+    assert normalize("NFKC", row["name"]).strip()[:1] not in {*"=+-@", "\N{MINUS SIGN}"}

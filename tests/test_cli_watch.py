@@ -55,12 +55,13 @@ def hook() -> Iterator[HTTPServer]:
 def test_a_low_balance_is_told(emulator: Emulator, hook: HTTPServer, tmp_path: Path) -> None:
     """On stdout, to a command and to a webhook until it was delivered; a signal ends the watch with status 0."""
     out = tmp_path / "told"
-    run = f"sh -c 'echo \"$ACCOUNT_BALANCE/$ACCOUNT_PROVISIONING_KEY\" >> {out}; echo beside'"
+    shown = "$ACCOUNT_BALANCE/$ACCOUNT_PROVISIONING_KEY/$ACCOUNT_WEBHOOK/$COPY/$WANTED"
+    run = f"sh -c 'echo \"{shown}\" >> {out}; echo beside'"
     url = f"http://127.0.0.1:{hook.server_port}/prov-canary-in-a-path"
-    arguments = ["watch", "--below", "5", "--every", "1", "--json", "--exec", run]
+    arguments = ["watch", "--below", "5", "--every", "1", "--json", "--exec", run, "--exec-env", "WANTED"]
     with subprocess.Popen(
         [sys.executable, "-m", "pulumi_account", *arguments],
-        env={**environment(emulator), "ACCOUNT_WEBHOOK": url},
+        env={**environment(emulator), "ACCOUNT_WEBHOOK": url, "COPY": f"Bearer {PROVISIONING_KEY}", "WANTED": "w"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert hook.enough.wait(60)  # type: ignore[attr-defined]
@@ -71,7 +72,7 @@ def test_a_low_balance_is_told(emulator: Emulator, hook: HTTPServer, tmp_path: P
     told = json.loads(shown)
     assert (told["event"], told["balance"], told["recover"]) == ("balance_below", "4.20", "5.5")
     assert hook.got == [told, told]  # type: ignore[attr-defined]
-    assert out.read_text() == "4.20/\n"
+    assert out.read_text() == "4.20////w\n"
     assert (
         err == "beside\nwarning: the webhook at 127.0.0.1: status 500; it is tried again at the next check\n"
     )
@@ -90,7 +91,12 @@ def test_a_wrong_key_ends_it(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--below", "5", "--recover", "4"], ["--below", "5", "--webhook", "http://hooks.invalid/secret"]],
+    [
+        ["--below", "5", "--recover", "4"],
+        ["--below", "5", "--webhook", "http://hooks.invalid/secret"],
+        ["--below", "5", "--exec", "true", "--exec-env", "ACCOUNT_PROVISIONING_KEY"],
+        ["--below", "5", "--exec", "true", "--exec-env", "A=secret"],
+    ],
 )
 def test_what_cannot_be_watched(
     arguments: list[str],

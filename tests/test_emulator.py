@@ -6,12 +6,14 @@ import ast
 import json
 import logging
 import re
+import socket
 import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,9 @@ from hypothesis import strategies as st
 
 import pulumi_account.emulator as package
 from pulumi_account.emulator import Emulator, StoreError
+from pulumi_account.emulator.app import MOST_BYTES
 from pulumi_account.emulator.server import ServerThread, listen
+from tests.helpers import mode, umask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -281,6 +285,64 @@ def test_an_inference_key_is_the_wrong_kind(emulator: Emulator, method: str, pat
             message = assert_error(user.request(method, path), 401, "authentication_error")
         assert "inference key" in message.lower()
         assert bearer not in message
+
+
+def first_answer(emulator: Emulator, *headers: str, body: bytes = b"") -> tuple[int, str]:
+    """What a POST is answered with before its body has come to its end."""
+    url = httpx.URL(emulator.url)
+    head = "\r\n".join([f"POST {KEYS} HTTP/1.1", "Host: localhost", *headers, "", ""])
+    with socket.create_connection((url.host, url.port or 0), timeout=20) as connection:
+        connection.sendall(head.encode() + body)
+        answer = HTTPResponse(connection, method="POST")
+        answer.begin()
+        return answer.status, answer.read().decode()
+
+
+@pytest.mark.parametrize(
+    "length",
+    ["Content-Length: 150000000", "Transfer-Encoding: chunked", "Content-Length: 9\r\nExpect: 100-continue"],
+)
+def test_a_strangers_body_is_not_read(emulator: Emulator, length: str) -> None:
+    """Who has no key is refused at once, however long the body is going to be."""
+    for bearer in ("Authorization: Bearer wrong", "X: no key"):
+        assert first_answer(emulator, bearer, length)[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("length", "body"),
+    [
+        (f"Content-Length: {MOST_BYTES + 1}", b""),
+        ("Content-Length: 150000000\r\nExpect: 100-continue", b""),
+        ("Transfer-Encoding: chunked", b"110000\r\n" + b"x" * 0x110000),
+        ("Transfer-Encoding: chunked", (b"1000\r\n" + b"x" * 0x1000 + b"\r\n") * 257),
+    ],
+)
+def test_a_long_body_is_refused(emulator: Emulator, length: str, body: bytes) -> None:
+    """As soon as it is known to be too long, its end is not waited for, and none of it is kept."""
+    status, answer = first_answer(emulator, f"Authorization: Bearer {PROVISIONING}", length, body=body)
+    assert status == 413
+    assert "longer than 1048576 bytes" in answer
+    assert [(call.status, call.body) for call in emulator.calls] == [(413, b"")]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_client_that_sends_a_long_body_to_its_end(
+    client: httpx.Client, emulator: Emulator, chunked: bool
+) -> None:
+    """Gets the refusal, whatever it is refused for, and can go on over the same connection."""
+    body = b"x" * (8 * MOST_BYTES)
+    for bearer, status in ((PROVISIONING, 413), ("wrong", 401)):
+        headers = {"Authorization": f"Bearer {bearer}"}
+        response = client.post(KEYS, content=iter([body]) if chunked else body, headers=headers)
+        assert response.status_code == status
+    assert client.get(KEYS).status_code == 200
+
+
+def test_the_longest_body_is_read(client: httpx.Client) -> None:
+    """Up to the limit it is the API that judges."""
+    body = json.dumps({"name": "x"}).encode()
+    assert client.post(KEYS, content=body.ljust(MOST_BYTES)).status_code == 201
+    assert client.post(KEYS, content=body.ljust(MOST_BYTES + 1)).status_code == 413
 
 
 def test_a_deleted_key_is_unknown(emulator: Emulator) -> None:
@@ -831,6 +893,32 @@ def test_a_file_keeps_the_state(tmp_path: Path) -> None:
         assert emulator.balance == "0.00"
 
 
+def modes(folder: Path) -> dict[str, int]:
+    """What may be done with each file in a folder, and by whom."""
+    return {path.name: mode(path) for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("mask", [0, 0o022, 0o777])
+def test_a_file_is_private(mask: int, tmp_path: Path) -> None:
+    """Mode 0600, whatever the umask is, and so are the files that SQLite keeps beside it."""
+    with umask(mask), Emulator(db=tmp_path / "a.db") as emulator:
+        emulator.add("x")
+        found = modes(tmp_path)
+    assert found == dict.fromkeys(("a.db", "a.db-wal", "a.db-shm"), 0o600)
+
+
+def test_a_file_that_others_can_open_is_narrowed(tmp_path: Path) -> None:
+    """A file of earlier times, with all that a killed server has left beside it."""
+    with Emulator(db=tmp_path / "a.db") as emulator:
+        emulator.add("x")
+        for path in tmp_path.iterdir():
+            (tmp_path / f"killed.{path.name}").write_bytes(path.read_bytes())
+            (tmp_path / f"killed.{path.name}").chmod(0o644)
+    with Emulator(db=tmp_path / "killed.a.db") as emulator:
+        assert [key["name"] for key in emulator.keys()] == ["x"]
+        assert {mode for name, mode in modes(tmp_path).items() if name.startswith("killed")} == {0o600}
+
+
 def test_memory_forgets(emulator: Emulator) -> None:
     """Without a file a restart begins anew, with the balance given at first."""
     emulator.add("x")
@@ -850,10 +938,12 @@ def test_other_programs_databases_are_left_alone(tmp_path: Path) -> None:
     db.close()
     text.write_text("no database" * 100)
     for path in (foreign, text, tmp_path):
+        path.chmod(0o755)
         content = path.read_bytes() if path.is_file() else b""
         with pytest.raises(StoreError, match=re.escape(str(path))):
             Emulator(db=path).start()
         assert content == (path.read_bytes() if path.is_file() else b"")
+        assert mode(path) == 0o755
 
 
 def test_starting_and_stopping(emulator: Emulator) -> None:

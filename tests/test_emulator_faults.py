@@ -428,7 +428,8 @@ def test_a_client_that_leaves_in_the_middle_of_its_request(
     port = httpx.URL(emulator.url).port
     assert port is not None
     with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall(b"POST /v1/account/keys HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        head = f"POST {KEYS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {emulator.provisioning_key}\r\n"
+        connection.sendall(head.encode() + b"Content-Length: 100\r\n\r\n{")
     assert client.get(KEYS).status_code == 200
     assert emulator.calls.operations == ["list_keys"]
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []

@@ -5,6 +5,7 @@ One story is run once for each engine, and the tests state facts about it; what 
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from pulumi_account.emulator import Emulator
 from pulumi_account.testing import LocalEngine, Result
 from tests.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY, assert_clean
 from tests.cli import CliEngine, require_cli
-from tests.conftest import warm_python
+from tests.conftest import MakeEngine, warm_python
 
 # a story is a dozen runs of the CLI
 pytestmark = pytest.mark.timeout(400)
@@ -321,9 +322,9 @@ def test_a_secret_name_stays_secret(story: Story) -> None:
 
 
 def test_state_holds_no_hint_of_the_preview(story: Story) -> None:
-    """The state's inputs are the declared ones and the provider, nothing else."""
+    """The state's inputs are the declared ones, the provider and its instance, nothing else."""
     assert set(story["first up"].resource("auto")["inputs"]) == {
-        "__provider", "credit_limit", "is_enabled", "name", "name_prefix",
+        "__instance_id", "__provider", "credit_limit", "is_enabled", "name", "name_prefix",
     }  # fmt: skip
 
 
@@ -392,6 +393,18 @@ def test_missing_provisioning_key_is_one_line(bench: Bench) -> None:
     assert "\n" not in line
     assert "account:provisioningKey" in line
     assert "ACCOUNT_PROVISIONING_KEY" in line
+
+
+def test_an_old_sdk_is_one_line(engine: MakeEngine, tmp_path: Path) -> None:
+    """An SDK that is too old ends the program with one line, which says what to do."""
+    (tmp_path / "Pulumi.yaml").write_text("name: old\nruntime: python\n")
+    program = "import pulumi\npulumi._version._VERSION = '3.267.0'\nfrom pulumi_account import ApiKey"
+    (tmp_path / "__main__.py").write_text(program)
+    result = engine(tmp_path, python=sys.executable).preview()
+    assert [item.message for item in result.diagnostics if item.severity == "error"] == [
+        "pulumi 3.267.0 is installed, but pulumi_account needs 3.268 or newer: pip install -U pulumi",
+        "an unhandled error occurred: program exited with non-zero exit code: 1",
+    ]
 
 
 def test_failed_function_is_one_line(bench: Bench) -> None:
@@ -576,3 +589,49 @@ def test_local_state_imports_into_a_real_stack(tmp_path: Path) -> None:
         assert real.outputs(show_secrets=True)["key"] == plaintext
         assert real.destroy().ok
         assert emulator.keys() == []
+
+
+UNMERGED = """
+    import pulumi, pulumi_account as account
+    options = pulumi.ResourceOptions(retain_on_delete=False)  # not merged, as people write it
+    pulumi.runtime.{register}(lambda args: pulumi.{result}(args.props, options))
+    step = pulumi.Config().require("step")
+    made = account.ApiKey("made", name="made", credit_limit=int(step), rotation_triggers={{"every": step[0]}})
+    adopted = account.ApiKey("adopted", name="adopted", credit_limit=int(step),
+                             adopt_key_id={key_id}, adopt_key="{plaintext}")
+    pulumi.export("made", made.key)
+    pulumi.export("adopted", adopted.key)
+"""
+
+
+@pytest.mark.parametrize(
+    ("register", "result"),
+    [
+        ("register_stack_transform", "ResourceTransformResult"),
+        ("register_stack_transformation", "ResourceTransformationResult"),
+    ],
+)
+def test_a_transform_uncovers_no_plaintext(bench: Bench, register: str, result: str) -> None:
+    """It may drop all options: a creation, an update, a rotation, a refresh and an adoption stay covered."""
+    key_id, _ = bench.emulator.add("legacy")
+    program = UNMERGED.format(register=register, result=result, key_id=key_id, plaintext=PLAINTEXT)
+    bench.write(program)
+    for command, step in [("up", "10"), ("up", "11"), ("refresh", "11"), ("up", "20"), ("preview", "20")]:
+        done = bench.run(command, step=step)
+        assert done.ok, done.text
+        plaintexts = bench.engine(step=step).outputs(show_secrets=True)
+        assert bench.engine(step=step).outputs() == {"made": "[secret]", "adopted": "[secret]"}
+        assert plaintexts["adopted"] == PLAINTEXT
+        assert plaintexts["made"] not in bench.files() + done.text
+
+
+def test_a_secret_prefix_is_one_line(bench: Bench) -> None:
+    """A name that is made of a secret would be shown: the preview refuses it."""
+    bench.write("""
+        import pulumi, pulumi_account as account
+        account.ApiKey("k", name_prefix=pulumi.Output.secret("customer-"))
+    """)
+    result = bench.run("preview")
+    assert not result.ok
+    assert "name_prefix must not be a secret" in result.text
+    assert "customer-" not in result.text

@@ -16,7 +16,7 @@ import pulumi_account
 ROOT = Path(pulumi_account.__file__).parent
 #: a module imports only from rows above its own
 ROWS = [
-    ["exceptions", "text"],
+    ["exceptions", "files", "text"],
     ["values"],
     ["models", "inputs"],
     ["usage"],
@@ -27,7 +27,8 @@ ROWS = [
     ["transport"],
     ["client"],
     ["leftovers", "answers", "watch"],
-    ["keys"],
+    ["peers"],
+    ["keys", "adoption"],
     ["steps"],
     ["lifecycle"],
     ["provider"],
@@ -133,6 +134,11 @@ def test_import_is_light() -> None:
     """A program that only declares keys loads neither httpx, pydantic nor tenacity."""
     names = "pulumi_account.ApiKey, pulumi_account.Provider, pulumi_account.get_balance"
     assert loads(names, "httpx", "pydantic", "tenacity", "pulumi") == "pulumi"
+
+
+def test_the_sdks_version_costs_nothing() -> None:
+    """To learn the SDK's version, no list of installed packages is read."""
+    assert loads("pulumi_account.ApiKey", "importlib.metadata", "pulumi._version") == "pulumi._version"
 
 
 def test_a_program_loads_nothing_of_the_providers() -> None:

@@ -21,7 +21,7 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi_account import api_key
 from pulumi_account.emulator import Answer, Drop, Emulator, Fault
 from pulumi_account.exceptions import InternalError
-from pulumi_account.lifecycle import ApiKeyLifecycle
+from pulumi_account.lifecycle import OLDEST_SDK, ApiKeyLifecycle
 from tests.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY, assert_clean
 from tests.helpers import refusal
 from tests.provider_process import PROVIDER, UNKNOWN, ProviderError, ProviderProcess
@@ -93,6 +93,108 @@ def test_output_names_are_pinned(provider: ProviderProcess) -> None:
     assert set(outs) == {
         "created_at", "credit_limit", "expires_at", "is_enabled", "key", "key_id", "name", "rotation_triggers",
     }  # fmt: skip
+
+
+def test_hidden_output_names_are_pinned(emulator: Emulator, tmp_path: Path) -> None:
+    """So do the outputs that no display shows."""
+    key_id, _ = emulator.add("n")
+    with ProviderProcess(instance(emulator), tmp_path, {}) as eu:
+        _, _, outs = made(eu, name="n", adopt_key_id=float(key_id), __instance_id="5b1f")
+    assert {name for name in outs if name.startswith("__")} == {"__adoption", "__instance", "__instance_id"}
+
+
+# --- secrets
+
+
+def test_a_created_plaintext_is_a_secret(provider: ProviderProcess) -> None:
+    """The provider itself answers with a secret: no option of the program is needed."""
+    made(provider)
+    assert provider.sealed == (set(), {"key"})
+
+
+def test_an_adopted_plaintext_is_a_secret(provider: ProviderProcess, emulator: Emulator) -> None:
+    """So are the argument and the output of an adoption, in inputs and outputs alike."""
+    key_id, _ = emulator.add("n")
+    inputs, _ = provider.check({"name": "n", "adopt_key_id": float(key_id), "adopt_key": PLAINTEXT})
+    assert provider.sealed == ({"adopt_key"}, set())
+    provider.create(inputs)
+    assert provider.sealed == (set(), {"key", "adopt_key"})
+
+
+def test_an_updated_plaintext_is_a_secret(provider: ProviderProcess) -> None:
+    """An update returns the plaintext as a secret."""
+    key_id, inputs, outs = made(provider)
+    provider.update(key_id, outs, {**inputs, "credit_limit": 3.0})
+    assert provider.sealed == (set(), {"key"})
+
+
+def test_a_refreshed_plaintext_is_a_secret(provider: ProviderProcess, emulator: Emulator) -> None:
+    """A refresh covers a plaintext that stands uncovered in the state."""
+    key_id, _ = emulator.add("n")
+    _, _, outs = made(provider, name="n", adopt_key_id=float(key_id), adopt_key=PLAINTEXT)
+    provider.read(str(key_id), outs)
+    assert provider.sealed == ({"adopt_key"}, {"key", "adopt_key"})
+
+
+# --- the SDK
+
+TOO_OLD = "pulumi {} is installed, but pulumi_account needs 3.268 or newer: pip install -U pulumi"
+
+
+def with_sdk(version: str, folder: Path) -> dict[str, str]:
+    """The environment of a Python that finds this version of the SDK."""
+    (folder / "sitecustomize.py").write_text(
+        "import semver, sys, types\n"
+        f"found = types.SimpleNamespace(_VERSION={version!r}, version=semver.VersionInfo.parse({version!r}))\n"
+        "sys.modules['pulumi._version'] = found\n"
+    )
+    return {"PYTHONPATH": str(folder)}
+
+
+def imported(env: dict[str, str]) -> str:
+    """The last line of what a program says that imports `ApiKey`."""
+    code = "import pulumi\ntry:\n from pulumi_account import ApiKey\nexcept pulumi.RunError as e: print(e)"
+    run = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **env}, capture_output=True, text=True, timeout=60
+    )
+    assert run.stderr == ""
+    return run.stdout.rstrip("\n")
+
+
+@pytest.mark.parametrize("version", ["3.267.9", "3.99.0", "2.999.0"])
+def test_an_old_sdk_is_refused(version: str, tmp_path: Path) -> None:
+    """A program that declares keys ends with one line, which says what to do, as Pulumi shows a `RunError`."""
+    assert imported(with_sdk(version, tmp_path)) == TOO_OLD.format(version)
+
+
+@pytest.mark.parametrize("version", ["3.268.0", "3.268.0-alpha.1", "3.1000.0", "4.0.0"])
+def test_no_other_sdk_is_refused(version: str, tmp_path: Path) -> None:
+    """Versions are compared as numbers."""
+    assert imported(with_sdk(version, tmp_path)) == ""
+
+
+def test_an_old_sdk_is_refused_in_the_providers_process(tmp_path: Path) -> None:
+    """A refresh runs no program; the provider's process says the same, in one line, too."""
+    with (
+        ProviderProcess({}, tmp_path, with_sdk("3.267.0", tmp_path)) as provider,
+        pytest.raises(ProviderError, match=r"^pulumi_account\.lifecycle\.OldSDKError: [^\n]*$") as caught,
+    ):
+        provider.read("1", {})
+    assert str(caught.value).endswith(TOO_OLD.format("3.267.0"))
+
+
+def test_an_sdk_that_hides_its_version_is_not_taken_for_an_old_one() -> None:
+    """Where the module that is quick to ask is gone, the installed package's metadata is asked."""
+    hidden = "import pulumi, sys; del pulumi._version; sys.modules['pulumi._version'] = None"
+    subprocess.run(
+        [sys.executable, "-c", f"{hidden}; import pulumi_account.lifecycle"], check=True, timeout=60
+    )
+
+
+def test_the_oldest_sdk_is_the_declared_one() -> None:
+    """The bound that pip keeps is the one that is checked at the start."""
+    declared = (Path(__file__).parent.parent / "pyproject.toml").read_text()
+    assert f'"pulumi>={".".join(map(str, OLDEST_SDK))},' in declared
 
 
 # --- check
@@ -345,14 +447,18 @@ def test_a_managed_key_is_not_adopted(provider: ProviderProcess) -> None:
     key_id, olds, outs = made(provider)
     provider.diff(key_id, outs, olds)
     _, failures = provider.check({"name": "n", "adopt_key_id": float(key_id)})
-    assert failures == [f"adopt_key_id {key_id}: this key is managed by a resource of this stack already"]
+    assert failures == [
+        f"adopt_key_id {key_id}: this key is managed by a resource of this stack already; "
+        "if it is the one to be replaced, remove adopt_key_id from it first"
+    ]
 
 
 def test_an_adopted_key_survives_its_former_resource(provider: ProviderProcess, emulator: Emulator) -> None:
     """A key that this run adopted is not deleted with the resource that had it before; the user is told."""
     key_id, _ = emulator.add("n")
-    _, _, outs = made(provider, name="n", adopt_key_id=float(key_id))
-    provider.delete(str(key_id), outs)
+    former = provider.read(str(key_id)).outs
+    made(provider, name="n", adopt_key_id=float(key_id))
+    provider.delete(str(key_id), former)
     assert emulator.key(key_id) is not None
     assert f"key {key_id} is kept" in provider.stderr
 
@@ -405,6 +511,144 @@ def test_naming_or_dropping_the_own_id_replaces_nothing(provider: ProviderProces
     news, _ = provider.check(adopting if adopt else EXACT, inputs)
     olds = outs if adopt else {**outs, "adopt_key_id": float(key_id)}
     assert provider.diff(key_id, olds, news) == ("unknown", [])
+
+
+def test_a_forced_replacement_of_an_adopted_key_is_refused(
+    provider: ProviderProcess, emulator: Emulator, next_run: ProviderProcess
+) -> None:
+    """A replacement that no diff asks for is checked a second time, without old inputs: the preview says no."""
+    key_id, _ = emulator.add("n")
+    adopting = {"name": "n", "adopt_key_id": float(key_id)}
+    _, inputs, _ = made(provider, **adopting)
+    assert next_run.check(adopting, inputs)[1] == []
+    assert "remove adopt_key_id from it first" in next_run.check(adopting)[1][0]
+
+
+def test_a_key_that_is_yet_to_be_adopted_is_not_deleted(
+    provider: ProviderProcess, emulator: Emulator, next_run: ProviderProcess
+) -> None:
+    """A tainted resource is checked once, and then deleted before it would adopt its key again: the key lives."""
+    key_id, _ = emulator.add("n")
+    adopting = {"name": "n", "adopt_key_id": float(key_id)}
+    _, _, outs = made(provider, **adopting)
+    next_run.check(adopting)
+    with pytest.raises(ProviderError, match=rf"AdoptionError: key {key_id} is not deleted"):
+        next_run.delete(str(key_id), outs)
+    assert emulator.key(key_id) is not None
+
+
+def test_a_key_that_may_be_adopted_again_is_not_deleted(
+    provider: ProviderProcess, emulator: Emulator
+) -> None:
+    """The engine deletes first what depends on a replaced resource, before `adopt_key_id` is known again."""
+    key_id, _ = emulator.add("n")
+    _, inputs, outs = made(provider, name="n", adopt_key_id=float(key_id))
+    assert provider.diff(str(key_id), outs, {**inputs, "adopt_key_id": UNKNOWN}).replaces == ["adopt_key_id"]
+    with pytest.raises(ProviderError, match=rf"AdoptionError: key {key_id} is not deleted"):
+        provider.delete(str(key_id), outs)
+    assert emulator.key(key_id) is not None
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_renamed_resource_keeps_the_key_that_it_adopted(
+    provider: ProviderProcess, emulator: Emulator, next_run: ProviderProcess, older: bool
+) -> None:
+    """A run failed before it deleted the old resource; the arguments are removed since: the key lives."""
+    key_id, _ = emulator.add("n")
+    adopting = {"name": "n", "adopt_key_id": float(key_id)}
+    _, inputs, new = made(provider, **adopting)
+    old = {**new, "__adoption": "another"}
+    if older:  # as a version wrote them that drew no tokens
+        del old["__adoption"], new["__adoption"]
+    news, _ = next_run.check({"name": "n"}, inputs)
+    assert next_run.diff(str(key_id), new, news) == ("unknown", [])
+    next_run.update(str(key_id), new, news)
+    next_run.delete(str(key_id), old)
+    assert f"key {key_id} is kept" in next_run.stderr
+    assert emulator.key(key_id) is not None
+
+
+def test_a_key_of_two_resources_is_not_deleted_with_one(
+    provider: ProviderProcess, emulator: Emulator, next_run: ProviderProcess
+) -> None:
+    """The same where nothing is updated: it is enough that another resource was seen to keep the key."""
+    key_id, _ = emulator.add("n")
+    _, inputs, new = made(provider, name="n", adopt_key_id=float(key_id))
+    next_run.diff(str(key_id), {**new, "adopt_key_id": None}, {**inputs, "adopt_key_id": None})
+    next_run.delete(str(key_id), {**new, "__adoption": "another"})
+    assert emulator.key(key_id) is not None
+
+
+def test_whose_key_it_is_may_not_be_known(
+    provider: ProviderProcess, emulator: Emulator, next_run: ProviderProcess
+) -> None:
+    """Two resources that an older version let adopt one key cannot be told apart: nothing is deleted."""
+    key_id, _ = emulator.add("n")
+    _, inputs, outs = made(provider, name="n", adopt_key_id=float(key_id))
+    del outs["__adoption"]
+    next_run.diff(str(key_id), outs, {**inputs, "adopt_key_id": None})
+    with pytest.raises(ProviderError, match=rf"AdoptionError: key {key_id} is not deleted"):
+        next_run.delete(str(key_id), outs)
+    assert emulator.key(key_id) is not None
+
+
+def test_the_last_of_two_resources_deletes_their_key(
+    provider: ProviderProcess, emulator: Emulator, next_run: ProviderProcess
+) -> None:
+    """Where both go after a refresh, which looks at both, the first leaves the key to the second."""
+    key_id, _ = emulator.add("n")
+    _, inputs, outs = made(provider, name="n", adopt_key_id=float(key_id))
+    former = {**outs, "__adoption": "another"}
+    for entry in (outs, former):
+        next_run.read(str(key_id), entry)
+        assert next_run.diff(str(key_id), entry, inputs) == ("none", [])
+    next_run.delete(str(key_id), former)
+    assert emulator.key(key_id) is not None
+    next_run.delete(str(key_id), outs)
+    assert emulator.key(key_id) is None
+
+
+def test_a_refresh_takes_no_key_from_who_is_to_adopt_it(
+    provider: ProviderProcess, emulator: Emulator, next_run: ProviderProcess
+) -> None:
+    """`up --refresh` looks at the resource that the program no longer declares, and then lets another adopt its key."""
+    key_id, inputs, outs = made(provider)
+    next_run.read(key_id, outs)
+    next_run.diff(key_id, outs, inputs)
+    made(next_run, name="n", adopt_key_id=float(key_id))
+    next_run.delete(key_id, outs)
+    assert emulator.key(int(key_id)) is not None
+
+
+def test_a_preview_says_what_an_adoption_changes(next_run: ProviderProcess, emulator: Emulator) -> None:
+    """It says so in a line for each property, defaults that nobody wrote down included, and writes nothing."""
+    key_id, _ = emulator.add("old", expires_at="2033-01-01T00:00:00Z", is_enabled=False)
+    emulator.calls.clear()
+    declared = {"name": "chk", "credit_limit": 7.0, "adopt_key_id": float(key_id)}
+    _, failures = next_run.check({**declared, "__preview": True})
+    assert failures == []
+    assert emulator.calls.operations == ["get_key"]
+    assert next_run.stderr.splitlines() == [
+        f"adopt_key_id {key_id}: name 'old' => 'chk'",
+        f"adopt_key_id {key_id}: credit_limit none => 7",
+        f"adopt_key_id {key_id}: is_enabled false => true",
+        f"adopt_key_id {key_id}: expires_at 2033-01-01T00:00:00Z => never",
+    ]
+
+
+def test_a_preview_says_what_an_adoption_may_change(provider: ProviderProcess, emulator: Emulator) -> None:
+    """What is not known yet is said to be so."""
+    key_id, _ = emulator.add("chk", credit_limit="3.5")
+    declared = {"name": "chk", "credit_limit": UNKNOWN, "adopt_key_id": float(key_id), "__preview": True}
+    provider.check(declared)
+    told = [line for line in provider.stderr.splitlines() if line.startswith(f"adopt_key_id {key_id}: ")]
+    assert told == [f"adopt_key_id {key_id}: credit_limit 3.5 => not known yet"]
+
+
+def test_a_preview_of_an_adoption_asks_for_a_missing_key(provider: ProviderProcess) -> None:
+    """An id that the account does not have fails in the preview."""
+    _, failures = provider.check({"name": "n", "adopt_key_id": 888_888.0, "__preview": True})
+    assert failures == ["adopt_key_id 888888: the account has no such key"]
 
 
 def test_rotation_of_a_key_still_being_adopted_is_refused(
@@ -556,7 +800,8 @@ def test_update_without_changes_on_the_server_makes_no_call(
     """An update that the server need not know of makes no call, and keeps all outputs."""
     key_id, inputs, outs = made(provider)
     emulator.calls.clear()
-    assert provider.update(key_id, {**outs, "adopt_key_id": float(key_id)}, inputs) == outs
+    updated = provider.update(key_id, {**outs, "adopt_key_id": float(key_id)}, inputs)
+    assert updated == {**outs, "__adoption": updated["__adoption"]}
     assert emulator.calls.operations == []
 
 
@@ -611,10 +856,11 @@ def test_refresh_keeps_what_the_server_does_not_know(provider: ProviderProcess, 
     assert provider.read(str(key_id), outs).inputs == inputs
 
 
-def test_get_reads_a_key(provider: ProviderProcess, emulator: Emulator) -> None:
+@pytest.mark.parametrize("outs", [None, {}], ids=["newer engines", "older engines"])
+def test_get_reads_a_key(provider: ProviderProcess, emulator: Emulator, outs: dict[str, Any] | None) -> None:
     """`ApiKey.get`, which passes no outputs, reads a key without a plaintext and without inputs."""
     key_id, _ = emulator.add("n", credit_limit="12.5")
-    read = provider.read(str(key_id))
+    read = provider.read(str(key_id), outs)
     assert read.outs["name"] == "n"
     assert read.outs["credit_limit"] == 12.5
     assert "key" not in read.outs
@@ -698,25 +944,116 @@ def test_environment_does_not_reach_an_explicit_instance(emulator: Emulator, tmp
         assert provider.read(str(key_id)).outs["name"] == "n"
 
 
-def test_a_key_of_another_instance_is_replaced(
-    provider: ProviderProcess, emulator: Emulator, tmp_path: Path
-) -> None:
-    """A resource that is given another provider instance gets a new key: the other account does not have it."""
-    config = {
-        "account:instance": "eu",
+def instance(emulator: Emulator, name: str = "eu") -> dict[str, str]:
+    """What an explicit provider instance for an account is configured with."""
+    return {
+        "account:instance": name,
         "account:endpoint": emulator.url,
         "account:provisioningKey": PROVISIONING_KEY,
     }
+
+
+@pytest.fixture
+def next_run(emulator: Emulator, tmp_path: Path) -> Iterator[ProviderProcess]:
+    """A process that knows nothing of what came before."""
+    with ProviderProcess(instance(emulator, ""), tmp_path, {}) as process:
+        yield process
+
+
+@pytest.fixture
+def another() -> Iterator[Emulator]:
+    """Another account."""
+    with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
+        yield emulator
+
+
+def test_a_key_of_another_instance_is_replaced(
+    provider: ProviderProcess, another: Emulator, tmp_path: Path
+) -> None:
+    """A resource that is given another account's provider instance gets a new key there."""
     key_id, inputs, outs = made(provider)
-    with ProviderProcess(config, tmp_path, {}) as eu:
+    with ProviderProcess(instance(another), tmp_path, {}) as eu:
         assert eu.diff(key_id, outs, inputs) == ("some", ["provider"])
-        eu_id, eu_outs = eu.create(inputs)
-        assert eu_outs["__instance"] == "eu"  # as it stands in users' states
-        assert eu.diff(eu_id, eu_outs, inputs) == ("none", [])
-        assert eu.read(eu_id, eu_outs).outs == eu_outs
         with pytest.raises(ProviderError, match=r"AdoptionError: provider changed.*remove adopt_key_id$"):
             eu.diff(key_id, outs, {**inputs, "adopt_key_id": float(key_id)})
-    assert provider.diff(eu_id, eu_outs, inputs) == ("some", ["provider"])
+
+
+def test_an_instance_is_known_by_its_name(emulator: Emulator, tmp_path: Path) -> None:
+    """The outputs name the instance, as they do in users' states, and then no call is made."""
+    with ProviderProcess(instance(emulator), tmp_path, {}) as eu:
+        key_id, inputs, outs = made(eu)
+        assert outs["__instance"] == "eu"
+        assert eu.diff(key_id, outs, inputs) == ("none", [])
+        assert eu.read(key_id, outs).outs == outs
+    assert emulator.calls.operations == ["create_key", "update_key", "get_key"]
+
+
+IDS = {"__instance_id": "5b1f"}
+
+
+def test_a_key_of_another_instance_of_the_same_name_is_replaced(
+    emulator: Emulator, another: Emulator, tmp_path: Path
+) -> None:
+    """Two instances may bear one name under different parents: the id that the engine gave them tells them apart."""
+    with ProviderProcess(instance(emulator), tmp_path, {}) as one:
+        key_id, inputs, outs = made(one, **EXACT, **IDS)
+    with ProviderProcess(instance(another), tmp_path, {}) as other:
+        news, _ = other.check({**EXACT, "__instance_id": "77c0"}, inputs)
+        assert other.diff(key_id, outs, news) == ("some", ["provider"])
+
+
+def test_old_inputs_tell_of_another_instance_of_the_same_name(
+    emulator: Emulator, another: Emulator, tmp_path: Path
+) -> None:
+    """The same where outputs hold no id: an unchanged deployment since has put it into the inputs."""
+    with ProviderProcess(instance(emulator), tmp_path, {}) as one:
+        key_id, inputs, outs = made(one)
+        inputs, _ = one.check({**EXACT, **IDS}, inputs)
+        assert one.diff(key_id, outs, inputs) == ("none", [])
+    with ProviderProcess(instance(another), tmp_path, {}) as other:
+        news, _ = other.check({**EXACT, "__instance_id": "77c0"}, inputs)
+        assert other.diff(key_id, outs, news) == ("some", ["provider"])
+
+
+def test_an_instance_that_is_not_there_yet_is_asked(
+    emulator: Emulator, another: Emulator, tmp_path: Path
+) -> None:
+    """The preview of a new instance, whose id is not known yet, says already that the key is replaced."""
+    with ProviderProcess(instance(emulator), tmp_path, {}) as one:
+        key_id, inputs, outs = made(one)
+    with ProviderProcess(instance(another), tmp_path, {}) as other:
+        news, _ = other.check({**EXACT, "__instance_id": UNKNOWN}, inputs)
+        assert other.diff(key_id, outs, news) == ("some", ["provider"])
+
+
+@pytest.mark.parametrize(
+    ("former", "present"),
+    [
+        ({"__instance": "eu"}, {}),
+        ({"__instance": "eu", **IDS}, IDS),
+        ({"__instance": "eu", **IDS}, {"__instance_id": "77c0"}),
+        ({"__instance": "eu", **IDS}, {"__instance_id": UNKNOWN}),
+        ({}, IDS),
+        ({}, {}),
+    ],
+)
+def test_another_name_of_an_instance_replaces_nothing(
+    emulator: Emulator, tmp_path: Path, former: dict[str, str], present: dict[str, str]
+) -> None:
+    """Whatever an instance is called now, and whatever an SDK has dropped, a key that its account has stays."""
+    with ProviderProcess(instance(emulator, "europe"), tmp_path, {}) as europe:
+        key_id, inputs, outs = made(europe)
+        del outs["__instance"]
+        news, _ = europe.check({**EXACT, **present}, inputs)
+        assert europe.diff(key_id, {**outs, **former}, news) == ("none", [])
+
+
+def test_an_instance_keeps_its_id_through_a_refresh(emulator: Emulator, tmp_path: Path) -> None:
+    """The id stands in the inputs and the outputs that a refresh returns."""
+    with ProviderProcess(instance(emulator), tmp_path, {}) as eu:
+        key_id, _, outs = made(eu, **EXACT, **IDS)
+        found = eu.read(key_id, outs)
+    assert (found.inputs["__instance_id"], found.outs["__instance_id"]) == ("5b1f", "5b1f")
 
 
 def test_refresh_does_not_take_another_accounts_key(provider: ProviderProcess, emulator: Emulator) -> None:
@@ -783,7 +1120,7 @@ def test_the_client_is_made_at_the_first_call() -> None:
     code = """
 import sys
 from pulumi.dynamic import Config, ConfigureRequest
-from pulumi_account.lifecycle import ApiKeyLifecycle
+from pulumi_account.lifecycle import OLDEST_SDK, ApiKeyLifecycle
 
 lifecycle = ApiKeyLifecycle()
 lifecycle.configure(ConfigureRequest(Config({}, "project")))

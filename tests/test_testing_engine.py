@@ -25,6 +25,7 @@ from pulumi_account.testing.secrets import Vault
 from pulumi_account.testing.state import Snapshot, locked
 
 from .conftest import warm_python
+from .helpers import mode, umask
 from .programs.workbench import Workbench
 
 SECRETS = {"pw": "hunter22", "account:token": "conf-token"}
@@ -87,6 +88,39 @@ def test_a_state_file_is_private_and_keeps_ciphertexts(bench: Workbench) -> None
     assert sorted(os.listdir(_state_file(bench).parent)) == ["local.json", "local.json.lock"]
 
 
+@pytest.mark.parametrize("mask", [0, 0o022])
+def test_all_that_is_written_is_private(bench: Workbench, mask: int) -> None:
+    """The folder has mode 0700, each file in it 0600, the lock included, whatever the umask is."""
+    bench.write('Thing("s")')
+    with umask(mask):
+        assert _engine(bench).up().ok
+    assert mode(bench.project / ".local") == 0o700
+    assert {mode(file) for file in (bench.project / ".local").iterdir()} == {0o600}
+
+
+def test_what_was_open_to_others_is_narrowed(bench: Workbench) -> None:
+    """A folder, a state and a lock of earlier times."""
+    local = bench.project / ".local"
+    bench.write("")
+    assert _engine(bench).preview().ok
+    for path, wide in [(local, 0o755), (local / "local.json.lock", 0o644)]:
+        path.chmod(wide)
+    assert _engine(bench).preview().ok
+    assert (mode(local), mode(local / "local.json.lock")) == (0o700, 0o600)
+
+
+def test_a_folder_of_the_users_is_left_as_it_is(bench: Workbench) -> None:
+    """The state may lie anywhere: folders that are made for it are private, the user's own are not changed."""
+    bench.write("")
+    (bench.project / "mine").mkdir()
+    (bench.project / "mine").chmod(0o755)
+    state = bench.project / "mine" / "a" / "b" / "s.json"
+    with umask(0):
+        assert _engine(bench, state=state).up().ok
+    assert [mode(path) for path in (state, state.parent, state.parent.parent)] == [0o600, 0o700, 0o700]
+    assert mode(bench.project / "mine") == 0o755
+
+
 def _ciphertexts(bench: Workbench) -> set[str]:
     text = _state_file(bench).read_text()
     return {part.split('"')[2] for part in text.split('"ciphertext')[1:]}
@@ -132,6 +166,21 @@ def test_a_far_endpoint_is_refused_before_anything_runs(bench: Workbench, option
         LocalEngine(bench.project, **options).up()
     assert "\n" not in str(caught.value)
     assert not (bench.project / "ran").exists()
+
+
+def test_a_far_endpoint_is_refused_from_a_transform_as_well(bench: Workbench) -> None:
+    """What a transform makes of an instance is looked at, not what the program has given it."""
+    bench.write("""
+    from pulumi import ResourceTransformResult
+    def move(a):
+        return ResourceTransformResult(props={**a.props, "account:endpoint": "https://api.naga.ac"}, opts=a.opts)
+    far = pulumi.ProviderResource("pulumi-python", "far", {}, ResourceOptions(transforms=[move]))
+    Thing("a", opts=ResourceOptions(provider=far))
+    """)
+    result = _engine(bench).up()
+    assert not result.ok
+    assert "loopback endpoints only" in _errors(result)[0]
+    assert bench.made() == {}
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.2:1", "http://[::1]:1", "http://localhost:1", ""])
@@ -205,10 +254,8 @@ def _monitor(tmp_path: Path) -> tuple[Monitor, list[str]]:
     [
         ("remote", True, "remote components"),
         ("customTimeouts", {"create": "1m"}, "custom_timeouts"),
-        ("transforms", [{"target": "t", "token": "x"}], "transforms"),
         ("hooks", {"before_create": ["h"]}, "hooks"),
         ("replace_with", ["urn"], "replace_with"),
-        ("replacement_trigger", {"string_value": "x"}, "replacement_trigger"),
         ("deletedWith", "urn", "deleted_with"),
         ("envVarMappings", {"A": "B"}, "env_var_mappings"),
         ("hideDiffs", ["a"], "hide_diffs"),
@@ -245,12 +292,12 @@ def test_other_providers_are_refused_by_name(tmp_path: Path, type_: str, provide
 def test_calls_that_it_cannot_serve_are_refused_by_name(tmp_path: Path) -> None:
     """Functions, methods, hooks and the like."""
     monitor, told = _monitor(tmp_path)
-    for call in ("Call", "RegisterPackage", "RegisterStackTransform", "RegisterResourceHook"):
+    for call in ("Call", "RegisterPackage", "RegisterStackInvokeTransform", "RegisterResourceHook"):
         with pytest.raises(_RefusedError):
             getattr(monitor, call)(None, _Context())
     supported = [
         f"LocalEngine does not support {what}"
-        for what in ("methods (call)", "packages", "stack transforms", "hooks")
+        for what in ("methods (call)", "packages", "stack invoke transforms", "hooks")
     ]
     assert told == supported
 
@@ -263,7 +310,66 @@ def test_older_sdks_learn_what_is_supported(tmp_path: Path) -> None:
         assert monitor.SupportsFeature(request, _Context()).hasSupport is there
 
 
+def test_an_option_from_a_transform_is_refused_by_name(bench: Workbench) -> None:
+    """As if the program had given it."""
+    bench.write("""
+    from pulumi import CustomTimeouts, ResourceTransformResult
+    def slow(a):
+        return ResourceTransformResult(props=a.props, opts=ResourceOptions(custom_timeouts=CustomTimeouts(create="1m")))
+    Thing("a", opts=ResourceOptions(transforms=[slow]))
+    """)
+    result = _engine(bench).up()
+    assert not result.ok
+    assert _errors(result)[0].endswith("::a: LocalEngine does not support custom_timeouts")
+
+
 # Projects and state files
+
+
+_URN = "urn:pulumi:local::proj::pulumi-python:dynamic/account:Thing::"
+
+
+def test_the_state_is_edited_by_urn(bench: Workbench) -> None:
+    """What is not there, or would be there twice, is an error of one line that names it."""
+    bench.write('Thing("a", kind="1", fail="delete"); Thing("b")')
+    engine = _engine(bench)
+    assert engine.up().ok
+    for edit, arguments, told in (
+        (engine.taint, ["nope"], f"no resource with the URN {_URN}nope"),
+        (engine.rename, ["nope", "x"], f"no resource with the URN {_URN}nope"),
+        (engine.rename, ["a", "b"], f"a resource {_URN}b already"),
+    ):
+        before = _state_file(bench).read_text()
+        with pytest.raises(StateError, match=told) as caught:
+            edit(_URN + arguments[0], *arguments[1:])
+        assert "\n" not in str(caught.value)
+        assert _state_file(bench).read_text() == before
+
+
+def test_of_two_resources_of_a_urn_the_living_one_is_tainted(bench: Workbench) -> None:
+    """What waits for its deletion is no more; which of the two to rename cannot be known."""
+    bench.write('Thing("a", kind="1", fail="delete")')
+    engine = _engine(bench)
+    assert engine.up().ok
+    bench.write('Thing("a", kind="2")')
+    assert not engine.up().ok
+    engine.taint(_URN + "a")
+    things = [item for item in engine.export()["deployment"]["resources"] if item["urn"] == _URN + "a"]
+    assert sorted((item.get("delete", False), item.get("taint", False)) for item in things) == [
+        (False, True),
+        (True, False),
+    ]
+    with pytest.raises(StateError, match=f"more than one resource with the URN {_URN}a"):
+        engine.rename(_URN + "a", "b")
+
+
+def test_the_state_is_not_edited_during_a_run(bench: Workbench) -> None:
+    """Whoever holds the file keeps it."""
+    bench.write('Thing("a")')
+    engine = _engine(bench)
+    assert engine.up().ok
+    with locked(_state_file(bench)), pytest.raises(StateError, match="another run holds"):
+        engine.taint(_URN + "a")
 
 
 def test_a_project_is_found_from_within(bench: Workbench) -> None:
@@ -505,7 +611,7 @@ def test_a_program_that_does_not_end_is_stopped(bench: Workbench) -> None:
 def test_messages_and_output_of_a_program_are_shown(
     bench: Workbench, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """``pulumi.log`` is part of the display, except debugging; what is printed is passed through."""
+    """The display shows ``pulumi.log``, except debugging, and what a provider prints; a program prints for itself."""
     bench.write("""
     a = Thing("a", say="provider says")
     pulumi.log.info("hello"); pulumi.log.warn("careful", a); pulumi.log.debug("hidden")
@@ -513,14 +619,14 @@ def test_messages_and_output_of_a_program_are_shown(
     """)
     result = _engine(bench).up()
     assert result.ok
-    assert [(d.severity, d.urn[-3:], d.message) for d in result.diagnostics] == [
+    assert sorted((d.severity, d.urn[-3:], d.message) for d in result.diagnostics) == [
         ("info", "", "hello"),
+        ("info", "", "provider says"),
         ("warning", "::a", "careful"),
     ]
     assert "    warning: careful" in result.text
-    out = capfd.readouterr().out
-    assert "printed" in out
-    assert "provider says" in out
+    assert "    provider says" in result.text
+    assert capfd.readouterr().out.strip() == "printed"
 
 
 def test_an_error_that_is_logged_is_shown(bench: Workbench) -> None:

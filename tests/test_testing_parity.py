@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +16,7 @@ from .cli import CliEngine, require_cli
 from .programs.workbench import Workbench
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from .conftest import MakeEngine
@@ -218,6 +222,68 @@ def test_an_original_that_could_not_be_deleted_is_deleted_later(engine: MakeEngi
     assert bench.calls("delete") == ["delete a"]
 
 
+RECORDER = """
+import grpc, os
+from google.protobuf.json_format import MessageToJson
+serve = grpc.server
+class Recorder(grpc.ServerInterceptor):
+    def intercept_service(self, continuation, details):
+        handler = continuation(details)
+        def read(request, context):
+            with open(os.environ["READS"], "a") as file:
+                file.write(MessageToJson(request, indent=None) + "\\n")
+            return handler.unary_unary(request, context)
+        if not details.method.endswith("/Read"):
+            return handler
+        return grpc.unary_unary_rpc_method_handler(read, handler.request_deserializer, handler.response_serializer)
+grpc.server = lambda *args, **options: serve(*args, interceptors=[Recorder()], **options)
+"""
+
+
+@pytest.fixture
+def reads(bench: Workbench, tmp_path: Path) -> Callable[[], list[dict[str, Any]]]:
+    """What was sent to the provider's process as Read since last asked for."""
+    (tmp_path / "sitecustomize.py").write_text(RECORDER)
+    file = tmp_path / "reads"
+    bench.env |= {"PYTHONPATH": f"{bench.env['PYTHONPATH']}{os.pathsep}{tmp_path}", "READS": str(file)}
+
+    def taken() -> list[dict[str, Any]]:
+        lines = file.read_text().splitlines()
+        file.unlink()
+        return [json.loads(line) for line in lines]
+
+    return taken
+
+
+def test_a_refresh_sends_inputs_and_outputs(
+    engine: MakeEngine, bench: Workbench, reads: Callable[[], list[dict[str, Any]]]
+) -> None:
+    """A refresh passes both as the state has them, of what was looked up too."""
+    run = engine(bench.project, env=bench.env, python=sys.executable)
+    bench.write('a = Thing("a", size=4)\nThing("found", opts=ResourceOptions(id=a.id))')
+    assert run.up().ok
+    things = [item for item in run.export()["deployment"]["resources"] if "Thing" in item["type"]]
+    reads()
+    assert run.refresh().ok
+    sent = [(read["properties"], read["inputs"]) for read in reads()]
+    assert len(sent) == 2
+    assert all((thing["outputs"], thing["inputs"]) in sent for thing in things)
+
+
+def test_a_look_up_sends_inputs_alone(
+    engine: MakeEngine, bench: Workbench, reads: Callable[[], list[dict[str, Any]]]
+) -> None:
+    """To look a resource up passes what the program gives and no state; older engines pass it as the state, too."""
+    run = engine(bench.project, env=bench.env, python=sys.executable)
+    (bench.things / "x.json").write_text('{"label": "found", "token": "t"}')
+    bench.write('Thing("found", opts=ResourceOptions(id="x"))')
+    assert run.up().ok
+    (sent,) = reads()
+    assert sent["inputs"].keys() == {"label", "__provider"}
+    older = [sent["inputs"]] if isinstance(run, CliEngine) else []
+    assert sent.get("properties") in [None, *older]
+
+
 def test_a_resource_can_be_looked_up(engine: MakeEngine, bench: Workbench) -> None:
     """A resource given by id is read, also in a preview, kept as external, and dropped without a delete."""
     run = engine(bench.project, env=bench.env)
@@ -362,3 +428,111 @@ def test_the_cli_takes_over_a_local_state(tmp_path: Path, bench: Workbench) -> N
     assert cli.preview().changes == {"same": 8}
     assert cli.refresh().changes == {"same": 8}
     assert cli.outputs(show_secrets=True) == local.outputs(show_secrets=True)
+
+
+COVERED = """
+a = Thing("a", size=%s, kind="%s", secret="hunter22", tags={"x": "hunter23"}, covers="%s",
+    opts=ResourceOptions(additional_secret_outputs=%s))
+pulumi.export("token", a.token)
+pulumi.export("size", a.size)
+"""
+ALL = "check,create,update,read"
+
+
+def _uncovered(run: Any, *texts: str) -> list[str]:
+    """Which of these the state has in clear."""
+    state = json.dumps(run.export())
+    return [text for text in texts if text in state]
+
+
+def test_a_provider_covers_what_it_answers(engine: MakeEngine, bench: Workbench) -> None:
+    """In inputs and outputs, through create, update, refresh and replacement; and is given plain values only."""
+    run = engine(bench.project, env=bench.env)
+    secrets = ("hunter22", "hunter23", "token-of")
+    bench.write(COVERED % (1, 1, ALL, "None"))
+    seen = [run.preview()]
+    for size, kind in ((1, 1), (2, 1), (2, 2)):
+        bench.write(COVERED % (size, kind, ALL, "None"))
+        seen += [run.up(), run.preview()]
+        assert seen[-2].outputs == {"token": "[secret]", "size": size}
+        assert seen[-1].changes == {"same": 2}
+        assert _uncovered(run, *secrets) == []
+    seen += [run.refresh(), run.up()]
+    assert seen[-1].changes == {"same": 2}
+    assert _uncovered(run, *secrets) == []
+    assert run.outputs(show_secrets=True)["token"].startswith("token-of-a-")
+    assert [text for text in secrets for result in seen if text in result.text] == []
+    assert run.destroy().ok
+    assert all(line["plain"] for line in bench.lines())
+    assert {line["method"] for line in bench.lines()} == {
+        *("check", "diff", "create", "update", "read", "delete")
+    }
+
+
+@pytest.mark.parametrize(
+    ("covers", "run_of", "covered"),
+    [
+        ("", "up", False),
+        (ALL, "up", False),
+        (ALL, "refresh", True),
+        ("", "refresh", False),
+    ],
+)
+def test_what_is_in_clear_stays_so_until_it_is_answered_anew(
+    engine: MakeEngine, bench: Workbench, covers: str, run_of: str, covered: bool
+) -> None:
+    """An unchanged resource keeps its outputs as they are; a refresh takes what the provider answers."""
+    run = engine(bench.project, env=bench.env)
+    bench.write(COVERED % (1, 1, "", "None"))
+    assert run.up().ok
+    assert _uncovered(run, "token-of") == ["token-of"]
+    (made,) = bench.made()
+    bench.change(made, covers=covers)
+    bench.write(COVERED % (1, 1, covers, "None"))
+    result = run.refresh() if run_of == "refresh" else run.up()
+    assert result.ok
+    (thing,) = [r for r in run.export()["deployment"]["resources"] if r["type"].endswith("Thing")]
+    assert ("token-of" not in json.dumps(thing)) == covered
+
+
+def test_the_option_covers_an_unchanged_resource(engine: MakeEngine, bench: Workbench) -> None:
+    """What is in clear is covered when the option comes, and uncovered by an update without it, not before."""
+    run = engine(bench.project, env=bench.env)
+    bench.write(COVERED % (1, 1, "", "None"))
+    assert run.up().ok
+    bench.write(COVERED % (1, 1, "", "['token']"))
+    assert run.up().changes == {"same": 2}
+    assert _uncovered(run, "token-of") == []
+    bench.write(COVERED % (1, 1, "", "None"))
+    assert run.up().changes == {"same": 2}
+    assert run.refresh().changes == {"same": 2}
+    assert _uncovered(run, "token-of") == []
+    bench.write(COVERED % (2, 1, "", "None"))
+    assert run.up().ok
+    assert _uncovered(run, "token-of") == ["token-of"]
+
+
+def test_a_covered_input_covers_the_output_of_its_name(engine: MakeEngine, bench: Workbench) -> None:
+    """Also of an unchanged resource, whose inputs are those of the last check."""
+    run = engine(bench.project, env=bench.env)
+    bench.write('Thing("a", secret="hunter22")')
+    assert run.up().ok
+    assert _uncovered(run, "hunter22") == ["hunter22"]
+    bench.write('Thing("a", secret="hunter22", covers="check")')
+    assert run.up().changes == {"same": 2}
+    assert _uncovered(run, "hunter22") == []
+
+
+def test_a_look_up_can_be_covered(engine: MakeEngine, bench: Workbench) -> None:
+    """The program gets a secret."""
+    run = engine(bench.project, env=bench.env)
+    bench.write('Thing("a", covers="create,read")')
+    assert run.up().ok
+    (made,) = bench.made()
+    bench.write(f"""
+    Thing("a", covers="create,read")
+    found = Thing("found", opts=ResourceOptions(id="{made}"))
+    pulumi.export("token", found.token)
+    """)
+    assert run.up().outputs == {"token": "[secret]"}
+    assert _uncovered(run, "token-of") == []

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 from google.protobuf import struct_pb2
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pulumi_account.testing.values import (
+    OUTPUT,
     REFERENCE,
     SIGNATURE,
     UNKNOWN,
@@ -18,18 +21,23 @@ from pulumi_account.testing.values import (
     covers,
     decode,
     encode,
+    encode_outputs,
     encode_plain,
     has_secret,
     has_unknown,
     keep_old,
     masked,
+    output_urns,
     path_of,
     path_text,
     plain,
     same,
     secret_texts,
     visible,
+    without_secrets,
 )
+
+from .helpers import unhurried
 
 RICH = {"n": 1.5, "b": True, "none": None, "l": ["x", {"deep": Secret("s")}], "o": {"k": Secret({"a": 1.0})}}
 
@@ -37,6 +45,48 @@ RICH = {"n": 1.5, "b": True, "none": None, "l": ["x", {"deep": Secret("s")}], "o
 def test_a_property_map_survives_the_wire() -> None:
     """What is encoded with its secrets is decoded to the same."""
     assert decode(encode(RICH)) == RICH
+
+
+_LEAVES = st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=3) | st.just(UNKNOWN)
+_VALUES = st.recursive(
+    _LEAVES | _LEAVES.map(Secret),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+_BAGS = st.dictionaries(st.sampled_from("abc"), _VALUES | st.lists(_VALUES, max_size=2).map(Secret))
+_URNS = st.dictionaries(st.sampled_from("abc"), st.lists(st.sampled_from(["u", "v"]), unique=True))
+
+
+@unhurried
+@given(_BAGS, _URNS)
+def test_a_property_map_survives_a_transform(bag: dict[str, Any], urns: dict[str, list[str]]) -> None:
+    """What is sent as Outputs is read back as it was, and each property knows what it depends on."""
+    sent = encode_outputs(bag, urns)
+    assert same(decode(sent), bag)
+    assert {key: output_urns(value) for key, value in sent.fields.items()} == {
+        key: set(urns.get(key, ())) for key in bag
+    }
+
+
+def test_only_what_is_no_plain_value_is_sent_as_an_output() -> None:
+    """A transform reads plain values as they are."""
+    sent = encode_outputs(
+        {"plain": {"a": ["x"]}, "secret": Secret("s"), "later": [UNKNOWN], "needs": 1}, {"needs": ["u"]}
+    )
+    outputs = {key: OUTPUT in str(value) for key, value in sent.fields.items()}
+    assert outputs == {"plain": False, "secret": True, "later": True, "needs": True}
+
+
+def test_a_resource_passes_a_transform_as_a_reference() -> None:
+    """Even one whose id is not known yet."""
+    bag = {"r": {SIGNATURE: REFERENCE, "urn": "u", "id": UNKNOWN}}
+    assert decode(encode_outputs(bag, {})) == bag
+
+
+def test_a_value_without_its_secrets() -> None:
+    """A null stands for each."""
+    assert without_secrets(RICH) == {**RICH, "l": ["x", {"deep": None}], "o": {"k": None}}
+    assert without_secrets(Secret("s")) is None
 
 
 def test_a_provider_is_sent_no_marks() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.canaries import leaks
 from tests.cli import require_cli
+from tests.helpers import mode
 from tests.reference import README
 from tests.test_examples import copied
 
@@ -66,9 +67,16 @@ def test_the_lap(newcomer: Newcomer) -> None:
 
 
 def test_everything_stays_in_the_ignored_folder(newcomer: Newcomer) -> None:
-    """State, account, backend and the CLI's home are below `.local`; only the CLI's stack file is not."""
+    """State, account, backend and the CLI's home are below `.local`, which nobody else can enter; only the CLI's stack
+    file is not.
+    """
     before = set(newcomer.project.iterdir())
+    local = newcomer.project / ".local"
+    local.mkdir(mode=0o755)  # as an earlier version made it
     newcomer.make("up")
+    (engine,) = local.iterdir()
+    assert (mode(local), mode(engine)) == (0o700, 0o700)
+    assert mode(engine / "account.sqlite") == 0o600
     new = {path.name for path in set(newcomer.project.iterdir()) - before}
     assert new - {"Pulumi.tryout.yaml"} == {".local"}
 

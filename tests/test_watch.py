@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
-from collections.abc import Callable, Iterable
+import threading
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -224,6 +229,37 @@ def test_a_webhook_that_refuses(status: int) -> None:
     assert len(calls) == 1
 
 
+class Echo(BaseHTTPRequestHandler):
+    """Redirects to where it was asked, as if only a slash were missing."""
+
+    def do_POST(self) -> None:
+        self.server.seen.append(self.headers)  # type: ignore[attr-defined]
+        self.send_response(302)
+        self.send_header("Location", f"https://hooks.invalid{self.path}/")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_no_log_has_a_webhooks_url(caplog: pytest.LogCaptureFixture) -> None:
+    """Not even where the HTTP libraries log all they can, and the receiver repeats it."""
+    with HTTPServer(("127.0.0.1", 0), Echo) as server, caplog.at_level(logging.DEBUG):
+        server.seen = []  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        url = f"http://user:prov-canary-password@127.0.0.1:{server.server_port}/prov-canary-in-a-path?k=prov-canary-q"
+        webhook = Webhook(url, warn=logging.getLogger().warning)
+        assert not webhook(CROSSING)
+        thread.join()
+        webhook.close()
+    assert "httpcore" in {record.name.partition(".")[0] for record in caplog.records}
+    assert_clean(caplog.text, repr(webhook))
+    assert "status 302" in caplog.text
+    (headers,) = server.seen  # type: ignore[attr-defined]
+    assert headers["Authorization"] == f"Basic {b64encode(b'user:prov-canary-password').decode()}"
+
+
 def test_a_webhook_that_is_away() -> None:
     """Is told by the kind of error: its words may hold the URL."""
 
@@ -254,27 +290,48 @@ def test_a_webhook_that_can_be_used(url: str) -> None:
     Webhook(url, warn=print).close()
 
 
-def command(tmp_path: Path, code: str, warned: list[str] | None = None) -> Command:
+#: what every command may have, and what none must have: credentials, and copies of them in any shape
+ORDINARY = {
+    "PATH": "/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "TMPDIR": "/tmp",
+}
+ORDINARY |= {"USER": "u", "SHELL": "/bin/sh", "SSL_CERT_FILE": "/ca.pem", "https_proxy": "http://proxy:3128"}
+CREDENTIALS = {
+    "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
+    "ACCOUNT_WEBHOOK": URL,
+    "ACCOUNT_ENDPOINT": "https://account.invalid",
+    "BEARER": f"Bearer {PROVISIONING_KEY}",
+    "CAPITALS": PROVISIONING_KEY.upper(),
+    "QUOTED": quote(f"key={PROVISIONING_KEY}", safe=""),
+    "BASIC_AUTH": b64encode(f"user:{PROVISIONING_KEY}".encode()).decode(),
+    "LC_COPY": PROVISIONING_KEY,
+    "PULUMI_CONFIG": json.dumps({"account:provisioningKey": PROVISIONING_KEY}),
+    "PULUMI_CONFIG_PASSPHRASE": "passphrase",
+    "AWS_SECRET_ACCESS_KEY": "another",
+}
+
+
+def command(
+    tmp_path: Path, code: str, warned: list[str] | None = None, also: Sequence[str] = ("OUT",)
+) -> Command:
     """A command that runs Python code."""
-    environ = {
-        "KEPT": "1",
-        "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
-        "COPY": f"Bearer {PROVISIONING_KEY}",
-        "OUT": str(tmp_path / "out"),
-    }
+    environ = {**ORDINARY, **CREDENTIALS, "OUT": str(tmp_path / "out")}
     warn = (warned if warned is not None else []).append
-    return Command([sys.executable, "-c", code], environ=environ, secret=PROVISIONING_KEY, warn=warn)
+    return Command([sys.executable, "-c", code], environ=environ, also=also, warn=warn)
 
 
-def test_a_command_gets_its_values(tmp_path: Path) -> None:
-    """In the environment, and the provisioning key under no name."""
+def test_a_command_gets_a_clean_environment(tmp_path: Path) -> None:
+    """Its values, what any program needs, what was asked for, and nothing else: no credential in any shape."""
     code = "import json, os; json.dump(dict(os.environ), open(os.environ['OUT'], 'w'))"
     assert command(tmp_path, code)(CROSSING)
     env = json.loads((tmp_path / "out").read_text())
-    assert_clean(env)
-    values = {name: value for name, value in env.items() if name.startswith(("ACCOUNT_", "KEPT", "COPY"))}
-    assert values == {
-        "KEPT": "1",
+    assert env.pop("OUT") == str(tmp_path / "out")
+    assert env == {
+        **ORDINARY,
         "ACCOUNT_BALANCE": "4.20",
         "ACCOUNT_BELOW": "5",
         "ACCOUNT_RECOVER": "5.5",
@@ -298,6 +355,6 @@ def test_a_command_that_fails(tmp_path: Path) -> None:
 def test_a_command_that_is_gone() -> None:
     """Is told in one line."""
     warned: list[str] = []
-    gone = Command(["/nowhere/command"], environ={}, secret="s", warn=warned.append)
+    gone = Command(["/nowhere/command"], environ={}, warn=warned.append)
     assert gone(CROSSING)
     assert warned == ["warning: /nowhere/command: No such file or directory"]

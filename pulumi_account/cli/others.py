@@ -10,6 +10,7 @@ import typer
 from pulumi_account.cli.account import account, open_client
 from pulumi_account.cli.options import Days, examples
 from pulumi_account.cli.output import Column, Csv, Form, Json, emit, form, say, write
+from pulumi_account.files import private
 from pulumi_account.leftovers import IN_USE, remove
 from pulumi_account.models import Key
 from pulumi_account.values import format_instant
@@ -99,8 +100,10 @@ def report(
     with account() as client:
         asked = client.get_balance(), client.get_activity(days), client.list_keys()
         page = render(*asked, made_at=client.now())
-    out.write_text(page, encoding="utf-8")
-    say(f"wrote {out}")
+    shared = out.is_file() and out.stat().st_mode & 0o077
+    with open(out, "w", encoding="utf-8", opener=private) as file:
+        file.write(page)
+    say(f"wrote {out}" + ("; other users can open it: an existing file keeps its mode" if shared else ""))
 
 
 def metrics(
@@ -111,16 +114,31 @@ def metrics(
     host: Annotated[
         str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")
     ] = "127.0.0.1",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host", metavar="NAME", help="A further name that it is reached by; may be repeated."
+        ),
+    ] = None,
     days: Days = 30,
 ) -> None:
     """Serve the account's metrics to Prometheus.
 
+    Requests are answered if their Host is this machine's loopback, the address that is listened on, or one that
+    --allow-host names; others with 421. A connection may last five seconds, and 32 may be open.
     SIGINT and SIGTERM end it with status 0. Needs `pulumi_account[metrics]`.
     """
     from pulumi_account.metrics import serve
 
     with open_client() as client:
-        serve(client, host=host, port=port, days=days, on_ready=lambda url: write(f"Serving {url}\n"))
+        serve(
+            client,
+            host=host,
+            port=port,
+            days=days,
+            allowed_hosts=allow_host or (),
+            on_ready=lambda url: write(f"Serving {url}\n"),
+        )
 
 
 def emulator(context: typer.Context) -> None:

@@ -19,7 +19,7 @@ from decimal import Decimal
 from enum import Enum
 from threading import Timer
 from typing import Annotated, Any, NoReturn, TextIO, TypeAlias
-from unicodedata import combining, east_asian_width
+from unicodedata import combining, east_asian_width, normalize
 
 import typer
 
@@ -187,16 +187,20 @@ def _plainly(value: object) -> str:
 
 def _csv(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow([column.field for column in columns])
     writer.writerows([_field(row[column.field]) for column in columns] for row in rows)
     return text.getvalue()
 
 
 def _field(value: Value) -> str:
-    """A value for spreadsheets: a text that one would take for a formula begins with an apostrophe."""
+    """A value for spreadsheets: a text that one would take for a formula begins with an apostrophe.
+
+    Whatever its first sign looks like, and after spaces, too. Other blanks, and what is not seen, are written out.
+    """
     if isinstance(value, str):
-        return ("'" if value[:1] in ("=", "+", "-", "@") else "") + visible(value)
+        first = normalize("NFKC", value.lstrip(" ")[:1])[:1]
+        return ("'" if first and first in "=+-@\N{MINUS SIGN}" else "") + visible(value)
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else _plainly(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -18,7 +19,6 @@ import typer
 from pulumi_account.cli.account import open_client
 from pulumi_account.cli.options import examples, usd
 from pulumi_account.cli.output import money, say, write
-from pulumi_account.config import resolve
 from pulumi_account.exceptions import ConfigurationError
 from pulumi_account.values import format_instant
 from pulumi_account.watch import Command, Crossing, Messenger, Threshold, Watch, Webhook
@@ -53,6 +53,15 @@ def _words(command: str) -> list[str]:
     return words
 
 
+def _variable(name: str) -> str:
+    """The name of a variable that a command may have: those of the account are this program's own."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise typer.BadParameter("must be the name of an environment variable")
+    if name.startswith("ACCOUNT_"):
+        raise typer.BadParameter("the ACCOUNT_ variables hold credentials, and are not handed over")
+    return name
+
+
 def _pause(text: str) -> float:
     with suppress(ValueError):
         if 1 <= (seconds := float(text)) <= _A_YEAR:
@@ -79,6 +88,15 @@ def watch(
     command: Annotated[
         str | None, typer.Option("--exec", metavar="CMD", help="Run a command, without a shell around it.")
     ] = None,
+    passed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--exec-env",
+            metavar="NAME",
+            parser=_variable,
+            help="Hand this variable to the command, too; may be repeated.",
+        ),
+    ] = None,
     webhook: Annotated[
         str | None,
         typer.Option(
@@ -92,9 +110,11 @@ def watch(
     It is told once, and again only after the balance has recovered. An API that is away is told on stderr once, and
     asked with growing pauses. SIGINT and SIGTERM end the watch with status 0.
 
-    The command finds ACCOUNT_BALANCE, ACCOUNT_BELOW, ACCOUNT_RECOVER and ACCOUNT_AT in its environment, but not
-    the provisioning key; the next check waits for its end. The webhook gets event, balance, below, recover and at;
-    one that does not answer 2xx is tried again at each check. --json prints the same.
+    The command finds ACCOUNT_BALANCE, ACCOUNT_BELOW, ACCOUNT_RECOVER and ACCOUNT_AT in its environment. Of this
+    program's environment it gets PATH, HOME, USER, LOGNAME, SHELL, TMPDIR, TZ, LANG and LC_..., SSL_CERT_FILE and
+    SSL_CERT_DIR, HTTPS_PROXY and the other proxies, and what --exec-env names; nothing else. The next check waits
+    for its end. The webhook gets event, balance, below, recover and at; one that does not answer 2xx is tried again
+    at each check. --json prints the same.
     """
     words = _words(command) if command else None
     with _as_usage():
@@ -103,8 +123,7 @@ def watch(
         client = stack.enter_context(open_client())
         messengers: list[Messenger] = [_print_json if as_json else _print]
         if words:
-            secret = resolve({}, os.environ).provisioning_key
-            messengers.append(Command(words, environ=os.environ, secret=secret, warn=say))
+            messengers.append(Command(words, environ=os.environ, also=passed or (), warn=say))
         if webhook:
             with _as_usage():
                 hook = Webhook(webhook, warn=say)

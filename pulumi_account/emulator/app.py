@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from starlette.routing import Match
 
 from .calls import Call
+from .errors import ApiError
 from .exchange import ClientGoneError, Exchange, Reply
 from .faults import Answer, Drip, Drop, Edit, HalfBody, Hang
 from .ratelimit import RateLimit
-from .replies import edited, made_up, too_many_requests
+from .replies import body_too_large, edited, made_up, too_many_requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,17 +23,28 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from .clock import Clock
+    from .credentials import Credentials
     from .faults import Action, Faults
     from .options import Options
+
+MOST_BYTES = 2**20
+"""How long a body may be: far longer than any key needs."""
 
 
 class EmulatorApp:
     """Stands between the server and the API, where proxies and bad networks are."""
 
     def __init__(
-        self, api: Starlette, options: Options, faults: Faults, clock: Clock, record: Callable[[Call], None]
+        self,
+        api: Starlette,
+        credentials: Credentials,
+        options: Options,
+        faults: Faults,
+        clock: Clock,
+        record: Callable[[Call], None],
     ) -> None:
         self._api = api
+        self._credentials = credentials
         self._faults = faults
         self._clock = clock
         self._record = record
@@ -44,10 +56,22 @@ class EmulatorApp:
         # A task is cancelled only when the server stops, and then nobody wants to hear of it.
         with suppress(ClientGoneError, asyncio.CancelledError):
             exchange = Exchange(scope, receive, send)
-            await exchange.read()
-            call = Call(exchange.method, exchange.path, exchange.query, self._operation(scope), exchange.body)
+            # a stranger's body is not read: whatever it is, the answer will be the same
+            fits = not self._admits(exchange) or await exchange.read(MOST_BYTES)
+            body = exchange.body if fits else b""
+            call = Call(exchange.method, exchange.path, exchange.query, self._operation(scope), body)
             self._record(call)
-            await self._handle(exchange, call)
+            if fits:
+                await self._handle(exchange, call)
+            else:
+                await self._answer(exchange, call, body_too_large(MOST_BYTES))
+
+    def _admits(self, exchange: Exchange) -> bool:
+        try:
+            self._credentials.check(exchange.headers.get("authorization"))
+        except ApiError:
+            return False
+        return True
 
     async def _handle(self, exchange: Exchange, call: Call) -> None:
         if self._limit is not None and not self._limit.admit():

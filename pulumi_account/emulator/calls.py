@@ -19,6 +19,7 @@ class Call:
     operation: str | None
     """The operation's name, such as `create_key`; None for an unknown path or method."""
     body: bytes
+    """Empty where it was not read: the caller had no provisioning key, or it was longer than 1 MiB."""
     status: int | None = None
     """The status it was answered with; None as long as no whole answer was sent, which may be for ever."""
 

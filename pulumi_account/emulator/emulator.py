@@ -232,7 +232,7 @@ class Emulator:
             is_issued=lambda hashed: store.id_of_hash(hashed) is not None,
         )
         api = AccountApi(store, credentials, self.clock, self._options).application()
-        return EmulatorApp(api, self._options, self.faults, self.clock, self._record)
+        return EmulatorApp(api, credentials, self._options, self.faults, self.clock, self._record)
 
     def _record(self, call: Call) -> None:
         if self._record_calls:

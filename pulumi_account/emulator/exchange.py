@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from starlette.datastructures import Headers
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -37,17 +39,25 @@ class Exchange:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: str = scope["query_string"].decode("latin-1")
+        self.headers = Headers(scope=scope)
         self.body = b""
 
-    async def read(self) -> None:
-        """Read the body to its end."""
-        more = True
+    async def read(self, most: int) -> bool:
+        """Read the body to its end; whether it has so many bytes at most. Of a longer one no more than that is kept.
+
+        The server reads to its end, and throws away, whatever is left of a body when it has been answered.
+        """
+        length = self.headers.get("content-length", "")
+        more = not length.isdigit() or int(length) <= most
+        fits = more
         while more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientGoneError
             self.body += message.get("body", b"")
-            more = message.get("more_body", False)
+            fits = len(self.body) <= most
+            more = fits and message.get("more_body", False)
+        return fits
 
     async def ask(self, app: ASGIApp) -> Reply:
         """The answer of an application to this request."""

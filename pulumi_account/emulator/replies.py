@@ -29,6 +29,11 @@ def too_many_requests(retry_after: int | None) -> Reply:
     return reply
 
 
+def body_too_large(most: int) -> Reply:
+    """The answer to a body that nobody needs to send."""
+    return _reply(413, _dump(error_body(413, f"The body is longer than {most} bytes.")), _JSON)
+
+
 def made_up(answer: Answer, now: datetime) -> Reply:
     """The answer a fault asks for; `now` is the server's time."""
     reply = _reply(answer.status, *_body(answer))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
+import stat
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,6 +17,8 @@ from typing import Any, NamedTuple
 from .credentials import digest, new_plaintext
 
 MEMORY = ":memory:"
+
+_log = logging.getLogger(__name__)
 
 _BALANCE = "100.00"
 
@@ -167,24 +171,49 @@ class Store:
 def _open(path: str, *, create: bool) -> sqlite3.Connection:
     mode = "rwc" if create else "rw"
     target = path if path == MEMORY else f"{Path(path).absolute().as_uri()}?mode={mode}"
+    if create and path != MEMORY:
+        _make(path)
     try:
         db = sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
         raise StoreError(f"cannot open the database {path}: {error}") from error
     try:
-        _prepare(db, create=create)
+        _prepare(db, path, create=create)
     except (sqlite3.Error, StoreError) as error:
         db.close()
         raise StoreError(f"cannot use the database {path}: {error}") from error
     return db
 
 
-def _prepare(db: sqlite3.Connection, *, create: bool) -> None:
+def _make(path: str) -> None:
+    """Make the file, empty, for its owner alone: SQLite would leave its mode to the umask."""
+    with suppress(OSError):  # it exists, or SQLite says what is wrong
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.chmod(path, 0o600)  # a umask may have taken from the owner, too
+
+
+def _narrow(path: str) -> None:
+    """Take from all but the owner what they may do with the file, and with those that SQLite keeps beside it.
+
+    SQLite gives what it makes the mode of the database.
+    """
+    for file in (path, f"{path}-wal", f"{path}-shm", f"{path}-journal"):
+        mode = stat.S_IMODE(os.stat(file).st_mode) if os.path.exists(file) else 0
+        if mode & 0o077:
+            try:
+                os.chmod(file, mode & 0o700)
+            except OSError:
+                _log.warning("%s is open to other users, and its mode cannot be changed", file)
+
+
+def _prepare(db: sqlite3.Connection, path: str, *, create: bool) -> None:
     db.row_factory = sqlite3.Row
     if _one(db, "PRAGMA application_id") != _APPLICATION_ID:
         if not create or _one(db, "SELECT count(*) FROM sqlite_master"):
             raise StoreError("it is not an emulator's")
         db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    if create:
+        _narrow(path)
     # WAL with NORMAL: no fsync for each key, and readers of the file never block the server.
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")

@@ -12,7 +12,18 @@ from typing import Protocol
 
 from .provider import Diff, Factory, Provider, ProviderError, ignoring, replacing
 from .state import Resource, Snapshot, now
-from .values import UNKNOWN, Change, Properties, Secret, changes, same
+from .values import (
+    UNKNOWN,
+    Change,
+    Properties,
+    Secret,
+    Value,
+    changes,
+    has_unknown,
+    plain,
+    same,
+    without_secrets,
+)
 
 PARALLEL = 16
 PACKAGE = "pulumi-python"
@@ -63,6 +74,7 @@ class Goal:
     replace_on_changes: list[str] = field(default_factory=list)
     additional_secret_outputs: list[str] = field(default_factory=list)
     aliases: list[Alias] = field(default_factory=list)
+    replacement_trigger: Value = None
     id: str = ""  # to read, not to register
 
 
@@ -77,6 +89,7 @@ class Step:
     changed: list[str] = field(default_factory=list)
     detailed: list[Change] | None = None
     stays: bool = False  # the deleted original stays in the state until its replacement is made
+    leaves: bool = False  # the original is left to be deleted at the end of the run
     result: str = ""  # what a refresh has found
 
     @property
@@ -118,10 +131,11 @@ class Deployment:
         *,
         preview: bool,
         config: Properties,
+        replace: Iterable[str] = (),
     ) -> None:
         self.project, self.stack = stack
         self.snapshot, self._factory, self._report, self.preview = snapshot, factory, report, preview
-        self._config = config
+        self._config, self._replace = config, frozenset(replace)
         self._olds = {old.urn: old for old in snapshot.base if not old.delete}
         self._old_refs = {old.ref: old for old in snapshot.base if old.is_provider}
         self._providers: dict[str, Provider] = {}
@@ -140,7 +154,7 @@ class Deployment:
         self._deleted: set[Resource] = set()
         self._deletes: dict[str, list[str]] = {}
         self._registered: dict[str, Step] = {}
-        self._goals: dict[str, Goal] = {}
+        self.goals: dict[str, Goal] = {}  # by URN, once they are brought about
         self._stack_outputs: Properties | None = None
         for old in snapshot.base:
             report.hide(old.inputs, old.outputs)
@@ -191,13 +205,16 @@ class Deployment:
 
     # Registration
 
+    def can_replace(self) -> bool:
+        """Whether the state has all that is to be replaced; else this is an error of the run, which ends."""
+        known = {old.urn for old in self.snapshot.base}
+        for urn in sorted(self._replace - known):
+            hint = "" if "$" in urn else " Did you forget to escape $ in your shell?"
+            self.fail("", f"Target '{urn}' could not be found in the stack.{hint}")
+        return not self.stopped.is_set()
+
     def register(self, goal: Goal) -> Resource:
         """Bring a declared resource about; returns what the program may know of it."""
-        if parent := self._goals.get(goal.parent):
-            goal.protect = parent.protect if goal.protect is None else goal.protect
-            goal.retain_on_delete = (
-                parent.retain_on_delete if goal.retain_on_delete is None else goal.retain_on_delete
-            )
         return self._handle(goal, self._plan)
 
     def read(self, goal: Goal) -> Resource:
@@ -216,7 +233,7 @@ class Deployment:
             except (PlanError, ProviderError) as error:
                 raise self.fail(urn, str(error)) from None
         self._execute(steps)
-        self._goals[urn] = goal
+        self.goals[urn] = goal
         return next(step.new for step in steps if step.new)
 
     def fail(self, urn: str, message: str) -> StoppedError:
@@ -316,7 +333,7 @@ class Deployment:
         recreating = old is not None and old.urn in self._deletes
         inputs = ignoring(goal.ignore_changes, old.inputs, goal.inputs) if old else goal.inputs
         if provider:
-            fresh = not old or recreating or old.external
+            fresh = not old or recreating or old.external or self._condemned(old, urn)
             inputs = self._check(
                 provider, new, {} if fresh or not old else old.inputs, goal.inputs if fresh else inputs
             )
@@ -329,7 +346,7 @@ class Deployment:
             keys = self._deletes.pop(old.urn)
             return [Step("replace", old, new), Step("create-replacement", old, new, keys)]
         if old.external:
-            return [Step("create-replacement", old, new), Step("replace", old, new)]
+            return [Step("create-replacement", old, new, leaves=True), Step("replace", old, new)]
         return self._compare(goal, old, new, inputs, provider)
 
     def _check(self, provider: Provider, new: Resource, olds: Properties, news: Properties) -> Properties:
@@ -346,19 +363,28 @@ class Deployment:
     def _compare(
         self, goal: Goal, old: Resource, new: Resource, inputs: Properties, provider: Provider | None
     ) -> list[Step]:
-        diff = self._diff(old, new, inputs, provider, goal.ignore_changes)
+        triggered = _triggers(old.replacement_trigger, new.replacement_trigger)
+        condemned = self._condemned(old, new.urn)
+        if triggered or condemned:
+            diff = Diff(True, [] if triggered else ["id"])
+        else:
+            diff = self._diff(old, new, inputs, provider, goal.ignore_changes)
         replaces, keys = replacing(diff, goal.replace_on_changes) if diff.some else (False, [])
-        if not (replaces or old.pending_replacement):
+        if not (replaces or triggered or old.pending_replacement):
             return [Step("update" if diff.some else "same", old, new, [], diff.changed, diff.detailed)]
         self._refuse_protected(old, new)
-        if provider:
+        if provider and not condemned:
             new.inputs = self._check(provider, new, {}, goal.inputs)
         before = (
             diff.delete_before_replace if goal.delete_before_replace is None else goal.delete_before_replace
         )
-        create = Step("create-replacement", old, new, keys, diff.changed, diff.detailed)
+        create = Step("create-replacement", old, new, keys, diff.changed, diff.detailed, leaves=not before)
         logical = replace(create, op="replace")
         return [*self._delete_first(old), logical, create] if before else [create, logical]
+
+    def _condemned(self, old: Resource, urn: str) -> bool:
+        """Whether the user wants a replacement, whatever the provider would say; it is not asked then."""
+        return urn in self._replace or old.taint
 
     def _refuse_protected(self, old: Resource, new: Resource) -> None:
         if not (old.protect and new.protect):
@@ -371,7 +397,7 @@ class Deployment:
             raise PlanError(message)
         # A preview goes on, so that the user sees what asks for the replacement.
         self._report.diagnostic("error", new.urn, message)
-        self.errored = True
+        self.errored = self.step_failed = True
 
     def _diff(
         self, old: Resource, new: Resource, inputs: Properties, provider: Provider | None, ignore: list[str]
@@ -490,13 +516,10 @@ class Deployment:
             new.id, new.outputs = self._make(new)
         new.created = new.modified = now()
         _mark_secrets(new)
-        done = None
-        if old and old.pending_replacement:
-            done = old
-        elif old and old not in self._deleted:
+        if old and step.leaves:
             old.delete = True
             self.snapshot.touch(old)
-        self.snapshot.end(new, new=new, done=done)
+        self.snapshot.end(new, new=new, done=old if old and old.pending_replacement else None)
 
     def _make(self, new: Resource) -> tuple[str, Properties]:
         provider = self._provider(new.provider)
@@ -547,7 +570,8 @@ class Deployment:
         old, new = step.old, step.resource
         self.snapshot.begin(new, "reading")
         if new.id != UNKNOWN:
-            id_, new.outputs, _ = self._provider(new.provider).read(new.id, new.inputs, new.inputs)
+            # as newer engines do; older ones send the inputs as the state, too
+            id_, new.outputs, _ = self._provider(new.provider).read(new.id, new.inputs, None)
             new.id = id_ or new.id
         if step.op == "read-replacement" and old:
             old.delete = True
@@ -719,7 +743,14 @@ def _resource(goal: Goal, urn: str, old: Resource | None) -> Resource:
         modified=old.modified if old else "",
         ignore_changes=goal.ignore_changes,
         replace_on_changes=goal.replace_on_changes,
+        replacement_trigger=goal.replacement_trigger,
     )
+
+
+def _triggers(old: Value, new: Value) -> bool:
+    # The engine compares the state's trigger before its secrets are decrypted.
+    before, after = without_secrets(old), plain(new)
+    return has_unknown(after) or not (before is None or after is None or same(before, after))
 
 
 def _mark_secrets(new: Resource) -> None:
@@ -740,7 +771,10 @@ def _shown(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-_WATCHED = ("urn", "type", "custom", "retain_on_delete", "provider", "parent", "protect", "inputs", "outputs")
+_WATCHED = (
+    *("urn", "type", "custom", "retain_on_delete", "provider", "parent", "protect"),
+    *("inputs", "outputs", "replacement_trigger"),
+)
 
 
 def _unchanged(old: Resource, new: Resource) -> bool:

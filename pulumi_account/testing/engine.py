@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +21,8 @@ from typing import Any, TextIO
 
 import grpc
 from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
+
+from pulumi_account.files import narrow, private_folder
 
 from ._exit import SHOWN
 from .deploy import PARALLEL, STACK, Deployment, Step, counted
@@ -95,17 +97,24 @@ class LocalEngine:
     ) -> None:
         self._project = load_project(Path(project))
         self._stack = stack
-        self._state = Path(state) if state else self._project.root / ".local" / f"{stack}.json"
+        self._local = self._project.root / ".local"
+        self._state = Path(state) if state else self._local / f"{stack}.json"
         self._config, self._secrets, self._env, self._python = config, secrets, env, python
         self._diff, self._echo = diff, echo
 
-    def preview(self) -> Result:
-        """Show what `up` would do."""
-        return self._run("preview")
+    def preview(self, *, replace: Sequence[str] = ()) -> Result:
+        """Show what `up` would do.
 
-    def up(self) -> Result:
-        """Make the stack what the program declares."""
-        return self._run("up")
+        :param replace: URNs of resources to replace though nothing of them has changed.
+        """
+        return self._run("preview", replace)
+
+    def up(self, *, replace: Sequence[str] = ()) -> Result:
+        """Make the stack what the program declares.
+
+        :param replace: URNs of resources to replace though nothing of them has changed.
+        """
+        return self._run("up", replace)
 
     def refresh(self) -> Result:
         """Make the state what the providers say of the resources."""
@@ -114,6 +123,20 @@ class LocalEngine:
     def destroy(self) -> Result:
         """Delete all resources of the stack."""
         return self._run("destroy")
+
+    def taint(self, urn: str) -> None:
+        """Have the next `up` replace a resource, as ``pulumi state taint`` does.
+
+        :raises StateError: the state has no such resource.
+        """
+        self._edit(lambda snapshot: snapshot.taint(urn))
+
+    def rename(self, urn: str, name: str) -> None:
+        """Give a resource in the state another name, as ``pulumi state rename`` does.
+
+        :raises StateError: the state has no such resource, or has one of that name.
+        """
+        self._edit(lambda snapshot: snapshot.give_name(urn, name))
 
     def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """The stack's outputs, the secret ones as ``[secret]`` unless asked for."""
@@ -130,11 +153,18 @@ class LocalEngine:
         env = self._environment()
         return Snapshot(self._state, lambda salt: Vault(passphrase(env), salt), read_only=read_only)
 
-    def _run(self, kind: str) -> Result:
+    def _edit(self, change: Callable[[Snapshot], None]) -> None:
+        with locked(self._state):
+            change(self._snapshot(read_only=False))
+
+    def _run(self, kind: str, replace: Sequence[str] = ()) -> Result:
         config = load_config(self._project, self._stack, self._config, self._secrets)
         check_endpoints(self._environment(), {key: plain(value) for key, value in config.items()})
+        if self._local in self._state.resolve().parents:
+            private_folder(self._local)
+            narrow(self._local)
         with locked(self._state), _terminable():
-            return _Run(self, kind, config).go()
+            return _Run(self, kind, config, replace).go()
 
 
 def _outputs(snapshot: Snapshot, show_secrets: bool) -> dict[str, Any]:
@@ -162,8 +192,10 @@ def _terminable() -> Iterator[None]:
 class _Run:
     """One preview, update, refresh or destroy; also the report that it makes."""
 
-    def __init__(self, engine: LocalEngine, kind: str, config: Mapping[str, str | Secret]) -> None:
-        self._kind, self._config = kind, config
+    def __init__(
+        self, engine: LocalEngine, kind: str, config: Mapping[str, str | Secret], replace: Sequence[str]
+    ) -> None:
+        self._kind, self._config, self._replace = kind, config, replace
         self._project, self._stack = engine._project, engine._stack
         self._launch = Launch(
             engine._python, str(self._project.folder), self._program_env(engine._environment())
@@ -176,6 +208,7 @@ class _Run:
         self._hidden: set[str] = set()
         self.hide(dict(config))
         self._diagnostics: list[Diagnostic] = []
+        self._printed: set[str] = set()
         self._lock = threading.Lock()
 
     def _deploy(self) -> Deployment:
@@ -183,10 +216,11 @@ class _Run:
         self._deployment = Deployment(
             (self._project.name, self._stack),
             self._snapshot,
-            partial(Provider, self._launch),
+            partial(Provider, self._launch, self._print),
             self,
             preview=self._kind == "preview",
             config=dict(self._config),
+            replace=self._replace,
         )
         self._warn_of_interrupted()
         return self._deployment
@@ -215,6 +249,11 @@ class _Run:
             message = self._without_secrets(message)
             self._diagnostics.append(Diagnostic(severity, urn, message))
             self._display.diagnostic(severity, urn, message)
+
+    def _print(self, line: str) -> None:
+        """Show a line that a provider's process has printed."""
+        self._printed.add(self._without_secrets(line))
+        self.diagnostic("info", "", line)
 
     def _logged(self, severity: str, urn: str, message: str) -> None:
         # A program that is told to stop says so: that is no error of its own.
@@ -262,7 +301,8 @@ class _Run:
             last.callback(deployment.stop_providers)
             try:
                 if start:
-                    start()
+                    if deployment.can_replace():
+                        start()
                 elif self._kind == "refresh":
                     deployment.refresh()
                 else:
@@ -374,6 +414,8 @@ class _Run:
     def _digest(self, seconds: float) -> dict[str, Any]:
         messages = [
             {"urn": d.urn, "message": f"{d.severity}: {d.message}", "severity": d.severity}
+            if d.message not in self._printed
+            else {"message": f"{d.message}\n\n", "severity": "info#err"}
             for d in self._diagnostics
         ]
         more = {"duration": int(seconds * 1e9), "changeSummary": dict(sorted(self._changes.items()))}

@@ -13,17 +13,16 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, reso
 
 from .deploy import PACKAGE, Alias, Deployment, Goal, StoppedError
 from .project import ProjectError, check_inputs
-from .values import UnsupportedError, decode, encode
+from .transforms import TransformError, Transforms
+from .values import UnsupportedError, decode, decode_value, encode
 
 # Fields of a registration that only some versions of the SDK have, and the options they come from.
 _REFUSED = {
     "remote": "remote components",
     "importId": "import_",
     "customTimeouts": "custom_timeouts",
-    "transforms": "transforms",
     "hooks": "hooks",
     "replace_with": "replace_with",
-    "replacement_trigger": "replacement_trigger",
     "deletedWith": "deleted_with",
     "envVarMappings": "env_var_mappings",
     "hideDiffs": "hide_diffs",
@@ -37,7 +36,6 @@ _CALLS = {
     "Call": "methods (call)",
     "ExistsResource": "looking whether a resource exists",
     "RegisterPackage": "packages",
-    "RegisterStackTransform": "stack transforms",
     "RegisterStackInvokeTransform": "stack invoke transforms",
     "RegisterResourceHook": "hooks",
     "RegisterErrorHook": "hooks",
@@ -65,6 +63,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
+        self._transforms = Transforms()
         self.complete = False
         self.released = threading.Event()
         for method, what in _CALLS.items():
@@ -80,6 +79,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             return answer(request)
         except (UnsupportedError, ProjectError) as error:
             self._deployment.fail("", f"{request.type}::{request.name}: {error}")
+        except TransformError as error:
+            context.abort(grpc.StatusCode.UNKNOWN, str(error))
         except StoppedError:
             pass
         return context.abort(grpc.StatusCode.UNAVAILABLE, "resource monitor shut down")
@@ -92,6 +93,11 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     def SupportsFeature(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         """Tell older SDKs the same, one by one."""
         return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in _FEATURES)
+
+    def RegisterStackTransform(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        """Take a function of the program that changes all registrations from now on."""
+        self._transforms.add(request)
+        return empty_pb2.Empty()
 
     def RegisterResource(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Bring one resource about; answers when it is there."""
@@ -114,6 +120,9 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return empty_pb2.Empty()
 
     def _register(self, request: Any) -> Any:
+        if parent := self._deployment.goals.get(request.parent):
+            _inherit(request, parent)
+        self._transforms.apply(request)
         _refuse_options(request)
         goal = Goal(
             type=request.type,
@@ -132,10 +141,12 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             additional_secret_outputs=list(request.additionalSecretOutputs),
             aliases=[_alias(alias) for alias in request.aliases]
             + [Alias(urn=urn) for urn in request.aliasURNs],
+            replacement_trigger=decode_value(request.replacement_trigger),
         )
         if request.type.startswith("pulumi:providers:"):
             check_inputs(goal.inputs, f"account:endpoint of the provider {request.name}")
         made = self._deployment.register(goal)
+        self._transforms.hand_down(made.urn, request)
         # A component's outputs come later, in a call of their own.
         outputs = made.outputs if request.custom else {}
         return resource_pb2.RegisterResourceResponse(urn=made.urn, id=made.id, object=encode(outputs))
@@ -177,6 +188,14 @@ def _refuse_options(request: Any) -> None:
     for name, option in _REFUSED.items():
         if name in asked:
             raise UnsupportedError(f"LocalEngine does not support {option}")
+
+
+def _inherit(request: Any, parent: Goal) -> None:
+    if parent.protect is not None and not request.HasField("protect"):
+        request.protect = parent.protect
+    if parent.retain_on_delete is not None and not request.HasField("retainOnDelete"):
+        request.retainOnDelete = parent.retain_on_delete
+    request.provider = request.provider or parent.provider
 
 
 def _property_dependencies(request: Any) -> dict[str, list[str]]:

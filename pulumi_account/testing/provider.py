@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -46,10 +45,12 @@ class Launch:
     env: dict[str, str]
     engine: str = "127.0.0.1:0"
 
-    def start(self, *args: str, stdout: int | None = None) -> subprocess.Popen[bytes]:
+    def start(self, *args: str, output: int | None = None) -> subprocess.Popen[bytes]:
         """Start Python, in a session of its own: an interrupt from the keyboard is the engine's to handle."""
-        command = [self.python, "-u", *args]
-        return subprocess.Popen(command, cwd=self.cwd, env=self.env, stdout=stdout, start_new_session=True)  # noqa: S603
+        command, env = [self.python, "-u", *args], self.env
+        return subprocess.Popen(  # noqa: S603
+            command, cwd=self.cwd, env=env, stdout=output, stderr=output, start_new_session=True
+        )
 
 
 @dataclass(frozen=True)
@@ -64,26 +65,29 @@ class Diff:
 
 
 class Provider:
-    """One provider instance; its process starts at the first call."""
+    """One provider instance; its process starts at the first call. What that prints is passed on line by line."""
 
-    def __init__(self, launch: Launch, inputs: Properties) -> None:
+    def __init__(self, launch: Launch, say: Callable[[str], None], inputs: Properties) -> None:
         self._launch = launch
+        self._say = say
         self._inputs = inputs
         self.known = not has_unknown(inputs)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._stub: provider_pb2_grpc.ResourceProviderStub | None = None
+        self._listeners: list[threading.Thread] = []
 
     def _connect(self) -> Any:
         with self._lock:
             if self._stub is None:
                 self._process = self._launch.start(
-                    "-m", "pulumi.dynamic", self._launch.engine, stdout=subprocess.PIPE
+                    "-m", "pulumi.dynamic", self._launch.engine, output=subprocess.PIPE
                 )
                 assert self._process.stdout
+                assert self._process.stderr
+                self._listen(self._process.stderr)
                 port = self._process.stdout.readline().decode().strip()
-                self._output = threading.Thread(target=_copy, args=(self._process.stdout,), daemon=True)
-                self._output.start()
+                self._listen(self._process.stdout)
                 if not port.isdigit():
                     raise ProviderError("the provider's process has ended at its start")
                 self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS)
@@ -91,6 +95,15 @@ class Provider:
                 stub.Configure(provider_pb2.ConfigureRequest(args=encode(self._inputs), acceptSecrets=True))
                 self._stub = stub
             return self._stub
+
+    def _listen(self, stream: IO[bytes]) -> None:
+        def listen() -> None:
+            with stream:
+                for line in stream:
+                    self._say(line.decode(errors="replace").rstrip("\n"))
+
+        self._listeners.append(threading.Thread(target=listen, daemon=True))
+        self._listeners[-1].start()
 
     def _call(self, method: str, request: Any) -> Any:
         try:
@@ -134,15 +147,17 @@ class Provider:
         return reply.id, annotate(decode(reply.properties), inputs)
 
     def read(
-        self, id_: str, inputs: Properties, state: Properties
+        self, id_: str, inputs: Properties, state: Properties | None
     ) -> tuple[str, Properties, Properties | None]:
-        """Read; the id (empty when the resource is gone), the outputs and, when the provider gives them, the inputs."""
-        request = provider_pb2.ReadRequest(
-            id=id_, properties=encode_plain(state), inputs=encode_plain(inputs)
-        )
+        """Read; the id (empty when the resource is gone), the outputs and, when the provider gives them, the inputs.
+
+        Without a state it is the read of a resource that the program gets, of which no outputs are known.
+        """
+        properties = None if state is None else encode_plain(state)
+        request = provider_pb2.ReadRequest(id=id_, properties=properties, inputs=encode_plain(inputs))
         reply = self._call("Read", request)
         found = annotate(decode(reply.inputs), inputs) if reply.HasField("inputs") else None
-        return reply.id, annotate(decode(reply.properties), state), found
+        return reply.id, annotate(decode(reply.properties), inputs if state is None else state), found
 
     def update(
         self, id_: str, old: tuple[Properties, Properties], news: Properties, ignore: list[str]
@@ -171,7 +186,8 @@ class Provider:
             self._channel.close()
         if self._process is not None:
             finish(self._process)
-            self._output.join()
+            for listener in self._listeners:
+                listener.join()
 
 
 def ignoring(paths: list[str], olds: Properties, news: Properties) -> Properties:
@@ -197,12 +213,6 @@ def replacing(diff: Diff, paths: list[str]) -> tuple[bool, list[str]]:
 
     keys = sorted({*diff.replaces, *(key for key in diff.changed if hit((key,)))})
     return bool(keys) or any(hit(path) for _, path in diff.detailed or ()), keys
-
-
-def _copy(stream: IO[bytes]) -> None:
-    with stream:
-        for line in stream:
-            sys.stdout.write(line.decode(errors="replace"))
 
 
 def finish(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTERM) -> None:

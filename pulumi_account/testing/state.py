@@ -16,6 +16,8 @@ from datetime import datetime, timezone
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from pulumi_account.files import narrow, private, private_folder
+
 from .values import SECRET, SIGNATURE, Properties, Secret, Value, plain
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class Resource:
     outputs: Properties = field(default_factory=dict)
     parent: str = ""
     protect: bool = False
+    taint: bool = False
     external: bool = False
     dependencies: list[str] = field(default_factory=list)
     provider: str = ""
@@ -57,6 +60,7 @@ class Resource:
     modified: str = ""
     ignore_changes: list[str] = field(default_factory=list)
     replace_on_changes: list[str] = field(default_factory=list)
+    replacement_trigger: Value = None
     rest: dict[str, Any] = field(default_factory=dict)  # what another engine wrote and this one does not use
     text: str = ""  # the entry as last written
 
@@ -91,11 +95,15 @@ _NAMES = {
 def entry(resource: Resource, seal: Any) -> dict[str, Any]:
     """The resource as an entry of a state file; `seal` writes a secret."""
     pairs = ((name, getattr(resource, key)) for key, name in _NAMES.items())
-    whole = {name: value for name, value in pairs if value or name == "custom"}
-    for name in ("inputs", "outputs"):
+    whole = {name: value for name, value in pairs if value or name == "custom" or _is_trigger(name, value)}
+    for name in ("inputs", "outputs", "replacementTrigger"):
         if name in whole:
             whole[name] = jsonable(whole[name], seal)
     return {**whole, **resource.rest}
+
+
+def _is_trigger(name: str, value: Value) -> bool:
+    return name == "replacementTrigger" and value is not None
 
 
 def jsonable(value: Value, seal: Any) -> Value:
@@ -138,6 +146,8 @@ class Snapshot:
         rest = {name: value for name, value in raw.items() if name not in _NAMES.values()}
         for key in ("inputs", "outputs"):
             known[key] = self._unseal(raw["urn"], known.get(key) or {})
+        if "replacement_trigger" in known:
+            known["replacement_trigger"] = self._unseal(raw["urn"], known["replacement_trigger"])
         return Resource(**known, rest=rest)
 
     def _unseal(self, urn: str, value: Value) -> Value:
@@ -167,6 +177,34 @@ class Snapshot:
     def forget_interrupted(self) -> None:
         """A new run does updates and deletions again; what was being created, nobody knows of but this note."""
         self.interrupted = [op for op in self.interrupted if op["type"] == "creating"]
+
+    def taint(self, urn: str) -> None:
+        """Mark a resource for replacement.
+
+        :raises StateError: there is none with this URN.
+        """
+        resource = self._only([item for item in self.base if item.urn == urn and not item.delete], urn)
+        resource.taint = True
+        self.save(resource)
+
+    def give_name(self, urn: str, name: str) -> None:
+        """Rename a resource, and whatever refers to it.
+
+        :raises StateError: there is none with this URN, or more than one, or there is one of that name already.
+        """
+        new = f"{urn.rpartition('::')[0]}::{name}"
+        resource = self._only([item for item in self.base if item.urn == urn], urn)
+        if any(item.urn == new for item in self.base):
+            raise StateError(f"the state has a resource {new} already: give another name")
+        resource.urn = new
+        self.rename(urn, new)
+        self.save(resource)
+
+    def _only(self, found: list[Resource], urn: str) -> Resource:
+        if len(found) != 1:
+            many = "more than one resource" if found else "no resource"
+            raise StateError(f"{self.path} has {many} with the URN {urn}: the URNs are those in the file")
+        return found[0]
 
     def rename(self, old: str, new: str) -> None:
         """Let the last run's resources that refer to the old URN refer to the new one."""
@@ -293,8 +331,10 @@ def _read(path: Path) -> dict[str, Any]:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the state file for one run; a second run at the same time is told so at once."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with open(f"{path}.lock", "a") as file:
+    private_folder(path.parent)
+    lock = path.with_name(f"{path.name}.lock")
+    with open(lock, "a", opener=private) as file:
+        narrow(lock)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pulumi_account.emulator import Emulator, format_table
+from pulumi_account.files import narrow, private_folder
 
 __all__ = ["main"]
 
@@ -42,7 +43,9 @@ def run(command: str, project: Path) -> int:
     cli = shutil.which("pulumi") is not None
     # each engine has its own state, and so its own account: the other's keys would be strangers
     local = project / ".local" / ("pulumi" if cli else "local-engine")
-    local.mkdir(parents=True, exist_ok=True)
+    private_folder(local)
+    for folder in (local.parent, local):
+        narrow(folder)
     with Emulator(
         db=local / "account.sqlite", provisioning_key=PROVISIONING_KEY, balance="125.50"
     ) as emulator:
@@ -69,7 +72,7 @@ def _local_engine(command: str, project: Path, local: Path, env: dict[str, str])
 def _environment(endpoint: str, local: Path) -> dict[str, str]:
     """The emulator's account, this very Python, and a backend and a home of the engine's own."""
     backend = local / "backend"
-    backend.mkdir(exist_ok=True)
+    private_folder(backend)
     env = {name: value for name, value in os.environ.items() if name != "PULUMI_ACCESS_TOKEN"}
     return env | {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),

@@ -12,6 +12,7 @@ from google.protobuf import struct_pb2
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 REFERENCE = "5cf8f73096256a8f31e491e813e4eb8e"
+OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 Value: TypeAlias = Any
@@ -34,15 +35,16 @@ class Secret:
 
 def decode(struct: struct_pb2.Struct) -> Properties:
     """Read a property map off the wire."""
-    return {key: _decode(value) for key, value in struct.fields.items()}
+    return {key: decode_value(value) for key, value in struct.fields.items()}
 
 
-def _decode(value: struct_pb2.Value) -> Value:
+def decode_value(value: struct_pb2.Value) -> Value:
+    """Read one value off the wire."""
     kind = value.WhichOneof("kind")
     if kind == "struct_value":
         return _special(decode(value.struct_value))
     if kind == "list_value":
-        return [_decode(item) for item in value.list_value.values]
+        return [decode_value(item) for item in value.list_value.values]
     return None if kind in (None, "null_value") else getattr(value, kind)
 
 
@@ -50,10 +52,11 @@ def _special(fields: Properties) -> Value:
     signature = fields.get(SIGNATURE)
     if signature is None or signature == REFERENCE:
         return fields
-    if signature != SECRET:
-        raise UnsupportedError("LocalEngine does not take assets, archives or output values")
-    inner = fields["value"]
-    return inner if isinstance(inner, Secret) else Secret(inner)
+    if signature not in (SECRET, OUTPUT):
+        raise UnsupportedError("LocalEngine does not take assets or archives")
+    inner = fields.get("value", UNKNOWN)
+    covered = signature == SECRET or fields.get("secret")
+    return Secret(inner) if covered and not isinstance(inner, Secret) else inner
 
 
 def encode(properties: Mapping[str, Value]) -> struct_pb2.Struct:
@@ -61,6 +64,36 @@ def encode(properties: Mapping[str, Value]) -> struct_pb2.Struct:
     struct = struct_pb2.Struct()
     struct.update({key: _tagged(value) for key, value in properties.items()})
     return struct
+
+
+def encode_outputs(properties: Mapping[str, Value], urns: Mapping[str, list[str]]) -> struct_pb2.Struct:
+    """Write a property map for a transform: what is secret, unknown or depends on resources becomes an Output."""
+    struct = struct_pb2.Struct()
+    struct.update({key: _output(value, urns.get(key, [])) for key, value in properties.items()})
+    return struct
+
+
+def _output(value: Value, urns: list[str]) -> Value:
+    inner = value.value if isinstance(value, Secret) else value
+    if inner is value and inner != UNKNOWN and not urns:
+        return _walk_outputs(inner)
+    known = {} if inner == UNKNOWN else {"value": _walk_outputs(inner)}
+    return {SIGNATURE: OUTPUT, "secret": inner is not value, "dependencies": urns, **known}
+
+
+def _walk_outputs(value: Value) -> Value:
+    if isinstance(value, dict) and value.get(SIGNATURE) == REFERENCE:
+        return value
+    return _walk(value, lambda item: _output(item, []))
+
+
+def output_urns(value: struct_pb2.Value) -> set[str]:
+    """The URNs that the Outputs within a value depend on."""
+    fields = value.struct_value.fields
+    is_output = SIGNATURE in fields and fields[SIGNATURE].string_value == OUTPUT
+    own = fields["dependencies"].list_value.values if is_output and "dependencies" in fields else ()
+    inner = map(output_urns, (*fields.values(), *value.list_value.values))
+    return {item.string_value for item in own}.union(*inner)
 
 
 def encode_plain(properties: Mapping[str, Value]) -> struct_pb2.Struct:
@@ -85,6 +118,11 @@ def _dereferenced(value: Value) -> Value:
 def plain(value: Value) -> Value:
     """The value with the marks of secrecy taken off, at any depth."""
     return plain(value.value) if isinstance(value, Secret) else _walk(value, plain)
+
+
+def without_secrets(value: Value) -> Value:
+    """The value with a null for every secret."""
+    return None if isinstance(value, Secret) else _walk(value, without_secrets)
 
 
 def masked(value: Value) -> Value:

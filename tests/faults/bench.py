@@ -52,6 +52,10 @@ _FRAME = re.compile(r'File "[^"]*/pulumi_account/\w+\.py"')
 _DRIFTED = 99
 _END = "-----END CERTIFICATE-----\n"
 _AT_ONCE = 6
+_INSTANCE = (
+    "{0} = account.Provider({0!r}, endpoint=os.environ['ACCOUNT_ENDPOINT'], "
+    "provisioning_key=pulumi.Config('account').require_secret('provisioningKey'))"
+)
 
 
 class Run(NamedTuple):
@@ -86,6 +90,7 @@ class Resource(NamedTuple):
     id: str
     inputs: dict[str, Any]
     outputs: dict[str, Any]
+    trigger: str | None = None
 
 
 class GrpcStack(Stack):
@@ -133,28 +138,34 @@ class GrpcStack(Stack):
         return not self._errors
 
     def _deploy(self, name: str, arguments: Mapping[str, Any]) -> None:
-        prefix = {} if "name" in arguments else {"name_prefix": f"{name}-"}
+        given = {"name_prefix": f"{name}-"} if "name" not in arguments else {}
+        given |= {"__instance_id" if name == "instance" else name: value for name, value in arguments.items()}
+        trigger = given.pop("trigger", None)
         old = self._state.get(name)
-        inputs, failures = self._process.check({**arguments, **prefix}, old.inputs if old else None)
-        assert not failures
-        diff = self._process.diff(old.id, old.outputs, inputs) if old else None
-        if old and diff and not diff.replaces:
-            if diff.changes != "none":
-                outputs = self._process.update(old.id, old.outputs, inputs)
-                self._state[name] = Resource(old.id, inputs, outputs)
-            return
-        self._state[name] = Resource(*self._created(inputs))
+        inputs = self._checked(given, old.inputs if old else None)
+        if old and old.trigger == trigger:
+            diff = self._process.diff(old.id, old.outputs, inputs)
+            if not diff.replaces:
+                if diff.changes != "none":
+                    outputs = self._process.update(old.id, old.outputs, inputs)
+                    self._state[name] = Resource(old.id, inputs, outputs, trigger)
+                return
+        if old:
+            inputs = self._checked(given, None)
+        key_id, outputs = self._process.create(inputs)
+        self._state[name] = Resource(key_id, inputs, outputs, trigger)
         self._replaced += [old] if old else []
 
-    def _created(self, inputs: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
-        key_id, outputs = self._process.create(inputs)
-        return key_id, inputs, outputs
+    def _checked(self, given: dict[str, Any], olds: dict[str, Any] | None) -> dict[str, Any]:
+        inputs, failures = self._process.check(given, olds)
+        assert not failures
+        return inputs
 
     def _read(self, name: str) -> None:
         old = self._state[name]
-        found = self._process.read(old.id, old.outputs)
+        found = self._process.read(old.id, old.outputs, old.inputs)
         if found.id:
-            self._state[name] = Resource(found.id, found.inputs, found.outs)
+            self._state[name] = Resource(found.id, found.inputs, found.outs, old.trigger)
         else:
             del self._state[name]
 
@@ -191,9 +202,15 @@ class ProgramStack(Stack):
         return path
 
     def run(self, command: str, declared: Declared) -> Run:
-        lines = ["import pulumi, pulumi_account as account"]
+        lines = ["import os, pulumi, pulumi_account as account"]
         for name, arguments in declared.items():
-            lines.append(f"{name} = account.ApiKey({name!r}, **{dict(arguments)!r})")
+            given = dict(arguments)
+            opts = {"replacement_trigger": repr(given.pop("trigger", None))}
+            if instance := given.pop("instance", None):
+                lines.append(_INSTANCE.format(instance))
+                opts["provider"] = instance
+            options = ", ".join(f"{option}={value}" for option, value in opts.items())
+            lines.append(f"{name} = account.ApiKey({name!r}, pulumi.ResourceOptions({options}), **{given!r})")
             lines.append(f"pulumi.export({name!r}, {name}.key)")
         self._write("__main__.py", "\n".join(lines))
         told = len(self._stderr.read_text())
@@ -265,6 +282,12 @@ class Bench:
         if "adopt" in site.name:
             del self.others[self.legacy]
 
+    @property
+    def stranger(self) -> dict[str, Any]:
+        """Somebody else's key, which was made long ago, as the API writes it."""
+        key = next(key for key in self.emulator.keys() if key["name"] == "production-7")
+        return {**key, "created_at": "2020-01-01T00:00:00Z", "credit_limit": float(key["credit_limit"])}
+
     def keys(self) -> Keys:
         """All keys, by id."""
         return {key["id"]: key for key in self.emulator.keys()}
@@ -288,7 +311,7 @@ class Bench:
         """Let it go wrong."""
         self.emulator.calls.clear()
         self.emulator.faults.clear()
-        self.emulator.faults.add(*case.site.prelude, *case.kind.faults(case.site))
+        self.emulator.faults.add(*case.site.prelude, *case.kind.faults(case.site, self.stranger))
         if self.door:
             self.door.close_after(case.site.connections, for_ever=case.kind.spreading)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 from pulumi_account.emulator import Answer, Drip, Drop, Edit, Fault, HalfBody, Hang
 from pulumi_account.emulator.faults import OPERATIONS, Action
+from tests.canaries import PLAINTEXT
 from tests.helpers import FAR
 
 Declared = Mapping[str, Mapping[str, Any]]
@@ -80,6 +82,10 @@ class Kind:
     transient: bool = False
     #: the status says yes, the body is nonsense; a DELETE's answer has none at all
     nonsense: bool = False
+    #: what the answer says of somebody else's key instead
+    lie: tuple[str, ...] = ()
+    #: that key is all there is: the request has no effect, as where a stale cache answers it
+    cached: bool = False
     #: kinds of the same word are so much alike that a whole program meets only one of them at each call
     like: str = ""
     #: the calls that it makes sense for
@@ -90,15 +96,22 @@ class Kind:
         """All calls wait after it."""
         return isinstance(self.action, Answer) and self.action.status == 429
 
-    def faults(self, site: Site) -> list[Fault]:
-        """The faults to arm, beside the site's prelude."""
+    def faults(self, site: Site, stranger: Mapping[str, Any]) -> list[Fault]:
+        """The faults to arm, beside the site's prelude; a lie is about that key of somebody else's."""
+        action = self._lie(stranger) if self.lie else self.action
         operations = OPERATIONS if self.spreading else (site.operation,)
         times = None if self.lasting or self.spreading else 1
         return [
-            Fault(self.action, operation=operation, skip=site.earlier.count(operation), times=times, latency=self.late)
+            Fault(action, operation=operation, skip=site.earlier.count(operation), times=times, latency=self.late)
             for operation in operations
-            if self.action or self.late
+            if action or self.late
         ]  # fmt: skip
+
+    def _lie(self, stranger: Mapping[str, Any]) -> Action:
+        told = {name: stranger[name] for name in self.lie}
+        if self.cached:
+            return Answer(200, body=json.dumps({**told, "key": PLAINTEXT}).encode())
+        return Edit(replace=told)
 
 
 @dataclass(frozen=True)
@@ -160,6 +173,11 @@ _AUTO_DISABLED = {"k": {"credit_limit": 10.5, "is_enabled": False}}
 _MANY = {f"k{n}": {"name": f"production-{n}", "credit_limit": 10 + n} for n in range(6)}
 _ADOPTION = {"k": {"name": "production", "credit_limit": 10.5, "adopt_key_id": 1}}
 
+#: "trigger" and "instance" are the options `replacement_trigger` and `provider`
+_FORCED = [{"k": {**_EXACT["k"], "trigger": trigger}} for trigger in ("1", "2")]
+_MOVED = [{"k": {**_EXACT["k"], "instance": instance}} for instance in ("one", "other")]
+_RENAMED = [{resource: _ADOPTION["k"]} for resource in ("old", "k")]
+
 _LOST = (Fault(Drop(commit=True), operation="create_key"),)
 _REFUSED = (Fault(Answer(422), operation="update_key"),)
 _UNTOLD = (Fault(Answer(200, body="garbage", commit=True), operation="update_key"),)
@@ -201,6 +219,13 @@ KEEPING = (
          connections=3, unsteady=True),
     Site("adopt-GET", "get_key", _ADOPTION),
     Site("adopt-PATCH", "update_key", _ADOPTION, earlier=("get_key",), connections=1),
+    Site("rename-adopt-GET", "get_key", _RENAMED[1], before=_RENAMED[0]),
+    Site("force-POST", "create_key", _FORCED[1], before=_FORCED[0], twin=True),
+    Site("force-PATCH", "update_key", _FORCED[1], before=_FORCED[0], earlier=("create_key",), connections=1,
+         twin=True),
+    Site("force-DELETE", "delete_key", _FORCED[1], before=_FORCED[0],
+         earlier=("create_key", "update_key"), connections=2, unsteady=True),
+    Site("move-GET", "get_key", _MOVED[1], before=_MOVED[0]),
     Site("rotate-POST", "create_key", _triggered("2"), before=_triggered("1")),
     Site("rotate-PATCH", "update_key", _triggered("2"), before=_triggered("1"), earlier=("create_key",),
          connections=1, twin=True),
@@ -213,6 +238,7 @@ _SITES = (*MAKING, *RECOVERY, *KEEPING)
 
 # --- the faults
 
+_ALL = ("id", "name", "created_at", "expires_at", "is_enabled", "credit_limit")
 _WRONG = b'{"id": "seven", "keys": {"id": 7}}'
 _WRITES = ("POST", "PATCH", "DELETE")
 
@@ -251,6 +277,11 @@ KINDS = (
          like="nonsense for ever"),
     Kind("no-plaintext-once", Edit(remove=("key",)), nonsense=True, methods=("POST",)),
     Kind("no-plaintext-for-ever", Edit(remove=("key",)), lasting=True, nonsense=True, methods=("POST",)),
+    Kind("somebody-elses-key-once", lie=_ALL, nonsense=True, methods=("POST",), like="lie"),
+    Kind("somebody-elses-id-once", lie=("id", "created_at"), nonsense=True, methods=("POST",), like="lie"),
+    Kind("somebody-elses-key-from-a-cache-once", lie=_ALL, cached=True, nonsense=True, methods=("POST",), like="lie"),
+    Kind("somebody-elses-key-for-ever", lie=_ALL, lasting=True, nonsense=True, methods=("POST",),
+         like="nonsense for ever"),
     Kind("404-page-once", Answer(404, body="html"), like="404"),
     Kind("404-page-for-ever", Answer(404, body="html"), lasting=True, like="404"),
     Kind("429-once", Answer(429), transient=True, like="429"),

@@ -256,13 +256,13 @@ class InProcess:
         steps, ok = self._process(), True
         for name, old in list(self._state.items()):
             try:
-                found = steps.read(str(old.id), _carried(old.outputs))
+                found = steps.read(str(old.id), carried(old.outputs))
             except AccountError as error:
                 assert_clean(error)
                 ok = False
                 continue
             if found.id:
-                self._state[name] = Known(old.id, _carried(found.inputs), _carried(found.outs))
+                self._state[name] = Known(old.id, carried(found.inputs), carried(found.outs))
             else:
                 del self._state[name]
         return Outcome(ok, {})
@@ -286,34 +286,36 @@ class InProcess:
         return "update", inputs
 
     def _check(self, steps: Steps, olds: Bag, spec: Spec, *, preview: bool) -> Bag:
-        checked = steps.check(olds, _carried(spec.arguments()), preview=preview)
+        checked = steps.check(olds, carried(spec.arguments()), preview=preview)
         assert not checked.failures
-        inputs: Bag = _carried(checked.inputs)
+        inputs: Bag = carried(checked.inputs)
         return inputs
 
     def _do(self, steps: Steps, op: str, name: str, inputs: Bag) -> None:
         if op in ("create", "replace"):
             made = steps.create(inputs)
             self._doomed += [self._state[name]] if op == "replace" else []
-            self._state[name] = Known(int(made.id), inputs, _carried(made.outs))
+            self._state[name] = Known(int(made.id), inputs, carried(made.outs))
         elif op == "update":
             old = self._state[name]
             changed = steps.update(str(old.id), old.outputs, inputs)
-            self._state[name] = Known(old.id, inputs, _carried(changed.outs))
+            self._state[name] = Known(old.id, inputs, carried(changed.outs))
 
     def _delete(self, steps: Steps, old: Known) -> bool:
         try:
-            steps.delete(str(old.id))
+            steps.delete(str(old.id), old.outputs)
         except AccountError as error:
             assert_clean(error)
             return False
         return True
 
 
-def _carried(value: Any) -> Any:
-    """As it is after the engine's wire: all numbers are floats, and what is None is not there."""
+def carried(value: Any) -> Any:
+    """As it is after the engine's wire: all numbers are floats, what is None is not there, secrets are opened."""
     if isinstance(value, Mapping):
-        return {name: _carried(item) for name, item in value.items() if item is not None}
+        if "value" in value:
+            return value["value"]
+        return {name: carried(item) for name, item in value.items() if item is not None}
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 

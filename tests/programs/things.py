@@ -1,7 +1,8 @@
 """A small dynamic provider for tests: its "server" is a folder with one JSON file for each thing.
 
 The folder is named by the environment variable THINGS; every call is appended to its file `calls`.
-A method listed in the input `fail` raises.
+A method listed in the input `fail` raises, and so do calls listed in the file `failing`; a method listed in the input
+`covers` answers with secrets.
 """
 
 import json
@@ -25,21 +26,40 @@ from pulumi.dynamic import (
 )
 
 _config: dict[str, Any] = {}
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"
 
 
 def _folder() -> Path:
     return Path(os.environ["THINGS"])
 
 
-def _call(method: str, props: dict[str, Any], id_: str = "") -> None:
+def _call(method: str, props: dict[str, Any], id_: str = "", olds: dict[str, Any] | None = None) -> None:
     label = props.get("label")
     known = label if isinstance(label, str) else "?"
-    line = json.dumps({"method": method, "label": known, "id": id_, "pid": os.getpid(), "at": time.time()})
+    where = {"pid": os.getpid(), "at": time.time(), "region": _config.get("account:region")}
+    told = {"olds": sorted(olds or {}), "plain": _SIGNATURE not in repr((props, olds))}
+    line = json.dumps({"method": method, "label": known, "id": id_, **where, **told})
     with open(_folder() / "calls", "a") as file:
         file.write(line + "\n")
-    if method in str(props.get("fail", "")).split(","):
+    failing = _folder() / "failing"
+    now = failing.read_text().splitlines() if failing.exists() else []
+    if method in str(props.get("fail", "")).split(",") or f"{method} {known}" in now:
         raise ValueError(f"{method} of {known} has failed")
     time.sleep(float(props.get("delay", 0)) if method in ("create", "update", "delete") else 0)
+
+
+def _covered(method: str, bag: dict[str, Any]) -> dict[str, Any]:
+    """The bag as a method answers it: with what it has of these as secrets, one at the top and one below."""
+    if method not in str(bag.get("covers", "")).split(","):
+        return bag
+    covered: dict[str, Any] = {k: _cover(bag[k]) for k in ("token", "secret") if k in bag}
+    tags = {k: _cover(v) for k, v in (bag.get("tags") or {}).items()}
+    return {**bag, **covered, **({"tags": tags} if tags else {})}
+
+
+def _cover(value: Any) -> dict[str, Any]:
+    return {_SIGNATURE: _SECRET, "value": value}
 
 
 def _outs(props: dict[str, Any], token: str) -> dict[str, Any]:
@@ -58,7 +78,7 @@ class Things(ResourceProvider):
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Every input that is the text `wrong` is a failure; `reject` is one of the whole resource."""
-        _call("check", news)
+        _call("check", news, olds=_olds)
         failures = [
             CheckFailure(k, f"{k} must not be wrong") for k, v in sorted(news.items()) if v == "wrong"
         ]
@@ -67,11 +87,11 @@ class Things(ResourceProvider):
         inputs = {k: v for k, v in news.items() if k != "__provider"}
         if news.get("generated"):
             inputs["serial"] = _olds.get("serial") or uuid.uuid4().hex[:7]
-        return CheckResult(inputs, failures)
+        return CheckResult(_covered("check", inputs), failures)
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """`kind` replaces, anything else updates; with `shy` the engine has to find out."""
-        _call("diff", _news)
+        _call("diff", _news, _id, _olds)
         if _news.get("shy"):
             return DiffResult()
         keys = ("label", "size", "tags", "kind", "fail", "secret", "serial")
@@ -91,7 +111,7 @@ class Things(ResourceProvider):
         outs["region"] = _config.get("account:region") or ""
         outs["loopback"] = os.environ.get("ACCOUNT_LOOPBACK_ONLY")
         (_folder() / f"{id_}.json").write_text(json.dumps(outs))
-        return CreateResult(id_, outs)
+        return CreateResult(id_, _covered("create", outs))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """What the file says; gone without it."""
@@ -101,18 +121,18 @@ class Things(ResourceProvider):
             return ReadResult("", {})
         outs = json.loads(file.read_text())
         ins = {k: v for k, v in outs.items() if k not in ("token", "region", "loopback")}
-        return ReadResult(id_, outs, ins)
+        return ReadResult(id_, _covered("read", outs), _covered("read", ins))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Write the file anew."""
-        _call("update", _news, _id)
+        _call("update", _news, _id, _olds)
         outs = {
             **_outs(_news, _olds["token"]),
             "region": _olds.get("region", ""),
             "loopback": _olds["loopback"],
         }
         (_folder() / f"{_id}.json").write_text(json.dumps(outs))
-        return UpdateResult(outs)
+        return UpdateResult(_covered("update", outs))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Remove the file."""

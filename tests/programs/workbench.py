@@ -41,6 +41,10 @@ class Workbench:
             f"{line['method']} {line['label']}" for line in lines if not methods or line["method"] in methods
         ]
 
+    def fail(self, *calls: str) -> None:
+        """From now on, let just these calls fail, given as "method label"."""
+        (self.things / "failing").write_text("\n".join(calls))
+
     def has_called(self, call: str) -> bool:
         """Whether there was this call."""
         return call in [f"{line['method']} {line['label']}" for line in self.lines()]
