@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     SecretStr,
     StrictBool,
@@ -67,6 +68,11 @@ Count = Annotated[StrictInt, Field(ge=-(10**MAGNITUDE), le=10**MAGNITUDE)]
 KeyId = Annotated[StrictInt, Field(ge=0, le=LARGEST_ID)]
 
 
+_T = TypeVar("_T")
+#: the first wrong item is told, and not another million of them
+Many = Annotated[list[_T], FailFast()]
+
+
 class _Wire(BaseModel):
     """Fields that the API adds one day are ignored; a missing or a wrong one is an error."""
 
@@ -104,7 +110,7 @@ class CreatedKey(Key):
 class KeyList(_Wire):
     """All keys of the account."""
 
-    keys: list[Key]
+    keys: Many[Key]
 
 
 class Balance(_Wire):
@@ -153,9 +159,9 @@ class Activity(_Wire):
 
     period_days: Count
     total_stats: UsageStats
-    daily_stats: list[DailyStats]
-    top_models: list[ModelUsage]
-    api_key_usage: list[KeyUsage]
+    daily_stats: Many[DailyStats]
+    top_models: Many[ModelUsage]
+    api_key_usage: Many[KeyUsage]
 
 
 _M = TypeVar("_M", bound=_Wire)

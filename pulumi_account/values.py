@@ -39,6 +39,9 @@ RESERVATION_PREFIX = "pulumi-account-reservation-"
 MAGNITUDE = 300
 #: the largest id of a key, as of any signed integer of eight bytes
 LARGEST_ID = 2**63 - 1
+#: values of a JSON text, each of which takes up to a hundred times the memory of its two bytes; 10,000 keys whose names
+#: are 255 commas each look like fewer
+_MOST_VALUES = 3_000_000
 INSTANT = re.compile(
     r"(?P<minute>\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2})(?P<second>:\d{2}(\.\d+)?)?(?P<offset>[Zz]|[+-]\d{2}:?\d{2})?",
     re.ASCII,
@@ -144,8 +147,11 @@ def _require_bounded(number: Decimal) -> None:
 def parse_json(text: str | bytes) -> Any:
     """JSON with its numbers exact (``Decimal``) and in bounds, and without NaN and Infinity, which are not JSON.
 
-    :raises ValueError: it is not JSON, or holds a number that is out of range.
+    :raises ValueError: it is not JSON, or holds a number that is out of range, or too many values.
     """
+    data = text.encode() if isinstance(text, str) else text
+    if sum(map(data.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        raise ValueError(f"there are more than {_MOST_VALUES:,} values")
     return json.loads(text, parse_float=_bounded, parse_int=_whole, parse_constant=_no_constant)
 
 

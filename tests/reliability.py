@@ -140,9 +140,12 @@ PROMISES: dict[str, list[str]] = {
         "test_cli_keys::test_a_broken_file_is_forgotten",
     ],
     "An attempt ends when its time is over, however its answer drips, through TLS and proxies too, and a call at most "
-    "one attempt after its deadline. An answer of more than 64 MiB, unpacked, is given up; a list of 10,000 keys with "
-    "the longest of all names takes half of that. A POST that is cut off is in doubt as any other.": [
+    "one attempt after its deadline. An answer of more than 64 MiB, unpacked, or of three million values is given up; "
+    "a list of 10,000 keys with the longest of all names takes half of that. A POST that is cut off is in doubt as any "
+    "other.": [
         "test_network",
+        "test_models::test_a_flood_of_values",
+        "test_models::test_many_wrong_items",
         "test_keys::test_a_key_whose_answer_drips_is_deleted",
     ],
     "Whatever number or instant stands in an answer, a header, an input, an option or a file, it is read, or refused "

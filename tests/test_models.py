@@ -246,6 +246,20 @@ def test_a_broken_body_is_forgotten(body: str) -> None:
     refusal(ValueError, lambda: read_model(CreatedKey, body.encode("latin-1")))
 
 
+@pytest.mark.parametrize("item", [b"[]", b"1.5", b"{}", b'{"a":{}}', b"[[[[]]]]"])
+def test_a_flood_of_values(item: bytes) -> None:
+    """Millions of values, each of which takes far more memory than its text, are not even looked at."""
+    body = b'{"keys": [%b]}' % b",".join([item] * 3_000_001)
+    assert refusal_of(lambda: read_model(KeyList, body)) == "there are more than 3,000,000 values"
+
+
+def test_many_wrong_items() -> None:
+    """Of a list of wrong items the first is named."""
+    problem = refusal_of(lambda: read(KeyList, {"keys": [{}] * 10_000}))
+    assert problem.startswith("keys.0.id: Field required; ")
+    assert "keys.1" not in problem
+
+
 def test_all_wrong_fields_are_named() -> None:
     """An answer with several wrong fields names each."""
     error = refusal_of(lambda: read(Key, key_json(id="7", name=5)))
