@@ -16,7 +16,8 @@ import httpx
 from pulumi_account import exceptions as err
 from pulumi_account.config import Settings
 from pulumi_account.endpoint import DEFAULT_RETRY_DEADLINE, DEFAULT_TIMEOUT, require_sendable
-from pulumi_account.transport import NOT_SENT, RetryTransport, default_transport, parse_http_date
+from pulumi_account.network import default_transport
+from pulumi_account.transport import NOT_SENT, RetryTransport, parse_http_date
 from pulumi_account.values import format_instant, parse_json, to_number, utc_now
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ __all__ = ["AccountClient"]
 _CONNECT_TIMEOUT = 10.0
 #: clocks that differ by no more agree: an answer takes its time, and its date has whole seconds
 _TOLERATED_SKEW = timedelta(minutes=2)
+#: from a ``Date`` in another year nothing can be counted, neither a lease nor a day
+_YEARS = range(1970, 9000)
 _LONGEST_MESSAGE = 300
 _log = logging.getLogger(__name__)
 _M = TypeVar("_M", "Activity", "Balance", "CreatedKey", "Key", "KeyList")
@@ -49,7 +52,8 @@ class AccountClient:
     :param provisioning_key: the account's provisioning key; an ordinary inference key is refused by the API.
     :param transport: where requests go; by default the network, with retries.
     :param retry_deadline: seconds for which one call is retried (default 90); without effect on ``transport``.
-    :param timeout: seconds without an answer after which one attempt is given up (default 30).
+    :param timeout: seconds after which one attempt is given up if its whole answer has not come (default 30); a
+        ``transport`` of one's own sees to that itself.
     :param clock: the present instant by this machine's clock.
 
     :raises ConfigurationError: the provisioning key or the endpoint cannot be used.
@@ -78,7 +82,11 @@ class AccountClient:
         self._told = False
         self._http = httpx.Client(
             base_url=endpoint,
-            headers={"Authorization": f"Bearer {provisioning_key}", "Accept": "application/json"},
+            headers={
+                "Authorization": f"Bearer {provisioning_key}",
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+            },
             timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
             transport=transport or RetryTransport(default_transport(endpoint), deadline=retry_deadline),
         )
@@ -187,15 +195,22 @@ class AccountClient:
             None if body is None else json.dumps({name: _to_wire(value) for name, value in body.items()})
         )
         headers = {} if content is None else {"Content-Type": "application/json"}
+        kind: type[err.NetworkError]
         try:
             response = self._http.request(method, path, content=content, headers=headers)
         except NOT_SENT as error:
-            raise err.ConnectFailedError(
-                f"cannot connect to {self._endpoint}: {self._clean(error)}"
-            ) from None
+            kind, problem = (
+                err.ConnectFailedError,
+                f"cannot connect to {self._endpoint}: {self._clean(error)}",
+            )
         except httpx.HTTPError as error:
             what = f"{type(error).__name__} {self._clean(error)}".strip()
-            raise err.ResponseLostError(f"{method} {path}: the answer was lost ({what})") from None
+            kind, problem = err.ResponseLostError, f"{method} {path}: the answer was lost ({what})"
+        else:
+            return self._accepted(method, path, response)
+        raise kind(problem)  # out here, as those errors hold the request, and with it the provisioning key
+
+    def _accepted(self, method: str, path: str, response: httpx.Response) -> httpx.Response:
         self._compare_clocks(response)
         if not response.is_success:
             raise self._refusal(f"{method} {path}", response)
@@ -204,7 +219,7 @@ class AccountClient:
     def _compare_clocks(self, response: httpx.Response) -> None:
         """Expiries are judged by the API's clock: a wrong one here must neither break a lease nor go unnoticed."""
         theirs = parse_http_date(response.headers.get("Date", ""))
-        if theirs is None:
+        if theirs is None or theirs.year not in _YEARS:
             return
         with self._lock:  # the first answers come to several threads, and one of them tells
             self._is_timed = True
@@ -224,7 +239,8 @@ class AccountClient:
         try:
             return read_model(model, response.content)
         except ValueError as error:
-            raise self._unexpected(response, error) from None
+            problem = str(error)
+        raise self._unexpected(response, problem)
 
     def _read_key(self, key_id: int, response: httpx.Response) -> Key:
         from pulumi_account.models import Key

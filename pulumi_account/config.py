@@ -46,7 +46,7 @@ def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> 
     instance has its own inputs, and the environment does not reach them.
 
     ``ACCOUNT_RETRY_DEADLINE`` is the number of seconds (default 90, 0 = try once) for which one call is
-    retried, ``ACCOUNT_TIMEOUT`` how long an attempt may stay without an answer (default 30).
+    retried, ``ACCOUNT_TIMEOUT`` how long an attempt may take until its whole answer has come (default 30).
     With ``ACCOUNT_LOOPBACK_ONLY`` set, an endpoint that is not on this machine is refused.
 
     :raises ConfigurationError: one line for whatever is missing or wrong.

@@ -12,7 +12,7 @@ __all__ = ["DEFAULT_RETRY_DEADLINE", "DEFAULT_TIMEOUT", "is_loopback", "require_
 
 #: seconds for which one call is retried, unless told otherwise: longer than a limit by the minute lets one wait
 DEFAULT_RETRY_DEADLINE = 90.0
-#: seconds without an answer after which an attempt is given up, unless told otherwise
+#: seconds after which an attempt is given up if its whole answer has not come, unless told otherwise
 DEFAULT_TIMEOUT = 30.0
 
 #: visible ASCII without quotes and backslashes

@@ -82,7 +82,7 @@ class ConnectFailedError(NetworkError):
 
 
 class ResponseLostError(NetworkError):
-    """The request was sent and no whole answer came back: it may have been carried out."""
+    """The request was sent and no whole answer came back, in time and in size: it may have been carried out."""
 
 
 class UnexpectedResponseError(AccountError):

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
@@ -20,7 +21,7 @@ import pulumi
 from pulumi_account.asking import Account, FunctionError, later, now
 from pulumi_account.exceptions import AccountError, InvalidInputError, NotFoundError
 from pulumi_account.text import elided, exact
-from pulumi_account.values import parse_instant, parse_key_id
+from pulumi_account.values import parse_instant, parse_key_id, parse_number
 
 if TYPE_CHECKING:
     from pulumi_account.models import Activity, Balance, Key
@@ -358,14 +359,11 @@ def _period(value: object) -> int:
 
 
 def _amount(value: object) -> Decimal:
-    text = str(value) if isinstance(value, (int, float, str, Decimal)) and not isinstance(value, bool) else ""
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not (amount.is_finite() and amount >= 0):
-        raise ValueError("an amount of USD, 0 or more, such as 50 or '12.50'")
-    return amount
+    is_amount = isinstance(value, (int, float, str, Decimal)) and not isinstance(value, bool)
+    with suppress(ValueError):
+        if is_amount and (amount := parse_number(str(value))) >= 0:
+            return amount
+    raise ValueError("an amount of USD, 0 or more, such as 50 or '12.50'")
 
 
 def _instant(value: object) -> datetime:

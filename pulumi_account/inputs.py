@@ -11,7 +11,15 @@ from functools import partial
 from typing import Any
 
 from pulumi_account.exceptions import InvalidInputError
-from pulumi_account.values import INSTANT, Secret, format_instant, parse_instant, same_instant
+from pulumi_account.values import (
+    INSTANT,
+    MAGNITUDE,
+    Secret,
+    format_instant,
+    parse_instant,
+    parse_number,
+    same_instant,
+)
 
 __all__ = ["MAX_NAME_PREFIX", "SUFFIX_DIGITS", "ApiKeyInputs", "declared"]
 
@@ -114,7 +122,8 @@ def _conflicts(given: Collection[str], *, own_name: bool) -> list[str]:
 def _kind(value: object) -> str:
     """What a wrong value is, in words that cannot hold a credential."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)
+        short = isinstance(value, float) or abs(value) <= 10**MAGNITUDE
+        return str(value) if short else f"one of more than {MAGNITUDE} digits"
     kinds = {bool: "a boolean", str: "text", list: "a list", dict: "a map", type(None): "nothing"}
     return kinds.get(type(value), f"a {type(value).__name__}")
 
@@ -135,12 +144,13 @@ def _of_length(most: int, note: str, value: object) -> str:
 def _credit_limit(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"must be a number of USD, not {_kind(value)}")
-    money = Decimal(repr(value))
-    if not money.is_finite():
-        raise ValueError(f"must be a finite number of USD, not {value}")
+    try:
+        money = parse_number(_kind(value))
+    except ValueError as error:
+        raise ValueError(f"must be a number of USD, but {_kind(value)} {error}") from None
     if money < 0:
         raise ValueError(f"must be 0 USD or more, not {value}")
-    return abs(money)  # -0.0 is 0
+    return money
 
 
 def _is_enabled(value: object) -> bool:

@@ -65,10 +65,9 @@ def _one_line(method: _F) -> _F:
             return method(*args, **kwargs)
         except AccountError as error:
             raise error from None
-        except Exception as error:  # noqa: BLE001 - it is raised again, in other words
-            raise InternalError(
-                f"unexpected {type(error).__name__} at {place(error)}: a defect of pulumi_account, please report it"
-            ) from None
+        except Exception as error:  # noqa: BLE001 - it is told in other words, and not kept in what is raised
+            what = f"unexpected {type(error).__name__} at {place(error)}"
+        raise InternalError(f"{what}: a defect of pulumi_account, please report it")
 
     return guarded  # type: ignore[return-value]
 

@@ -32,7 +32,6 @@ from pulumi_account.text import elided, visible
 from pulumi_account.usage import (
     KeySpending,
     Usage,
-    lenient,
     other_models,
     total,
     usage_by_key,
@@ -382,9 +381,7 @@ class _Collector:
 
     def collect(self) -> Iterator[Metric]:
         """Called by prometheus-client for each scrape."""
-        with lenient():
-            families = list(self._families())
-        return (_metric(family) for family in families if family.series)
+        return (_metric(family) for family in self._families() if family.series)
 
     def _families(self) -> Iterator[_Family]:
         balance, keys, activity = (source.value for source in self._sources)
@@ -527,12 +524,5 @@ def _metric(family: _Family) -> Metric:
     kind = CounterMetricFamily if family.is_counter else GaugeMetricFamily
     metric = kind(f"pulumi_account_{family.name}", family.help, labels=family.labels)
     for labels, value in family.series:
-        metric.add_metric(labels, _float(value))
+        metric.add_metric(labels, float(value))
     return metric
-
-
-def _float(value: Number) -> float:
-    try:
-        return float(value)
-    except OverflowError:  # an integer of hundreds of digits
-        return math.inf if value > 0 else -math.inf

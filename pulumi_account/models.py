@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from json import JSONDecodeError
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -20,7 +21,14 @@ from pydantic import (
     ValidationError,
 )
 
-from pulumi_account.values import RESERVATION_PREFIX, parse_instant, parse_json
+from pulumi_account.values import (
+    LARGEST_ID,
+    MAGNITUDE,
+    RESERVATION_PREFIX,
+    parse_instant,
+    parse_json,
+    parse_number,
+)
 
 __all__ = [
     "Activity",
@@ -46,15 +54,17 @@ def _wire_text(value: object) -> str:
     return value
 
 
-def _no_boolean(value: object) -> object:
-    if isinstance(value, bool):
+def _wire_number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal)):
         raise ValueError("is not a number")
-    return value
+    return parse_number(str(value))
 
 
 Instant = Annotated[datetime, BeforeValidator(_wire_instant)]
 Day = Annotated[date, BeforeValidator(_wire_text)]
-Money = Annotated[Decimal, BeforeValidator(_no_boolean)]
+Money = Annotated[Decimal, BeforeValidator(_wire_number)]
+Count = Annotated[StrictInt, Field(ge=-(10**MAGNITUDE), le=10**MAGNITUDE)]
+KeyId = Annotated[StrictInt, Field(ge=0, le=LARGEST_ID)]
 
 
 class _Wire(BaseModel):
@@ -69,7 +79,7 @@ class Key(_Wire):
     ``credit_limit`` is USD, None where there is no limit; ``expires_at`` is None where the key never expires.
     """
 
-    id: StrictInt
+    id: KeyId
     name: StrictStr
     created_at: Instant
     expires_at: Instant | None
@@ -106,10 +116,10 @@ class Balance(_Wire):
 class UsageStats(_Wire):
     """Requests, cost in USD and tokens, in total."""
 
-    total_requests: StrictInt
+    total_requests: Count
     total_cost: Money
-    total_input_tokens: StrictInt
-    total_output_tokens: StrictInt
+    total_input_tokens: Count
+    total_output_tokens: Count
 
 
 class DailyStats(UsageStats):
@@ -119,10 +129,10 @@ class DailyStats(UsageStats):
 
 
 class _Usage(_Wire):
-    request_count: StrictInt
+    request_count: Count
     total_cost: Money
-    total_input_tokens: StrictInt
-    total_output_tokens: StrictInt
+    total_input_tokens: Count
+    total_output_tokens: Count
 
 
 class ModelUsage(_Usage):
@@ -134,14 +144,14 @@ class ModelUsage(_Usage):
 class KeyUsage(_Usage):
     """What one key, which may since have been deleted, was used for; cost in USD."""
 
-    api_key_id: StrictInt
+    api_key_id: KeyId
     api_key_name: StrictStr
 
 
 class Activity(_Wire):
     """The account's usage over the last ``period_days`` days; the server's copy is up to five minutes old."""
 
-    period_days: StrictInt
+    period_days: Count
     total_stats: UsageStats
     daily_stats: list[DailyStats]
     top_models: list[ModelUsage]
@@ -159,9 +169,12 @@ def read_model(model: type[_M], text: bytes) -> _M:
     try:
         return model.model_validate(parse_json(text))
     except ValidationError as error:
-        raise ValueError("; ".join(_wire_problem(e) for e in _errors(error))) from None
-    except (ValueError, RecursionError):
-        raise ValueError("the body is not JSON") from None
+        problem = "; ".join(_wire_problem(e) for e in _errors(error))
+    except (UnicodeDecodeError, JSONDecodeError, RecursionError):
+        problem = "the body is not JSON"
+    except ValueError as error:
+        problem = str(error)
+    raise ValueError(problem)  # out here, as those errors hold the body, and with it a plaintext
 
 
 def _wire_problem(error: Mapping[str, Any]) -> str:

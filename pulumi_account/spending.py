@@ -7,7 +7,6 @@ from decimal import Decimal
 
 from pulumi_account.models import Activity, Balance
 from pulumi_account.text import usd
-from pulumi_account.usage import lenient
 
 __all__ = ["Runway", "runway"]
 
@@ -30,7 +29,8 @@ class Runway:
         if self.days is None:
             end = "no end in sight" if self.balance > 0 else "nothing left"
             return f"{end}: {left}, and nothing was spent in {period}"
-        return f"{self.days:.1f} days: {left} at {usd(self.mean_daily_cost)} USD a day over {period}"
+        days = f"{self.days:.1f}" if self.days < 10**6 else "over 1,000,000"
+        return f"{days} days: {left} at {usd(self.mean_daily_cost)} USD a day over {period}"
 
 
 def runway(balance: Balance, activity: Activity) -> Runway:
@@ -39,7 +39,6 @@ def runway(balance: Balance, activity: Activity) -> Runway:
     Days without activity count: the mean is the period's whole cost by its number of days.
     """
     period = activity.period_days
-    with lenient():
-        mean = activity.total_stats.total_cost / period if period > 0 else Decimal(0)
-        days = max(balance.balance, Decimal(0)) / mean if mean > 0 else None
+    mean = activity.total_stats.total_cost / period if period > 0 else Decimal(0)
+    days = max(balance.balance, Decimal(0)) / mean if mean > 0 else None
     return Runway(days, balance.balance, mean, period)

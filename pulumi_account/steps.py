@@ -94,9 +94,8 @@ class Steps:
                 return _refused(news, [problem])
         normalised = _merged(_properties(inputs), unknown)
         named = _with_name(normalised, olds, preview=preview)
-        ids = (
-            _instance_ids(olds, news) if self._instance else {}
-        )  # a transform may have taken the provider away
+        # the program thinks of an explicit instance even where a transform has taken it away
+        ids = _instance_ids(olds, news) if self._instance else {}
         return CheckResult(_sealed(named | ids), [])
 
     def diff(self, key_id: str, olds: Bag, news: Bag) -> DiffResult:

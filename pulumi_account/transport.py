@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-import urllib.request
 from collections.abc import Callable
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -18,15 +17,14 @@ from functools import partial
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, retry_if_result, wait_random_exponential
 
-from pulumi_account.endpoint import DEFAULT_RETRY_DEADLINE, is_loopback
-from pulumi_account.exceptions import ConfigurationError
+from pulumi_account.endpoint import DEFAULT_RETRY_DEADLINE
+from pulumi_account.network import whole
 from pulumi_account.pace import Pace
 
 __all__ = [
     "NOT_SENT",
     "RETRY_AFTER_CAP",
     "RetryTransport",
-    "default_transport",
     "parse_http_date",
 ]
 
@@ -40,33 +38,6 @@ NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.P
 
 _log = logging.getLogger(__name__)
 _backoff = wait_random_exponential(multiplier=0.25, max=8)
-
-
-def default_transport(endpoint: str) -> httpx.BaseTransport:
-    """The network, through the proxy that the environment names, but never to this machine itself.
-
-    :raises ConfigurationError: the endpoint is plain http on another machine, or the proxy cannot be used.
-    """
-    url = httpx.URL(endpoint)
-    if is_loopback(endpoint):
-        return httpx.HTTPTransport(verify=url.scheme == "https")  # the world's authorities take long to read
-    if url.scheme != "https":
-        raise ConfigurationError(f"{endpoint} must be https: plain http is for loopback addresses only")
-    try:
-        return httpx.HTTPTransport(proxy=_proxy(url.host))
-    except (ValueError, ImportError, httpx.InvalidURL):
-        raise ConfigurationError(
-            "the proxy that HTTPS_PROXY or ALL_PROXY names cannot be used: it must be http://host:port "
-            "(SOCKS needs `pip install httpx[socks]`)"
-        ) from None
-
-
-def _proxy(host: str) -> str | None:
-    if urllib.request.proxy_bypass(host):
-        return None
-    named = urllib.request.getproxies()
-    proxy = named.get("https") or named.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 class RetryTransport(httpx.BaseTransport):
@@ -112,8 +83,7 @@ class RetryTransport(httpx.BaseTransport):
 
     def _send(self, request: httpx.Request, give_up_at: float) -> httpx.Response:
         self._pace.wait(give_up_at)
-        response = self._inner.handle_request(request)
-        response.read()  # here, so that an answer cut off half-way counts as a lost one
+        response = whole(self._inner.handle_request(request))
         _log.debug("%s %s: %d", request.method, request.url.path, response.status_code)
         if response.status_code == 429:
             self._pace.refused(_retry_after(response) or None)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation, Overflow, localcontext
+from decimal import Decimal
 
 from pulumi_account.models import Activity, DailyStats, Key, KeyUsage, ModelUsage, UsageStats
 
@@ -14,7 +13,6 @@ __all__ = [
     "DayUsage",
     "KeySpending",
     "Usage",
-    "lenient",
     "other_models",
     "total",
     "usage_by_day",
@@ -72,14 +70,6 @@ class KeySpending(Usage):
         if self.key.expires_at is not None and self.key.expires_at <= now:
             return "expired"
         return "active" if self.key.is_enabled else "disabled"
-
-
-@contextmanager
-def lenient() -> Iterator[None]:
-    """Sums of absurd amounts are infinite, or no number, in here: no reason to fail."""
-    with localcontext() as context:
-        context.traps[Overflow] = context.traps[InvalidOperation] = False
-        yield
 
 
 def usage_by_day(activity: Activity, today: date) -> list[DayUsage]:

@@ -21,6 +21,7 @@ __all__ = [
     "parse_instant",
     "parse_json",
     "parse_key_id",
+    "parse_number",
     "same_instant",
     "to_number",
     "utc_now",
@@ -34,10 +35,15 @@ ADOPTING = "__adopting"
 INSTANCE_ID = "__instance_id"
 #: how the name of a reservation begins; 32 random hex digits follow
 RESERVATION_PREFIX = "pulumi-account-reservation-"
+#: the powers of ten, up and down, that an amount or a count may have: a float holds it, and any sum of such
+MAGNITUDE = 300
+#: the largest id of a key, as of any signed integer of eight bytes
+LARGEST_ID = 2**63 - 1
 INSTANT = re.compile(
     r"(?P<minute>\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2})(?P<second>:\d{2}(\.\d+)?)?(?P<offset>[Zz]|[+-]\d{2}:?\d{2})?",
     re.ASCII,
 )
+_ID = re.compile(r"[0-9]{1,19}")
 _LEAP_SECOND = re.compile(r":60(\.\d+)?")
 
 
@@ -84,11 +90,15 @@ def _after_leap_second(shape: re.Match[str]) -> datetime:
 def format_instant(moment: datetime) -> str:
     """The one way in which an instant is written: UTC, ``Z``, a fraction only where there is one.
 
-    :raises ValueError: it is none, as it has no offset: Python would take that of this machine.
+    :raises ValueError: it is none, as it has no offset: Python would take that of this machine; or it is in no year
+        from 1 to 9999 in UTC.
     """
     if moment.utcoffset() is None:
         raise ValueError(f"{moment.isoformat()} has no offset from UTC: give the datetime a tzinfo")
-    return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+    try:
+        return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        raise ValueError(f"{moment.isoformat()} is in no year from 1 to 9999 in UTC") from None
 
 
 def same_instant(one: datetime | None, other: datetime | None) -> bool:
@@ -104,24 +114,51 @@ def _precision(moment: datetime) -> timedelta:
     return timedelta(milliseconds=1) if moment.microsecond else timedelta(seconds=1)
 
 
+def parse_number(text: str) -> Decimal:
+    """A finite number, exact; a zero has no sign.
+
+    :raises ValueError: it is none, or far from one of 1e-300 to 1e300: arithmetic would fail, or never end.
+    """
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    _require_bounded(number)
+    return number or abs(number)
+
+
 def to_number(money: Decimal) -> int | float:
-    """Money as a JSON number: an integer where it is one."""
+    """Money as a JSON number: an integer where it is one.
+
+    :raises ValueError: it is not finite, or far from one of 1e-300 to 1e300.
+    """
+    _require_bounded(money)
     return int(money) if money == money.to_integral_value() else float(money)
 
 
+def _require_bounded(number: Decimal) -> None:
+    if not (number.is_finite() and abs(number.adjusted()) <= MAGNITUDE):
+        raise ValueError(f"is not a finite number from 1e-{MAGNITUDE} to 1e{MAGNITUDE}")
+
+
 def parse_json(text: str | bytes) -> Any:
-    """JSON with its numbers exact (``Decimal``), and without NaN and Infinity, which are not JSON.
+    """JSON with its numbers exact (``Decimal``) and in bounds, and without NaN and Infinity, which are not JSON.
 
-    :raises ValueError: it is not JSON.
+    :raises ValueError: it is not JSON, or holds a number that is out of range.
     """
-    return json.loads(text, parse_float=_exact, parse_constant=_no_constant)
+    return json.loads(text, parse_float=_bounded, parse_int=_whole, parse_constant=_no_constant)
 
 
-def _exact(digits: str) -> Decimal:
+def _bounded(digits: str) -> Decimal:
     try:
-        return Decimal(digits)
-    except InvalidOperation:  # an exponent of twenty digits, say
+        return parse_number(digits)
+    except ValueError:
         raise ValueError("a number is out of range") from None
+
+
+def _whole(digits: str) -> int:
+    # most have few digits, and nothing is quicker to tell
+    return int(digits if len(digits) < MAGNITUDE else _bounded(digits))
 
 
 def _no_constant(name: str) -> None:
@@ -133,10 +170,12 @@ def parse_key_id(name: str, value: object) -> int:
 
     :raises InvalidInputError: it is none. It is not quoted: a plaintext may have been put there by mistake.
     """
-    text = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
-    if not (text.isascii() and text.isdigit()):
+    number = int(value) if isinstance(value, float) and value.is_integer() else value
+    if isinstance(number, str) and _ID.fullmatch(number):
+        number = int(number)
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= LARGEST_ID:
         raise InvalidInputError([f"{name} must be the id of a key, a whole number"])
-    return int(text)
+    return number
 
 
 class Secret:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -23,8 +23,8 @@ from pulumi_account.exceptions import (
     RateLimitError,
     ServerError,
 )
+from pulumi_account.network import default_transport
 from pulumi_account.text import exact
-from pulumi_account.transport import default_transport
 from pulumi_account.values import format_instant, utc_now
 
 __all__ = ["PASSED", "Command", "Crossing", "Messenger", "Threshold", "Watch", "Webhook"]
@@ -275,11 +275,8 @@ def _unlogged() -> Iterator[None]:
 
 
 def _webhook_url(text: str) -> httpx.URL:
-    try:
+    with suppress(ValueError, httpx.InvalidURL):  # they quote it
         url = httpx.URL(text)
-        local = is_loopback(str(url))
-    except (ValueError, httpx.InvalidURL):
-        raise ConfigurationError("the webhook is not a URL") from None
-    if not url.host or not (url.scheme == "https" or (url.scheme == "http" and local)):
-        raise ConfigurationError("the webhook must be an https:// URL; plain http is for this machine only")
-    return url
+        if url.host and (url.scheme == "https" or (url.scheme == "http" and is_loopback(str(url)))):
+            return url
+    raise ConfigurationError("the webhook must be an https:// URL; plain http is for this machine only")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -15,10 +14,11 @@ from typing import Any
 import httpx
 import pytest
 from hypothesis import settings
+from hypothesis import strategies as st
 
 from pulumi_account.client import AccountClient
 from pulumi_account.inputs import ApiKeyInputs, declared
-from tests.canaries import PLAINTEXT, PROVISIONING_KEY, assert_clean
+from tests.canaries import PLAINTEXT, PROVISIONING_KEY, assert_forgotten
 
 ENDPOINT = "https://account.invalid"
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=timezone.utc)
@@ -26,6 +26,15 @@ NOW = datetime(2026, 6, 1, 12, 0, tzinfo=timezone.utc)
 FAR = "2099-01-01T00:00:00Z"
 #: a busy machine is no failure
 unhurried = settings(deadline=None)
+
+#: numbers as nobody should send them: huge, tiny, with thousands of digits, with exponents of any size
+DIGITS = st.builds(lambda digit, count: digit * count, st.sampled_from("1907"), st.integers(1, 6000))
+NUMBERS = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["", "-"]),
+    DIGITS.filter(lambda digits: digits[0] != "0" or digits == "0") | st.just("0.00"),
+    st.just("") | st.integers(-(10**20), 10**20).map("e{}".format) | st.integers(-400, 400).map("E{}".format),
+)
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -87,13 +96,13 @@ def wanted(properties: Mapping[str, object] | None = None, **more: object) -> Ap
 
 
 def refusal(kind: type[BaseException], action: Callable[[], object], match: str | None = None) -> Any:
-    """The error that an action raises: of this very kind, one line, and clean however it is shown."""
+    """The error that an action raises: of this very kind, one line, and clean however it is shown or searched."""
     with pytest.raises(kind, match=match) as caught:
         action()
     error = caught.value
     assert type(error) is kind
     assert str(error).isprintable(), f"not one readable line: {error!r}"
-    assert_clean(str(error), repr(error), *traceback.format_exception(error), vars(error))
+    assert_forgotten(error)
     return error
 
 

@@ -35,6 +35,18 @@ PROMISES: dict[str, list[str]] = {
     ],
     "Whatever people edit in programs and behind Pulumi's back, after a refresh and an `up` the account is as it is "
     "declared, and a second `up` changes nothing.": ["faults/test_stateful"],
+    "Whatever programs adopt, rename, move to another instance, force to be replaced and drop, and whatever fails in "
+    "between, no key is deleted that another resource, or its own replacement, holds.": [
+        "faults/test_adoptions",
+        "test_adoption_programs",
+        "test_instance_programs",
+        "test_peers",
+    ],
+    "Somebody else's key in a POST's answer is not taken for the one that was made, and not written to.": [
+        "test_keys::test_an_answer_about_another_key_is_not_believed",
+        "test_keys::test_an_answer_about_a_known_key_is_not_believed",
+        "test_keys::test_two_answers_about_two_keys",
+    ],
     "Several stacks and people may change an account at the same time, with equal names: each run touches only its "
     "own keys.": ["faults/test_others"],
     "A recovery deletes no key that it cannot prove to be its own; where it cannot, it says which.": [
@@ -81,6 +93,7 @@ PROMISES: dict[str, list[str]] = {
         "test_golden",
         "test_lifecycle::test_pickled_provider_is_pinned",
         "test_lifecycle::test_output_names_are_pinned",
+        "test_lifecycle::test_hidden_output_names_are_pinned",
     ],
     "Retries aside, a refresh makes at most four calls and one for each key that is gone; what this process has "
     "written is read anew, and the answers are right while keys are written. To refresh 10,000 keys takes less than "
@@ -114,6 +127,42 @@ PROMISES: dict[str, list[str]] = {
         "test_lifecycle::test_secret_plaintexts_never_reach_the_log",
         "test_golden::test_nothing_kept_is_in_plain_text",
         "test_end_to_end::test_plaintext_is_encrypted_in_state",
+        "test_end_to_end::test_a_transform_uncovers_no_plaintext",
+    ],
+    "Nor can a crash reporter reach one from an error: no request, no header and no body hangs on it.": [
+        "test_client::test_nothing_was_sent",
+        "test_client::test_the_answer_was_lost",
+        "test_client::test_a_plaintext_in_a_broken_answer_is_not_quoted",
+        "test_models::test_a_broken_body_is_forgotten",
+        "test_lifecycle::test_an_unforeseen_error_is_forgotten",
+        "test_watch::test_a_webhook_that_cannot_be_used",
+        "test_network::test_a_proxy_that_cannot_be_used",
+        "test_cli_keys::test_a_broken_file_is_forgotten",
+    ],
+    "An attempt ends when its time is over, however its answer drips, through TLS and proxies too, and a call at most "
+    "one attempt after its deadline. An answer of more than 64 MiB, unpacked, is given up; a list of 10,000 keys with "
+    "the longest of all names takes half of that. A POST that is cut off is in doubt as any other.": [
+        "test_network",
+        "test_keys::test_a_key_whose_answer_drips_is_deleted",
+    ],
+    "Whatever number or instant stands in an answer, a header, an input, an option or a file, it is read, or refused "
+    "in one short line; nothing hangs, overflows or fills the screen.": [
+        "test_values::test_any_number_is_quickly_read_or_refused",
+        "test_values::test_what_is_no_amount_is_not_sent",
+        "test_values::test_what_is_no_id",
+        "test_values::test_an_instant_outside_the_calendar",
+        "test_models::test_any_number_is_read_or_refused",
+        "test_models::test_what_is_read_can_be_computed_with",
+        "test_models::test_any_text_is_a_day_or_refused",
+        "test_client::test_a_number_out_of_range",
+        "test_client::test_nothing_fails_by_any_date",
+        "test_transport::test_a_garbled_retry_after_breaks_nothing",
+        "test_inputs::test_a_number_of_thousands_of_digits",
+        "test_functions::test_what_is_no_amount",
+        "test_metrics::test_the_last_day_of_all_years",
+        "test_metrics::test_absurd_answers",
+        "test_report::test_absurd_answers",
+        "test_cli_keys::test_a_broken_file",
     ],
     "The emulator that all this is tested against keeps the API's contract.": ["test_emulator_openapi"],
 }  # fmt: skip

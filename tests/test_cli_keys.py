@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from pulumi_account.cli.stacks import ExportError, read_export
 from pulumi_account.emulator import Answer, Emulator, Fault
 from pulumi_account.values import API_KEY_TYPE, RESERVATION_PREFIX, format_instant, utc_now
 from tests.canaries import PLAINTEXT, PROVISIONING_KEY
+from tests.helpers import refusal
 from tests.shell import Shell, environment
 
 RESERVATION = RESERVATION_PREFIX + "0f" * 16
@@ -296,8 +298,9 @@ def test_the_condition(managed: str, status: int, shell: Shell, emulator: Emulat
         b'{"deployment": {"resources": [{"type": "pulumi-python:dynamic/account:ApiKey", "id": "1", "outputs": 7}]}}',
         b"[" * 100_000,
         f'{{"key": "{PLAINTEXT}"'.encode(),
+        b'{"deployment": {"resources": [%b]}}' % (b"9" * 5000),
     ],
-    ids=range(12).__iter__(),
+    ids=range(13).__iter__(),
 )
 def test_a_broken_file(content: bytes, shell: Shell, emulator: Emulator, tmp_path: Path) -> None:
     """One line names it, nothing of it is quoted, and the account is not asked."""
@@ -307,6 +310,12 @@ def test_a_broken_file(content: bytes, shell: Shell, emulator: Emulator, tmp_pat
     assert (done.status, done.out) == (1, "")
     assert done.err == f"error: {tmp_path}/broken[U+001B].py: not what `pulumi stack export` prints\n"
     assert emulator.calls.operations == []
+
+
+def test_a_broken_file_is_forgotten(tmp_path: Path) -> None:
+    """The error does not lead back to what was in the file, which may be a plaintext."""
+    (tmp_path / "broken.py").write_text(f'{{"key": "{PLAINTEXT}"')
+    refusal(ExportError, lambda: read_export(str(tmp_path / "broken.py")))
 
 
 def test_a_missing_file(shell: Shell, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pulumi_account import exceptions as err
@@ -143,9 +143,10 @@ def test_requests(call: Call, method: str, path: str, body: Any, answer: Any, re
 
 
 def test_headers() -> None:
-    """Requests carry the provisioning key, and a body says that it is JSON."""
+    """Requests carry the provisioning key and say which packing is unpacked, and a body says that it is JSON."""
     request, _ = exchange(create_key, httpx.Response(200, json=created_json()))
     assert request.headers["Authorization"] == f"Bearer {PROVISIONING_KEY}"
+    assert request.headers["Accept-Encoding"] == "gzip"
     assert (request.headers["Accept"], request.headers["Content-Type"]) == 2 * ("application/json",)
     request, _ = exchange(get_balance, httpx.Response(200, json={"balance": "1"}))
     assert "Content-Type" not in request.headers
@@ -276,6 +277,9 @@ def dated(date: str, status: int = 200) -> Handler:
         ("Mon, 01 Jun 2026 11:58:01 GMT", NOW),
         ("soon", NOW),
         ("", NOW),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", NOW),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", NOW),
+        ("Mon, 01 Jan 9000 00:00:00 GMT", NOW),
     ],
 )
 def test_the_apis_clock(date: str, there: datetime) -> None:
@@ -284,6 +288,18 @@ def test_the_apis_clock(date: str, there: datetime) -> None:
         assert client.now() == NOW
         client.get_balance()
         assert client.now() == there
+
+
+@unhurried
+@given(st.integers(0, 10_050), st.integers(-9999, 9999))
+@example(8999, -2359)
+def test_nothing_fails_by_any_date(year: int, offset: int) -> None:
+    """Whatever year an answer names, a century can be counted from the present instant, both ways."""
+    date = f"Thu, 31 Dec {year:04} 23:59:59 {offset:+05}"
+    with account(dated(date), clock=lambda: NOW) as client:
+        client.get_balance()
+        now = client.now()
+    assert now - timedelta(days=36_525) < now < now + timedelta(days=36_525)
 
 
 @pytest.mark.parametrize(
@@ -580,6 +596,15 @@ def test_a_broken_answer_names_the_field(change: dict[str, object], said: str) -
     """What is missing or wrong in an answer is named."""
     answer = httpx.Response(201, json={**created_json(), **change})
     assert f"status 201: {said}" in str(refused(answer, err.UnexpectedResponseError, create_key))
+
+
+@pytest.mark.parametrize("number", ["1e999999999", "-1e999999999", "1e-999999999", "1e400", "9" * 5000])
+@pytest.mark.parametrize("field", ["credit_limit", "id"])
+def test_a_number_out_of_range(field: str, number: str) -> None:
+    """A number that nothing can compute with is an unexpected answer, at once."""
+    body = json.dumps(created_json(**{field: "here"})).replace('"here"', number)
+    error = refused(httpx.Response(201, text=body), err.UnexpectedResponseError, create_key)
+    assert str(error) == "POST /v1/account/keys: unexpected answer with status 201: a number is out of range"
 
 
 @pytest.mark.parametrize(

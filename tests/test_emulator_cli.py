@@ -205,7 +205,7 @@ def test_other_hosts_are_refused(capsys: pytest.CaptureFixture[str], host: str) 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--balance", "much"], ["--rate-limit", "0"], ["--activity-cache", "-1"], ["--retry-after", "-1"]],
+    [["--balance", "much"], ["--rate-limit", "0"], ["--retry-after", "-1"]],
 )
 def test_values_out_of_range(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     """Values out of range are one line and status 1."""
@@ -221,6 +221,10 @@ def test_values_out_of_range(capsys: pytest.CaptureFixture[str], arguments: list
         ["--port", "x"],
         ["--latency", "-1"],
         ["--latency", "inf"],
+        ["--latency", "1e300"],
+        ["--activity-cache", "-1"],
+        ["--activity-cache", "1e300"],
+        ["--activity-cache", "nan"],
         ["--drop", "1.5"],
         ["--drop", "nan"],
         ["--fail", "200"],

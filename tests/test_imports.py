@@ -23,7 +23,7 @@ ROWS = [
     ["spending"],
     ["endpoint"],
     ["config"],
-    ["pace"],
+    ["pace", "network"],
     ["transport"],
     ["client"],
     ["leftovers", "answers", "watch"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import threading
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from pulumi_account import exceptions as err
 from pulumi_account.client import AccountClient
-from pulumi_account.emulator import Answer, Drop, Edit, Emulator, Fault, HalfBody
+from pulumi_account.emulator import Answer, Drip, Drop, Edit, Emulator, Fault, HalfBody
 from pulumi_account.inputs import ApiKeyInputs
 from pulumi_account.keys import (
     LEASE,
@@ -29,7 +30,8 @@ from pulumi_account.keys import (
     is_auto_name,
 )
 from pulumi_account.models import CreatedKey, Key
-from pulumi_account.transport import RetryTransport, default_transport
+from pulumi_account.network import default_transport
+from pulumi_account.transport import RetryTransport
 from pulumi_account.values import parse_instant, utc_now
 from tests.canaries import PROVISIONING_KEY, assert_clean
 from tests.helpers import FAR, NOW, FakeClock, account, created_json, key_json, refusal, unhurried, wanted
@@ -338,6 +340,19 @@ def test_a_lost_key_is_deleted(
 
 
 @every_declaration
+def test_a_key_whose_answer_drips_is_deleted(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture, declaration: ApiKeyInputs
+) -> None:
+    """A POST whose answer is cut off for its slowness is in doubt as any other whose answer was lost."""
+    fails(emulator, "create_key", Drip(0.05))
+    with AccountClient(emulator.url, PROVISIONING_KEY, retry_deadline=0, timeout=1) as client:
+        assert_made(emulator, Keys(client).make(declaration), declaration)
+    assert emulator.calls.operations[:4] == ["create_key", "list_keys", "delete_key", "create_key"]
+    (warning,) = warnings(caplog)
+    assert "ReadTimeout no whole answer within 1 s" in warning
+
+
+@every_declaration
 @pytest.mark.parametrize("action", NOT_CARRIED_OUT.values(), ids=NOT_CARRIED_OUT)
 def test_a_post_that_came_to_nothing_is_made_again(
     keys: Keys, emulator: Emulator, caplog: pytest.LogCaptureFixture, declaration: ApiKeyInputs, action: Any
@@ -464,6 +479,66 @@ def test_a_server_may_round_twice(keys: Keys, emulator: Emulator) -> None:
         fails(emulator, operation, Edit(replace={"credit_limit": 12}))
     disabled = wanted(name="ci-0123abc", name_prefix="ci-", credit_limit=12.5, is_enabled=False)
     assert keys.make(disabled).credit_limit == 12
+
+
+@every_declaration
+@pytest.mark.parametrize(
+    "told", [("id", "name", "created_at"), ("id", "created_at"), ("name",), ("credit_limit",)]
+)
+@pytest.mark.parametrize("commit", [True, False])
+def test_an_answer_about_another_key_is_not_believed(
+    keys: Keys, emulator: Emulator, declaration: ApiKeyInputs, told: tuple[str, ...], commit: bool
+) -> None:
+    """A stale cache or a wrong proxy answers with somebody else's key: that is never written to, and one is made."""
+    other_id, _ = emulator.add("somebody else's", credit_limit=77)
+    other = emulator.key(other_id)
+    lie = {"id": other_id, "name": "theirs", "created_at": "2020-01-01T00:00:00Z", "credit_limit": 77}
+    told_lies = {name: lie[name] for name in told}
+    answer = Edit(replace=told_lies) if commit else Answer(200, body=json.dumps(created_json(**lie)).encode())
+    fails(emulator, "create_key", answer)
+    made = keys.make(declaration)
+    assert emulator.key(other_id) == other
+    assert {key["id"] for key in emulator.keys()} == {other_id, made.id}
+    assert emulator.key_of(made.key.get_secret_value()) == made.id
+    written = {call.path for call in emulator.calls if call.method in ("PATCH", "DELETE")}
+    assert f"/v1/account/keys/{other_id}" not in written
+
+
+def test_an_answer_about_a_known_key_is_not_believed(keys: Keys, emulator: Emulator) -> None:
+    """A key that was read before the POST cannot be the one that it made, however well it fits."""
+    other_id, _ = emulator.add("somebody else's")
+    assert keys.read(other_id)
+    fails(emulator, "create_key", Edit(replace={"id": other_id}))
+    made = keys.make(EXACT)
+    assert made.id != other_id
+    assert emulator.key(other_id)["name"] == "somebody else's"  # type: ignore[index]
+
+
+def test_a_strange_instant_is_looked_into(keys: Keys, emulator: Emulator) -> None:
+    """A server whose clocks disagree makes keys that look old: the list shows whose they are."""
+    fails(emulator, "create_key", Edit(replace={"created_at": "2020-01-01T00:00:00Z"}))
+    made = keys.make(AUTO)
+    assert emulator.calls.operations == ["create_key", "list_keys"]
+    assert [key["id"] for key in emulator.keys()] == [made.id]
+
+
+def test_an_answer_that_is_never_believed_is_told(keys: Keys, emulator: Emulator) -> None:
+    """In the end the error names the key that the answer is about, and nothing is left."""
+    other_id, _ = emulator.add("somebody else's")
+    for_ever(emulator, "create_key", Edit(replace={"id": other_id, "created_at": "2020-01-01T00:00:00Z"}))
+    refusal(
+        err.UnexpectedResponseError,
+        lambda: keys.make(EXACT),
+        match=f"the answer is about key {other_id}, made at 2020-01-01T00:00:00Z, which is not the one",
+    )
+    assert [key["id"] for key in emulator.keys()] == [other_id]
+
+
+def test_two_answers_about_two_keys(keys: Keys, emulator: Emulator) -> None:
+    """Where the PATCH's answer is about a key made at another instant, the key is left, and the error says so."""
+    fails(emulator, "update_key", Edit(replace={"created_at": "2020-01-01T00:00:00Z"}))
+    refusal(err.LeftoverError, lambda: keys.make(EXACT), match="it was left as it is; look whose key it is")
+    assert "delete_key" not in emulator.calls.operations
 
 
 def test_other_keys_are_left_alone(keys: Keys, emulator: Emulator) -> None:

@@ -15,12 +15,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pulumi.dynamic import ConfigureRequest
 from pulumi.dynamic.dynamic import serialize_provider
 
 from pulumi_account import api_key
 from pulumi_account.emulator import Answer, Drop, Emulator, Fault
+from pulumi_account.exceptions import InternalError
 from pulumi_account.lifecycle import OLDEST_SDK, ApiKeyLifecycle
 from tests.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY, assert_clean
+from tests.helpers import refusal
 from tests.provider_process import PROVIDER, UNKNOWN, ProviderError, ProviderProcess
 
 EXACT = {"name": "production", "credit_limit": 500.0, "expires_at": "2099-01-01T00:00:00Z"}
@@ -223,7 +226,9 @@ def test_check_reports_all_failures_at_once(provider: ProviderProcess) -> None:
 def test_check_refuses_numbers_that_are_none(provider: ProviderProcess, number: float) -> None:
     """NaN and infinite limits are refused."""
     _, failures = provider.check({"name": "n", "credit_limit": number})
-    assert failures == [f"credit_limit must be a finite number of USD, not {number}"]
+    assert failures == [
+        f"credit_limit must be a number of USD, but {number} is not a finite number from 1e-300 to 1e300"
+    ]
 
 
 def test_check_quotes_no_text(provider: ProviderProcess) -> None:
@@ -1148,6 +1153,19 @@ def test_unforeseen_error_is_one_line_with_its_place(provider: ProviderProcess) 
     ) as caught:
         provider.diff(PLAINTEXT, {}, {})
     assert_clean(caught.value)
+
+
+def test_an_unforeseen_error_is_forgotten() -> None:
+    """What is told of a defect does not lead back to it: its words may be a plaintext."""
+
+    class Defective(dict[str, Any]):
+        def get(self, name: str, default: Any = None) -> Any:
+            raise ValueError(PLAINTEXT)
+
+    request = ConfigureRequest(config=Defective())  # type: ignore[arg-type]
+    refusal(
+        InternalError, lambda: ApiKeyLifecycle().configure(request), "unexpected ValueError at test_lifecycle"
+    )
 
 
 def test_secret_plaintexts_never_reach_the_log(provider: ProviderProcess, emulator: Emulator) -> None:

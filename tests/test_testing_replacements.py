@@ -73,7 +73,8 @@ def test_a_replacement_can_be_forced(engine: MakeEngine, bench: Workbench, how: 
     assert [step.replace_reasons for step in shown.steps if step.op == "replace"] == [
         () if how == "trigger" else ("id",)
     ]
-    assert ("[diff: ~taint]" in shown.text) == (how == "taint")
+    rows = [line for line in shown.text.splitlines() if line.startswith(" +")]
+    assert {"[diff: ~taint]" in row for row in rows} == {how == "taint"}
     assert _calls(bench) == checks
 
     assert run.up(**options).changes == {"same": 1, "replace": 1}
@@ -98,11 +99,24 @@ def test_what_is_protected_is_not_forced(
     options = {"replace": [URN + "a"]} if how == "replace" else {}
     shown = run.preview(**options)
     assert (shown.ok, shown.changes) == (False, {"same": 1, "replace": 1})
+    assert "preview failed" in [item.message for item in shown.diagnostics]
     refused = run.up(**options)
     assert not refused.ok
     assert any("unable to replace resource" in item.message for item in refused.diagnostics)
     assert {call.split()[0] for call in _calls(bench)} <= {"check", "recheck"}
     assert _marks(run) == [("a", "taint" if how == "taint" else "")]
+
+
+def test_a_row_says_what_changes(engine: MakeEngine, bench: Workbench) -> None:
+    """Also that of the deleted original, and that of a resource of which just the protection changes."""
+    run = engine(bench.project, env=bench.env)
+    bench.write('Thing("a", kind="1"); Thing("b")')
+    assert run.up().ok
+    bench.write('Thing("a", kind="2"); Thing("b", opts=ResourceOptions(protect=True))')
+    rows = [line for line in run.up().text.splitlines() if "Thing a" in line or "Thing b" in line]
+    assert len({row.split(":Thing")[0] for row in rows}) == 4
+    assert {row.partition("[diff: ")[2] for row in rows if "Thing a" in row} == {"~kind]"}
+    assert "~protect]" in {row.partition("[diff: ")[2] for row in rows if "Thing b" in row}
 
 
 TRIGGERED = 's = Thing("s", size=%s)\nThing("a", opts=ResourceOptions(replacement_trigger=%s))'

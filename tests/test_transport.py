@@ -10,21 +10,16 @@ from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
 
-import httpcore
 import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pulumi_account.emulator import Drop, Emulator, Fault, HalfBody, Hang
-from pulumi_account.exceptions import ConfigurationError
-from pulumi_account.transport import (
-    RETRY_AFTER_CAP,
-    RetryTransport,
-    default_transport,
-)
+from pulumi_account.network import default_transport
+from pulumi_account.transport import RETRY_AFTER_CAP, RetryTransport
 from tests.canaries import PROVISIONING_KEY
-from tests.helpers import Broken, FakeClock, refusal, unhurried
+from tests.helpers import Broken, FakeClock, unhurried
 
 METHODS = ["GET", "PATCH", "DELETE", "POST"]
 IDEMPOTENT = METHODS[:3]
@@ -400,77 +395,3 @@ def test_answers_are_read_whole() -> None:
     """The caller's answer has its body, and is closed."""
     response = send(retrying(Script(httpx.Response(200, stream=httpx.ByteStream(b"body")))))
     assert (response.content, response.is_closed) == (b"body", True)
-
-
-@pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment that names no proxy."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUEST_METHOD"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    return monkeypatch
-
-
-def proxy_of(endpoint: str) -> str | None:
-    """The proxy that requests to the endpoint would go through."""
-    transport = default_transport(endpoint)
-    assert isinstance(transport, httpx.HTTPTransport)
-    pool = vars(transport)["_pool"]
-    transport.close()
-    if not isinstance(pool, httpcore.HTTPProxy):
-        return None
-    url = vars(pool)["_proxy_url"]
-    return f"{url.scheme.decode()}://{url.host.decode()}:{url.port}"
-
-
-@pytest.mark.parametrize("endpoint", ["http://localhost:1", "http://127.0.0.1:8080/", "http://[::1]:1"])
-def test_no_proxy_to_this_machine(environment: pytest.MonkeyPatch, endpoint: str) -> None:
-    """Requests to this machine go through no proxy, whatever the environment says."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        environment.setenv(name, "http://proxy.invalid:3128")
-    assert proxy_of(endpoint) is None
-
-
-@pytest.mark.parametrize(
-    ("variables", "proxy"),
-    [
-        ({}, None),
-        ({"HTTPS_PROXY": "http://proxy.invalid:3128"}, "http://proxy.invalid:3128"),
-        ({"https_proxy": "http://proxy.invalid:3128"}, "http://proxy.invalid:3128"),
-        ({"HTTPS_PROXY": "https://proxy.invalid:3128"}, "https://proxy.invalid:3128"),
-        ({"HTTPS_PROXY": "proxy.invalid:3128"}, "http://proxy.invalid:3128"),
-        ({"ALL_PROXY": "http://all.invalid:1"}, "http://all.invalid:1"),
-        (
-            {"ALL_PROXY": "http://all.invalid:1", "HTTPS_PROXY": "http://own.invalid:2"},
-            "http://own.invalid:2",
-        ),
-        ({"HTTP_PROXY": "http://plain.invalid:1"}, None),
-        ({"HTTPS_PROXY": "http://proxy.invalid:3128", "NO_PROXY": "naga.ac"}, None),
-        ({"HTTPS_PROXY": "http://proxy.invalid:3128", "NO_PROXY": "*"}, None),
-        (
-            {"HTTPS_PROXY": "http://proxy.invalid:3128", "NO_PROXY": "example.com"},
-            "http://proxy.invalid:3128",
-        ),
-    ],
-)
-def test_the_environments_proxy(
-    environment: pytest.MonkeyPatch, variables: dict[str, str], proxy: str | None
-) -> None:
-    """Requests elsewhere go through the proxy that the environment names for them, if it names one."""
-    for name, value in variables.items():
-        environment.setenv(name, value)
-    assert proxy_of("https://api.naga.ac") == proxy
-
-
-@pytest.mark.parametrize(
-    "proxy", ["ftp://u:prov-canary-1@proxy.invalid", "socks5://p.invalid:1", "http://p:x"]
-)
-def test_a_proxy_that_cannot_be_used(environment: pytest.MonkeyPatch, proxy: str) -> None:
-    """A proxy that cannot be used is told in one line, without its address, which may hold a password."""
-    environment.setenv("HTTPS_PROXY", proxy)
-    refusal(ConfigurationError, lambda: default_transport("https://api.naga.ac"), "HTTPS_PROXY or ALL_PROXY")
-
-
-def test_no_plain_http_elsewhere() -> None:
-    """The network itself refuses to send a key over plain http to another machine."""
-    refusal(ConfigurationError, lambda: default_transport("http://api.naga.ac"), "must be https")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -12,17 +14,20 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from pulumi_account.exceptions import InvalidInputError
 from pulumi_account.models import Balance, read_model
 from pulumi_account.values import (
     INSTANT,
     format_instant,
     parse_instant,
     parse_json,
+    parse_key_id,
+    parse_number,
     same_instant,
     to_number,
     utc_now,
 )
-from tests.helpers import NOW, unhurried
+from tests.helpers import NOW, NUMBERS, refusal, unhurried
 
 UTC = timezone.utc
 SECOND = timedelta(seconds=1)
@@ -130,6 +135,14 @@ def test_what_has_no_offset_is_not_written(moment: datetime) -> None:
         format_instant(moment)
 
 
+@pytest.mark.parametrize("moment", [datetime.min, datetime.max])
+def test_an_instant_outside_the_calendar(moment: datetime) -> None:
+    """The first and the last hours of all years are in no year in UTC where their offset says so."""
+    hours = 1 if moment is datetime.min else -1
+    with pytest.raises(ValueError, match=r" is in no year from 1 to 9999 in UTC$"):
+        format_instant(moment.replace(tzinfo=timezone(timedelta(hours=hours))))
+
+
 NO_INSTANT = [
     "",
     "2027-01-01",
@@ -230,7 +243,12 @@ def test_money_is_a_number_that_loses_nothing(money: Decimal) -> None:
     assert isinstance(number, int) is (money == int(money))
 
 
-@given(st.decimals(allow_nan=False, allow_infinity=False), st.booleans())
+def in_bounds(number: Decimal) -> bool:
+    """Whether a number is one that is read."""
+    return number.is_finite() and abs(number.adjusted()) <= 300
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False).filter(in_bounds), st.booleans())
 def test_money_on_the_wire_is_exact(money: Decimal, quoted: bool) -> None:
     """A balance is read digit for digit, whether it comes as text or as a number."""
     text = f'"{money}"' if quoted else json_number(money)
@@ -256,10 +274,78 @@ def test_money_must_be_finite(constant: str) -> None:
         read_model(Balance, f'{{"balance": {constant}}}'.encode())
 
 
-@pytest.mark.parametrize(
-    "body", ["", "{", "<html>", "1e99999999999999999999", "[" * 100_000, "\xff", '{"a": NaN}']
-)
+@pytest.mark.parametrize("body", ["", "{", "<html>", "[" * 100_000, "\xff", '{"a": Nan}'])
 def test_a_body_that_is_no_json(body: str) -> None:
-    """Whatever cannot be read, an exponent beyond all bounds and a bottomless nesting included, is not JSON."""
+    """Whatever cannot be read, a bottomless nesting included, is not JSON."""
     with pytest.raises(ValueError, match=r"^the body is not JSON$"):
         read_model(Balance, body.encode("latin-1"))
+
+
+@unhurried
+@given(NUMBERS)
+@example("1e999999999")
+@example("-0e-999999999")
+@example("1e300")
+@example("1e301")
+@example("1e-301")
+@example("9" * 5000)
+def test_any_number_is_quickly_read_or_refused(text: str) -> None:
+    """A number that a body holds is one that floats, sums and JSON can hold, or the body is refused at once."""
+    try:
+        number = parse_json(f'[{text}, "x"]')[0]
+    except ValueError as error:
+        number, problem = 0, str(error)
+    else:
+        problem = "a number is out of range"
+    assert problem == "a number is out of range"
+    assert math.isfinite(float(number) * 10**6)
+    assert float(json.loads(json.dumps(to_number(Decimal(number))))) == float(number)
+    assert in_bounds(Decimal(number))
+
+
+@pytest.mark.parametrize(
+    "number", ["1e999999999", "1e400", "1e-400", "NaN", "Infinity", "-sNaN", "0e-999999999"]
+)
+def test_what_is_no_amount_is_not_sent(number: str) -> None:
+    """No program can make the client write out a billion digits, or what is not JSON."""
+    with pytest.raises(ValueError, match=r"^is not a finite number from 1e-300 to 1e300$"):
+        to_number(Decimal(number))
+
+
+def test_a_zero_has_no_sign() -> None:
+    """Minus nought is nought."""
+    assert str(parse_number("-0.00")) == "0.00"
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_ids_of_keys(number: int) -> None:
+    """An id is read from a number, and from text."""
+    assert parse_key_id("id", number) == parse_key_id("id", str(number)) == number
+
+
+NO_IDS = [
+    -1,
+    2**63,
+    1.5,
+    float("nan"),
+    float("inf"),
+    1e300,
+    True,
+    None,
+    "",
+    "-1",
+    "1.0",
+    "9" * 20,
+    "9" * 5000,
+    "\u0661",
+]
+
+
+@pytest.mark.parametrize("wrong", [*NO_IDS, pytest.param(10**5000, id="5001 digits")])
+def test_what_is_no_id(wrong: object) -> None:
+    """Whatever else, however long, is refused in one line that does not quote it."""
+    refusal(
+        InvalidInputError,
+        lambda: parse_key_id("key_id", wrong),
+        "^key_id must be the id of a key, a whole number$",
+    )

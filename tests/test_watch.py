@@ -274,7 +274,7 @@ def test_a_webhook_that_is_away() -> None:
 
 @pytest.mark.parametrize(
     "url", ["http://hooks.invalid/x", "ftp://localhost/x", "hooks.invalid/x", "https://", "http://[::1", "", "https:///x",
-            "http://localhost@hooks.invalid/"],
+            "http://localhost@hooks.invalid/", "https://hooks.invalid:prov-canary-1/x"],
 )  # fmt: skip
 def test_a_webhook_that_cannot_be_used(url: str) -> None:
     """Is refused without being quoted: it may be a secret."""

@@ -16,6 +16,7 @@ from pulumi_account.cli.spending import CONDITION
 from pulumi_account.cli.stacks import StackKey, read_export
 from pulumi_account.models import Key, is_reservation
 from pulumi_account.usage import KeySpending
+from pulumi_account.values import LARGEST_ID
 
 __all__ = ["register"]
 
@@ -116,7 +117,9 @@ def list_(
     epilog=examples("pulumi-account keys show 1", "pulumi-account keys show --name production --json")
 )
 def show(
-    key_id: Annotated[int | None, typer.Argument(metavar="ID", min=0, help="The key's id.")] = None,
+    key_id: Annotated[
+        int | None, typer.Argument(metavar="ID", min=0, max=LARGEST_ID, help="The key's id.")
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="Its name instead.")] = None,
     as_json: Json = False,
     as_csv: Csv = False,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated
 
 import typer
+
+from pulumi_account.values import parse_number
 
 __all__ = ["Days", "examples", "usd"]
 
@@ -22,9 +24,6 @@ def examples(*commands: str) -> str:
 def usd(text: str) -> Decimal:
     """An amount of USD, exact."""
     try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite():
-        raise typer.BadParameter("must be an amount of USD, such as 50 or 12.34")
-    return amount
+        return parse_number(text)
+    except ValueError:
+        raise typer.BadParameter("must be an amount of USD, such as 50 or 12.34") from None

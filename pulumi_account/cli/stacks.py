@@ -50,9 +50,10 @@ def read_export(name: str) -> list[StackKey]:
         deployment = _object(_object(json.loads(content))["deployment"])
         return list(_keys(deployment))
     except OSError as error:
-        raise ExportError(f"{name}: {error.strerror or 'cannot be read'}") from None
-    except (ValueError, KeyError, RecursionError):
-        raise ExportError(f"{name}: not what `pulumi stack export` prints") from None
+        problem = error.strerror or "cannot be read"
+    except (ValueError, KeyError, RecursionError):  # they may hold all of it
+        problem = "not what `pulumi stack export` prints"
+    raise ExportError(f"{name}: {problem}")
 
 
 def _keys(deployment: dict[str, Any]) -> Iterator[StackKey]:

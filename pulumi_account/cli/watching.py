@@ -10,7 +10,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
 from typing import Annotated
 
@@ -26,6 +26,7 @@ from pulumi_account.watch import Command, Crossing, Messenger, Threshold, Watch,
 __all__ = ["register"]
 
 _NAP = 0.5
+_A_YEAR = 31_536_000
 
 
 def register(app: typer.Typer) -> None:
@@ -61,6 +62,13 @@ def _variable(name: str) -> str:
     return name
 
 
+def _pause(text: str) -> float:
+    with suppress(ValueError):
+        if 1 <= (seconds := float(text)) <= _A_YEAR:
+            return seconds
+    raise typer.BadParameter(f"must be a number of seconds from 1 to {_A_YEAR}")
+
+
 def watch(
     below: Annotated[
         Decimal, typer.Option("--below", metavar="USD", parser=usd, help="Tell of a balance below.")
@@ -75,7 +83,7 @@ def watch(
         ),
     ] = None,
     every: Annotated[
-        float, typer.Option("--every", metavar="SECONDS", min=1, help="Between two checks.")
+        float, typer.Option("--every", metavar="SECONDS", parser=_pause, help="Between two checks.")
     ] = 60,
     command: Annotated[
         str | None, typer.Option("--exec", metavar="CMD", help="Run a command, without a shell around it.")

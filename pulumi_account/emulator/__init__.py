@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .calls import Call, Calls
 from .clock import Clock
-from .faults import Answer, Drop, Edit, Fault, Faults, HalfBody, Hang
+from .faults import Answer, Drip, Drop, Edit, Fault, Faults, HalfBody, Hang
 from .store import StoreError
 from .table import format_table
 
@@ -27,6 +27,7 @@ __all__ = [
     "Call",
     "Calls",
     "Clock",
+    "Drip",
     "Drop",
     "Edit",
     "Emulator",

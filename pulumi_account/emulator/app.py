@@ -12,7 +12,7 @@ from starlette.routing import Match
 from .calls import Call
 from .errors import ApiError
 from .exchange import ClientGoneError, Exchange, Reply
-from .faults import Answer, Drop, Edit, HalfBody, Hang
+from .faults import Answer, Drip, Drop, Edit, HalfBody, Hang
 from .ratelimit import RateLimit
 from .replies import body_too_large, edited, made_up, too_many_requests
 
@@ -94,6 +94,8 @@ class EmulatorApp:
                 await exchange.hang(seconds)
             case HalfBody():
                 await exchange.answer_half(reply)
+            case Drip(seconds):
+                await exchange.answer_in_drips(reply, seconds)
             case Answer():
                 await self._answer(exchange, call, made_up(action, self._clock.now()))
             case Edit():

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 from .clock import TIMESTAMP_STYLES
-from .faults import OPERATIONS, Answer, Drop, Fault, Faults, HalfBody, Hang
+from .faults import OPERATIONS, Answer, Drip, Drop, Fault, Faults, HalfBody, Hang
 from .store import MEMORY, Store, StoreError
 from .table import format_table
 
@@ -150,7 +150,7 @@ def _add_silent_flags(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--activity-cache",
-        type=float,
+        type=_seconds,
         default=300.0,
         metavar="SECONDS",
         help="how long the activity is cached; 0 for not at all (default: 300)",
@@ -185,6 +185,7 @@ _ACCIDENTS: dict[str, tuple[Action, str]] = {
     "--drop": (Drop(), "cut the connection, without effect"),
     "--commit-then-drop": (Drop(commit=True), "carry out the call, then cut the connection"),
     "--half-body": (HalfBody(), "carry out the call, send half of the answer, cut the connection"),
+    "--drip": (Drip(), "carry out the call, send the answer a byte a second"),
     "--hang": (Hang(), "say nothing, without effect, until the client gives up"),
     "--commit-then-hang": (Hang(commit=True), "carry out the call, then say nothing"),
     "--garbage": (Answer(200, body="garbage", commit=True), "carry out the call, answer 200 with no JSON"),
@@ -221,10 +222,14 @@ def _clock_offset(text: str) -> float:
 
 
 def _latency(text: str) -> float:
-    milliseconds = float(text)
-    if not 0 <= milliseconds < float("inf"):
-        raise argparse.ArgumentTypeError("a latency is at least 0")
-    return milliseconds / 1000
+    return _seconds(text) / 1000
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= _CENTURY:
+        raise argparse.ArgumentTypeError("a time is from 0 to a century")
+    return number
 
 
 def _probability(text: str) -> float:

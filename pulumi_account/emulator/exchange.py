@@ -90,6 +90,19 @@ class Exchange:
             self._transport.close()  # unlike abort, it lets what was written go out first
         await self.cut()
 
+    async def answer_in_drips(self, reply: Reply, pause: float) -> None:
+        """Send the head, and the body byte by byte for as long as the client listens."""
+        await self._start(reply)
+        for place in range(len(reply.body)):
+            await self._send(
+                {"type": "http.response.body", "body": reply.body[place : place + 1], "more_body": True}
+            )
+            await asyncio.sleep(pause)
+            if self._transport.is_closing():
+                await self._gone()
+                return
+        await self._send({"type": "http.response.body", "body": b""})
+
     async def cut(self) -> None:
         """End the TCP connection at once."""
         if not self._transport.is_closing():

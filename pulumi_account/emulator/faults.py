@@ -84,6 +84,14 @@ class HalfBody:
 
 
 @dataclass(frozen=True)
+class Drip:
+    """Commit, then send the body a byte at a time, so many seconds apart."""
+
+    seconds: float = 1.0
+    commit: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
 class Edit:
     """Commit, then change the JSON of a 2xx answer: fields taken out, fields replaced.
 
@@ -96,7 +104,7 @@ class Edit:
     replace: Mapping[str, Any] = field(default_factory=dict)
 
 
-Action = Answer | Drop | Hang | HalfBody | Edit
+Action = Answer | Drop | Hang | HalfBody | Drip | Edit
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,7 @@ def _label(axes: Any, x: float, y: float, text: str, **options: Any) -> None:
 
 
 def _number(value: Decimal) -> float:
-    return 0 if value.is_nan() else float(min(max(value, Decimal(0)), _LARGEST))
+    return float(min(max(value, Decimal(0)), _LARGEST))
 
 
 def _tick(value: float) -> str:

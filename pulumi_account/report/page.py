@@ -18,7 +18,6 @@ from pulumi_account.usage import (
     DayUsage,
     KeySpending,
     Usage,
-    lenient,
     other_models,
     total,
     usage_by_day,
@@ -77,16 +76,15 @@ class Account:
 
 def page(account: Account) -> str:
     """The whole page."""
-    with lenient():
-        body = join(
-            tag("header", tag("h1", "Account report"), _subtitle(account)),
-            _tiles(account),
-            _attention(account),
-            _days(account),
-            _models(account),
-            tag("div", _spenders(account), _limits(account), class_="columns") if account.by_key else "",
-            _keys(account),
-        )
+    body = join(
+        tag("header", tag("h1", "Account report"), _subtitle(account)),
+        _tiles(account),
+        _attention(account),
+        _days(account),
+        _models(account),
+        tag("div", _spenders(account), _limits(account), class_="columns") if account.by_key else "",
+        _keys(account),
+    )
     head = join(
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),

@@ -397,7 +397,7 @@ class Deployment:
             raise PlanError(message)
         # A preview goes on, so that the user sees what asks for the replacement.
         self._report.diagnostic("error", new.urn, message)
-        self.errored = True
+        self.errored = self.step_failed = True
 
     def _diff(
         self, old: Resource, new: Resource, inputs: Properties, provider: Provider | None, ignore: list[str]

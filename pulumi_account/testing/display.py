@@ -60,6 +60,7 @@ class Display:
         self._failed: set[str] = set()
         self._parents: dict[str, str] = {}
         self._drawn: set[str] = set()
+        self._changes: dict[str, str] = {}
         self._line(f"{_HEADS[kind]} ({stack}):")
 
     def text(self) -> str:
@@ -96,7 +97,7 @@ class Display:
             self._properties(step)
         elif step.op not in ("same", "remove-pending-replace"):
             word = _WORDS[step.op][0] if self.preview else f"{_WORDS[step.op][1]} (0s)"
-            self._line(_row(step.op, step.resource.urn, word, _short(step)))
+            self._line(_row(step.op, step.resource.urn, word, self._change(step)))
 
     def finished(self, step: Step, seconds: float) -> None:
         """Show what is done."""
@@ -104,9 +105,15 @@ class Display:
         if self.preview or self._diff or not self._shown(step):
             return
         if op == "same":
-            self._line(_row("", step.resource.urn, ""))
+            self._line(_row("", step.resource.urn, "", self._change(step)))
         elif op in _WORDS:
-            self._line(_row(op, step.resource.urn, f"{_WORDS[op][2]} ({seconds:.2f}s)", _short(step)))
+            self._line(_row(op, step.resource.urn, f"{_WORDS[op][2]} ({seconds:.2f}s)", self._change(step)))
+
+    def _change(self, step: Step) -> str:
+        # What a replacement changes is still shown when the original is deleted.
+        text = _short(step) or self._changes.get(step.resource.urn, "")
+        self._changes[step.resource.urn] = text
+        return text
 
     def failed(self, step: Step) -> None:
         """Show that it has failed."""
@@ -232,17 +239,20 @@ def _row(op: str, urn: str, word: str, info: str = "") -> str:
 def _short(step: Step) -> str:
     """The changed fields, after the row."""
     old, new = step.old, step.new
-    if not (old and new) or step.op == "same":
+    if not (old and new):
         return ""
-    before, after = masked(old.inputs), masked(new.inputs)
+    before, after = ({}, {}) if step.op == "same" else (masked(old.inputs), masked(new.inputs))
     keys = sorted(key for key in {**before, **after} if not key.startswith("__"))
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for key in keys:
         if (not step.changed or key in step.changed) and not same(before.get(key), after.get(key)):
             groups["+" if before.get(key) is None else "-" if after.get(key) is None else "~"].append(key)
     if not step.changed:
-        marks = (name for name in ("provider", "protect") if getattr(old, name) != getattr(new, name))
-        groups["~"] = [*(["taint"] if old.taint else []), *sorted([*groups["~"], *marks])]
+        marks = [
+            name for name in ("taint", "provider", "protect") if getattr(old, name) != getattr(new, name)
+        ]
+        # the CLI sorts a taint by its color
+        groups["~"] = sorted([*groups["~"], *marks], key=lambda name: (name != "taint", name))
     text = "".join(sign + ",".join(groups[sign]) for sign in "+-~" if groups[sign])
     return f"[diff: {text}]" if text else ""
 

@@ -510,7 +510,9 @@ class Workshop:
 
     def _process(self, last: ExitStack, endpoint: str, case: Case) -> ProviderProcess:
         env = {**self._settings(case), "ACCOUNT_ENDPOINT": endpoint}
-        return last.enter_context(ProviderProcess(SECRETS, self._new_folder(), env, python=self._python))
+        explicit = {"account:instance": "one", "account:endpoint": endpoint} if case.site.moves else {}
+        config = SECRETS | explicit
+        return last.enter_context(ProviderProcess(config, self._new_folder(), env, python=self._python))
 
     def _hold_again(self, case: Case) -> None:
         """In a process that has been through other cases."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pulumi_account.emulator import Answer, Drop, Edit, Fault, HalfBody, Hang
+from pulumi_account.emulator import Answer, Drip, Drop, Edit, Fault, HalfBody, Hang
 from pulumi_account.emulator.faults import OPERATIONS, Action
 from tests.canaries import PLAINTEXT
 from tests.helpers import FAR
@@ -58,6 +58,11 @@ class Site:
     completed: bool = False
     #: in a whole program, something else may come between the call before and this one
     unsteady: bool = False
+
+    @property
+    def moves(self) -> bool:
+        """Whether the keys have explicit instances."""
+        return any("instance" in arguments for arguments in self.declared.values())
 
     @property
     def method(self) -> str:
@@ -159,7 +164,7 @@ class Case:
     def settings(self) -> dict[str, str]:
         """What the provider is told of waiting."""
         kind = self.kind
-        silent = isinstance(kind.action, Hang) or kind.late
+        silent = isinstance(kind.action, (Hang, Drip)) or kind.late
         impatient = AFTER_A_PAUSE if silent or kind.slows else IMPATIENT
         deadline = impatient if kind.lasting or kind.spreading else PATIENT
         return {"ACCOUNT_RETRY_DEADLINE": str(deadline), "ACCOUNT_TIMEOUT": str(TIMEOUT if silent else 30)}
@@ -253,6 +258,7 @@ KINDS = (
     Kind("503-for-ever", Answer(503), lasting=True, transient=True, like="for ever"),
     Kind("done-then-silence-once", Hang(commit=True), transient=True, methods=_WRITES, like="done, lost"),
     Kind("done-then-reset-once", Drop(commit=True), transient=True, methods=_WRITES, like="done, lost"),
+    Kind("done-then-drips-once", Drip(), transient=True, methods=_WRITES, like="done, lost"),
     Kind("done-then-silence-for-ever", Hang(commit=True), lasting=True, transient=True, methods=_WRITES, like="done"),
     Kind("done-then-reset-for-ever", Drop(commit=True), lasting=True, transient=True, methods=_WRITES, like="done"),
     Kind("done-then-504-for-ever", Answer(504, commit=True), lasting=True, transient=True, methods=_WRITES,
