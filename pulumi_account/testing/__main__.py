@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pulumi_account.emulator.cli import parse
 from pulumi_account.text import place
 
 from .engine import LocalEngine
@@ -47,12 +48,7 @@ def _parsed(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Na
     """The arguments; what is wrong is told without quoting what may be, or belong to, a secret."""
     if argv and argv[0] not in (*_VERBS, "-h", "--help"):
         parser.error(f"the command comes first, one of {_CHOICE}")
-    args, unknown = parser.parse_known_args(argv)
-    if unknown:
-        names = [text.partition("=")[0] for text in unknown if text.startswith("--")]
-        nameless = [f"{len(unknown) - len(names)} without a name"] if len(names) < len(unknown) else []
-        parser.error(f"arguments that are not known: {', '.join(names + nameless)}")
-    return args
+    return parse(parser, argv)
 
 
 def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
