@@ -69,8 +69,8 @@ def _endpoint(text: str, *, loopback_only: bool) -> str:
         raise ConfigurationError(f"{ENDPOINT} (or ACCOUNT_ENDPOINT) {problem}")
     if loopback_only and not is_loopback(text):
         raise ConfigurationError(
-            f"{ENDPOINT} {text} is not on this machine, and ACCOUNT_LOOPBACK_ONLY is set (LocalEngine sets it: "
-            "it is for trying and testing; use the Pulumi CLI for a real account)"
+            f"{ENDPOINT} {_origin(text)} is not on this machine, and ACCOUNT_LOOPBACK_ONLY is set (LocalEngine sets "
+            "it: it is for trying and testing; use the Pulumi CLI for a real account)"
         )
     return text.rstrip("/")
 
@@ -92,8 +92,13 @@ def _endpoint_problem(text: str) -> str | None:
     if "?" in text or "#" in text:
         return "must not have a query or a fragment"
     if parts.scheme == "http" and not is_loopback(text):
-        return f"{text} must be https: plain http is for loopback addresses only"
+        return f"{_origin(text)} must be https: plain http is for loopback addresses only"
     return None
+
+
+def _origin(url: str) -> str:
+    """What may be told of an endpoint: its path may be a credential, and whatever else there is was refused."""
+    return "{0.scheme}://{0.netloc}".format(urlsplit(url))
 
 
 def _is_url(text: str) -> bool:

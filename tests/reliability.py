@@ -167,6 +167,22 @@ PROMISES: dict[str, list[str]] = {
         "test_report::test_absurd_answers",
         "test_cli_keys::test_a_broken_file",
     ],
+    "Other users of the machine can open nothing that is written; no secret of a configuration and no webhook's URL "
+    "shows in a message, and no command that is run gets a credential of the account, in whatever shape.": [
+        "test_files",
+        "test_emulator::test_a_file_is_private",
+        "test_emulator::test_a_file_that_others_can_open_is_narrowed",
+        "test_testing_engine::test_all_that_is_written_is_private",
+        "test_testing_engine::test_what_was_open_to_others_is_narrowed",
+        "test_tryout::test_everything_stays_in_the_ignored_folder",
+        "test_cli::test_a_report_is_private",
+        "test_testing_engine::test_no_error_of_the_command_line_tells_a_secret",
+        "test_testing_engine::test_no_failure_of_a_program_tells_a_secret",
+        "test_testing_parity::test_a_failing_programs_words_tell_no_secret",
+        "test_emulator_cli::test_a_slip_tells_no_key",
+        "test_watch::test_no_log_has_a_webhooks_url",
+        "test_watch::test_a_command_gets_a_clean_environment",
+    ],
     "The emulator that all this is tested against keeps the API's contract.": ["test_emulator_openapi"],
 }  # fmt: skip
 

@@ -246,6 +246,25 @@ def test_flags_that_make_no_sense(capsys: pytest.CaptureFixture[str], arguments:
     assert arguments[0] in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--provisoning-key", "hunter22"],
+        ["--provisioning-keys=hunter22"],
+        ["--p=hunter22"],
+        ["--provisioning-key", "a", "hunter22"],
+        ["hunter22"],
+        ["keys", "--db", "x", "--inference-key", "hunter22"],
+    ],
+)
+def test_a_slip_tells_no_key(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    """What is not understood is not quoted: it may be a key."""
+    with pytest.raises(SystemExit) as error:
+        main(arguments)
+    assert error.value.code == 2
+    assert "hunter22" not in capsys.readouterr().err
+
+
 def test_every_flag_has_help() -> None:
     """No flag is without a line of help, and the help can be printed."""
     parser = server_parser()

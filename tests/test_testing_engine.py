@@ -682,11 +682,92 @@ def test_wrong_commands_have_status_2(bench: Workbench, capsys: pytest.CaptureFi
         with pytest.raises(SystemExit) as caught:
             main(args)
         assert caught.value.code == 2
-    assert "NOT_SET is not set" in capsys.readouterr().err
+    assert "NS_KEY" in capsys.readouterr().err
     assert main(["up", str(bench.project), "--state", str(bench.project / "Pulumi.yaml")]) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--secret", "ns:key=hunter22", "up"],
+        ["up", "--secret", "=hunter22"],
+        ["up", "--secret", "hunter22"],
+        ["up", "--secret", "user:hunter22"],
+        ["up", "--secrt", "ns:key=hunter22"],
+        ["up", "--secrt=ns:key=hunter22"],
+        ["up", "--s=ns:key=hunter22"],
+        ["up", "--secret", "ns:key=two", "words,", "hunter22"],
+        ["up", "--secret", "ns:key=hunter22", "--stack"],
+        ["up", "--secret", "ns:key=hunter22", "--stack", "../../x"],
+        ["up", "--secret", "ns:key=hunter22", "--state", "/dev/null/x"],
+        ["up", "--secret", "account:endpoint=https://user:hunter22@api.invalid/hunter22"],
+        ["up", "--secret", "account:endpoint=https://hunter22.invalid"],
+        ["up", "--secret", "account:endpoint=https://[hunter22"],
+        ["up", "--secret", "account:endpoint=hunter22"],
+        ["up", "--config", "account:endpoint=https://user:hunter22@api.invalid/hunter22"],
+    ],
+)
+def test_no_error_of_the_command_line_tells_a_secret(
+    bench: Workbench, args: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is wrong with the command, or with where it would make keys."""
+    monkeypatch.chdir(bench.project)
+    try:
+        status = main(args)
+    except SystemExit as end:
+        status = int(end.code or 0)
+    out, err = capfd.readouterr()
+    assert status in (1, 2)
+    assert "hunter22" not in out + err
+    assert "error: " in err.splitlines()[-1]
+
+
+def test_the_environments_endpoint_is_not_quoted(bench: Workbench) -> None:
+    """An endpoint that is refused may hold a password: its host is all that is told."""
+    done = _command(bench, "up", ACCOUNT_ENDPOINT="https://user:hunter22@api.invalid/hunter22")
+    assert (done.returncode, "hunter22" in done.stdout + done.stderr) == (1, False)
+    assert "ACCOUNT_ENDPOINT is on api.invalid" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "failure",
+    ["raise ValueError(pw)", "raise KeyError(pw)", "raise ValueError(json.dumps(pw))", "sys.exit(pw)", "print(pw)",
+     "print(repr(pw), file=sys.stderr)", "pulumi.log.error(pw)", "raise OSError(0, quote(pw))",
+     "[print(line.strip()) for line in pw.splitlines()]"],
+)  # fmt: skip
+def test_no_failure_of_a_program_tells_a_secret(bench: Workbench, failure: str) -> None:
+    """Whether it is raised, logged or printed, and whether as it is or as Python, JSON or a URL writes it."""
+    bench.write(f"import json, sys\nfrom urllib.parse import quote\npw = config.require('pw')\n{failure}")
+    done = _command(bench, "up", "--secret", "pw= first hunter22 'q'\n\tsecond \"hunter22\" é\\ \n")
+    assert "hunter22" not in done.stdout + done.stderr
+    assert "[secret]" in done.stdout + done.stderr
+
+
+def test_a_program_may_print_what_it_likes(bench: Workbench, capfd: pytest.CaptureFixture[str]) -> None:
+    """What it prints comes through whole, to the stream that it is printed to, the last line without an end, too."""
+    bench.write("""
+    import sys
+    print("é" * 100_000)
+    sys.stderr.buffer.write(b"\\xff to stderr\\n")
+    print("end", end="")
+    """)
+    assert _engine(bench).up().ok
+    out, err = capfd.readouterr()
+    assert out == "é" * 100_000 + "\nend"
+    assert err == "\N{REPLACEMENT CHARACTER} to stderr\n"
+
+
+def test_a_program_may_leave_a_process_behind(bench: Workbench) -> None:
+    """What it has started holds its output open; the run ends nevertheless."""
+    bench.write(
+        "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(30)'])"
+    )
+    began = time.monotonic()
+    assert _engine(bench).up().ok
+    assert time.monotonic() - began < 25
 
 
 @pytest.mark.parametrize("verb", ["preview", "up", "refresh", "destroy", "output"])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pulumi_account.testing import LocalEngine
+from pulumi_account.testing import LocalEngine, ProjectError
 
 from .cli import CliEngine, require_cli
 from .programs.workbench import Workbench
@@ -536,3 +536,44 @@ def test_a_look_up_can_be_covered(engine: MakeEngine, bench: Workbench) -> None:
     """)
     assert run.up().outputs == {"token": "[secret]"}
     assert _uncovered(run, "token-of") == []
+
+
+@pytest.mark.parametrize("name", ["a", "..", "A.b_c-1", "x" * 100])
+def test_names_of_stacks(bench: Workbench, engine: MakeEngine, name: str) -> None:
+    """Letters, digits, hyphens, underscores and periods, up to a hundred."""
+    bench.write("")
+    assert engine(bench.project, stack=name, env=bench.env).preview().ok
+
+
+@pytest.mark.parametrize("name", ["", "../../x", "../x", "a b", "a\n", "a\\\\b", "é", "x" * 101])
+def test_what_is_no_name_of_a_stack(bench: Workbench, engine: MakeEngine, tmp_path: Path, name: str) -> None:
+    """Is refused, and nothing is written for it."""
+    bench.write("")
+    with pytest.raises((ProjectError, AssertionError)):
+        engine(bench.project, stack=name, env=bench.env).preview()
+    assert {path.name for path in tmp_path.iterdir()} <= {"project", "things", "cli"}
+    assert {path.name for path in bench.project.iterdir()} <= {"Pulumi.yaml", "__main__.py"}
+
+
+@pytest.mark.parametrize("name", ["../x", "a b", "x" * 101])
+def test_what_is_no_name_of_a_project(bench: Workbench, engine: MakeEngine, name: str) -> None:
+    """Is refused likewise."""
+    bench.write("")
+    (bench.project / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\n")
+    with pytest.raises((ProjectError, AssertionError)):
+        engine(bench.project, env=bench.env).preview()
+
+
+@pytest.mark.parametrize(
+    "failure", ["raise ValueError(pw)", "sys.exit(f'it is {pw}')", "print(pw); raise ValueError"]
+)
+def test_a_failing_programs_words_tell_no_secret(
+    bench: Workbench, engine: MakeEngine, failure: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither in the display nor beside it."""
+    bench.write(f"import sys\npw = config.require('pw')\n{failure}")
+    result = engine(bench.project, secrets={"pw": "hunter22"}, env=bench.env).up()
+    shown = result.text + "".join(capfd.readouterr())
+    assert not result.ok
+    assert "hunter22" not in shown
+    assert "[secret]" in shown

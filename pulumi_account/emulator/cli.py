@@ -47,19 +47,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def show_keys(arguments: Sequence[str]) -> int:
     """Print the keys of a database as a table."""
     parser = argparse.ArgumentParser(
-        f"{PROGRAM} keys", description="Print the keys of an emulator's database."
+        f"{PROGRAM} keys", description="Print the keys of an emulator's database.", allow_abbrev=False
     )
     parser.add_argument("--db", required=True, metavar="FILE", help="the SQLite file of the emulator")
-    with closing(Store(parser.parse_args(arguments).db, must_exist=True)) as store:
+    with closing(Store(parse(parser, arguments).db, must_exist=True)) as store:
         keys = [key.as_dict() for key in store.all_keys()]
     sys.stdout.write(format_table(keys) + "\n")
     return 0
 
 
+def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """The options; of what is not known only names are told: the rest may be a key."""
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        names = [text.partition("=")[0] for text in unknown if text.startswith("--")]
+        nameless = [f"{len(unknown) - len(names)} without a name"] if len(names) < len(unknown) else []
+        parser.error(f"arguments that are not known: {', '.join(names + nameless)}")
+    return options
+
+
 def serve(arguments: Sequence[str]) -> NoReturn:
     """Run the server until SIGINT or SIGTERM, which raise KeyboardInterrupt."""
     parser = server_parser()
-    options = parser.parse_args(arguments)
+    options = parse(parser, arguments)
     keys = options.provisioning_key or [os.environ.get(KEY_VARIABLE, "")]
     if not all(keys):
         parser.error(f"no provisioning key: give --provisioning-key or set {KEY_VARIABLE}")
@@ -101,6 +111,7 @@ def server_parser() -> argparse.ArgumentParser:
         PROGRAM,
         description="The account API on a loopback port, for working offline.",
         epilog=f"'{PROGRAM} keys --db FILE' prints the keys a database holds.",
+        allow_abbrev=False,  # an error about an abbreviation would quote what follows it
     )
     _add_server_flags(parser)
     _add_silent_flags(parser.add_argument_group("where the API's documentation is silent"))

@@ -7,8 +7,12 @@ import json
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from pulumi_account.emulator.cli import parse
+from pulumi_account.text import place
 
 from .engine import LocalEngine
 from .project import ProjectError
@@ -22,17 +26,29 @@ _VERBS = {
     "destroy": "delete all resources of the stack",
     "output": "print the stack's outputs",
 }
+_CHOICE = "{" + ",".join(_VERBS) + "}"
 _ABOUT = """Run a Pulumi program with no Pulumi CLI, for trying and testing only: ACCOUNT_LOOPBACK_ONLY=1 is set for the
 program and all providers, and an endpoint that is not on this machine is refused. Secrets in the state file are
 encrypted under PULUMI_CONFIG_PASSPHRASE (or the text of PULUMI_CONFIG_PASSPHRASE_FILE; empty when neither is set)."""
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pulumi_account.testing", description=_ABOUT)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="{" + ",".join(_VERBS) + "}")
+    # no abbreviations: an error about one would quote what follows it
+    parser = argparse.ArgumentParser(
+        prog="python -m pulumi_account.testing", description=_ABOUT, allow_abbrev=False
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar=_CHOICE)
     for verb, text in _VERBS.items():
-        _add_options(verbs.add_parser(verb, help=text, description=f"{text.capitalize()}. {_ABOUT}"), verb)
+        about = f"{text.capitalize()}. {_ABOUT}"
+        _add_options(verbs.add_parser(verb, help=text, description=about, allow_abbrev=False), verb)
     return parser
+
+
+def _parsed(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments; what is wrong is told without quoting what may be, or belong to, a secret."""
+    if argv and argv[0] not in (*_VERBS, "-h", "--help"):
+        parser.error(f"the command comes first, one of {_CHOICE}")
+    return parse(parser, argv)
 
 
 def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
@@ -64,20 +80,23 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
         add("--json", action="store_true", help="print JSON")
 
 
-def _pair(parser: argparse.ArgumentParser, text: str) -> tuple[str, str]:
+def _config(parser: argparse.ArgumentParser, text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not (key and equals):
-        parser.error(f"not of the form ns:key=value: {text}")
+        parser.error(f"--config {text} is not of the form ns:key=value")
     return key, value
 
 
-def _secret(parser: argparse.ArgumentParser, text: str) -> tuple[str, str]:
-    if "=" in text:
-        return _pair(parser, text)
-    variable = re.sub(r"\W", "_", text).upper()
-    if variable not in os.environ:
-        parser.error(f"--secret {text}: the environment variable {variable} is not set")
-    return text, os.environ[variable]
+def _secret(parser: argparse.ArgumentParser, text: str, number: int) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    variable = re.sub(r"\W", "_", key).upper()
+    if not key or (not equals and variable not in os.environ):
+        # not quoted: it may be the secret itself
+        parser.error(
+            f"--secret number {number} is not of the form ns:key=value, and no environment variable has its value "
+            "(for ns:key that is NS_KEY)"
+        )
+    return key, value if equals else os.environ[variable]
 
 
 def _show(value: Any) -> str:
@@ -101,12 +120,12 @@ def _run(engine: LocalEngine, args: argparse.Namespace, out: int) -> int:
     return 0 if result.ok else 1
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0, or 1 when something has failed, or 2 for a wrong command line."""
     parser = _parser()
-    args = parser.parse_args(argv)
-    config = dict(_pair(parser, text) for text in args.config)
-    secrets = dict(_secret(parser, text) for text in args.secret)
+    args = _parsed(parser, sys.argv[1:] if argv is None else argv)
+    config = dict(_config(parser, text) for text in args.config)
+    secrets = dict(_secret(parser, text, number) for number, text in enumerate(args.secret, 1))
     out, as_json = 1, getattr(args, "json", False)
     if as_json:
         # Only JSON may reach standard output, whatever the program prints.
@@ -124,10 +143,18 @@ def main(argv: list[str] | None = None) -> int:
         )
         return _run(engine, args, out)
     except (ProjectError, StateError, PassphraseError) as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        _say(f"error: {error}")
+    except OSError as error:
+        _say(f"error: {error.filename or 'the system'}: {error.strerror or type(error).__name__}")
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)  # noqa: T201
+        _say("interrupted")
+    except Exception as error:  # noqa: BLE001 - its message may quote anything
+        _say(f"error: unexpected {type(error).__name__} at {place(error)}: a defect, please report it")
     return 1
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

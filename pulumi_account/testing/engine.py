@@ -10,14 +10,15 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
+from urllib.parse import quote, quote_plus
 
 import grpc
 from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
@@ -28,7 +29,7 @@ from ._exit import SHOWN
 from .deploy import PARALLEL, STACK, Deployment, Step, counted
 from .display import Display
 from .monitor import EngineService, Monitor
-from .project import check_endpoints, load_config, load_project
+from .project import check_endpoints, check_name, load_config, load_project
 from .provider import OPTIONS, Launch, Provider, finish
 from .secrets import Vault, passphrase
 from .state import Snapshot, locked
@@ -96,6 +97,7 @@ class LocalEngine:
         echo: TextIO | None = None,
     ) -> None:
         self._project = load_project(Path(project))
+        check_name("stack", stack)
         self._stack = stack
         self._local = self._project.root / ".local"
         self._state = Path(state) if state else self._local / f"{stack}.json"
@@ -153,17 +155,22 @@ class LocalEngine:
         env = self._environment()
         return Snapshot(self._state, lambda salt: Vault(passphrase(env), salt), read_only=read_only)
 
-    def _edit(self, change: Callable[[Snapshot], None]) -> None:
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        if self._local in self._state.resolve().parents:  # the folder is ours, wherever else a state may lie
+            private_folder(self._local)
+            narrow(self._local)
         with locked(self._state):
+            yield
+
+    def _edit(self, change: Callable[[Snapshot], None]) -> None:
+        with self._locked():
             change(self._snapshot(read_only=False))
 
     def _run(self, kind: str, replace: Sequence[str] = ()) -> Result:
         config = load_config(self._project, self._stack, self._config, self._secrets)
-        check_endpoints(self._environment(), {key: plain(value) for key, value in config.items()})
-        if self._local in self._state.resolve().parents:
-            private_folder(self._local)
-            narrow(self._local)
-        with locked(self._state), _terminable():
+        check_endpoints(self._environment(), config)
+        with self._locked(), _terminable():
             return _Run(self, kind, config, replace).go()
 
 
@@ -206,7 +213,10 @@ class _Run:
         self._starts: dict[str, float] = {}
         self._steps: list[StepResult] = []
         self._hidden: set[str] = set()
-        self.hide(dict(config))
+        self._longest_first: list[str] = []
+        self._served = False
+        for text in secret_texts(dict(config)):
+            self._hide(_shapes(text))
         self._diagnostics: list[Diagnostic] = []
         self._printed: set[str] = set()
         self._lock = threading.Lock()
@@ -263,10 +273,15 @@ class _Run:
     def hide(self, *bags: Properties) -> None:
         """Keep what is secret in these out of all messages; what is short would hide half of every text."""
         for bag in bags:
-            self._hidden |= {text for text in secret_texts(bag) if len(text) >= _TELLING}
+            self._hide(secret_texts(bag))
+
+    def _hide(self, texts: Iterable[str]) -> None:
+        self._hidden |= {text for text in texts if len(text) >= _TELLING}
 
     def _without_secrets(self, message: str) -> str:
-        for text in sorted(self._hidden, key=len, reverse=True):
+        if len(self._longest_first) != len(self._hidden):
+            self._longest_first = sorted(self._hidden, key=len, reverse=True)
+        for text in self._longest_first:
             message = message.replace(text, "[secret]")
         return message
 
@@ -351,11 +366,19 @@ class _Run:
         self._launch = replace(self._launch, engine=address)
         process = self._start_program(address)
         last.callback(server.stop, None)
-        last.callback(finish, process, signal.SIGINT)
+        for stream, to in ((process.stdout, "stdout"), (process.stderr, "stderr")):
+            passing = threading.Thread(target=self._pass_on, args=(stream, to), daemon=True)
+            passing.start()
+            last.callback(passing.join, _GRACE)  # what the program has started may hold the stream
+        last.callback(self._end_program, process)
         return lambda: self._serve(server, process)
 
+    def _end_program(self, process: subprocess.Popen[bytes]) -> None:
+        # One that was never served has nothing to clean up, and would only tell of its interruption.
+        finish(process, signal.SIGINT if self._served else signal.SIGTERM)
+
     def _serve(self, server: grpc.Server, process: subprocess.Popen[bytes]) -> None:
-        deployment = self._deployment
+        deployment, self._served = self._deployment, True
         monitor = Monitor(deployment)
         resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, server)
         engine_pb2_grpc.add_EngineServicer_to_server(EngineService(self._logged), server)
@@ -393,7 +416,17 @@ class _Run:
             "dry_run": self._kind == "preview",
             "root_directory": str(self._project.root),
         }
-        return self._launch.start("-m", f"{__package__}._program", json.dumps(settings))
+        return self._launch.start(
+            "-m", f"{__package__}._program", json.dumps(settings), output=subprocess.PIPE
+        )
+
+    def _pass_on(self, stream: IO[bytes], to: str) -> None:
+        """Print what the program prints, line by line, without what the configuration or the state holds as secrets."""
+        with stream:
+            for line in stream:
+                text = self._without_secrets(line.decode(errors="replace"))
+                with suppress(OSError, ValueError):  # nobody reads it: the program must not wait for that
+                    _write(getattr(sys, to), text)
 
     def _close(self, began: float) -> Result:
         if self._deployment.step_failed:
@@ -420,6 +453,26 @@ class _Run:
         ]
         more = {"duration": int(seconds * 1e9), "changeSummary": dict(sorted(self._changes.items()))}
         return self._display.digest(self._config, messages, more)
+
+
+def _write(out: TextIO, text: str) -> None:
+    encoding = out.encoding or "utf-8"
+    out.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    out.flush()
+
+
+def _shapes(secret: str) -> set[str]:
+    """How a secret shows in a message: whole, trimmed or line by line, and as Python, JSON and URLs write that."""
+    parts = {secret, secret.strip(), *(line.strip() for line in secret.splitlines())}
+    writers: list[Callable[[str], str]] = [
+        str,
+        lambda text: repr(text)[1:-1],
+        lambda text: json.dumps(text)[1:-1],
+        lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+        partial(quote, errors="replace"),
+        partial(quote_plus, errors="replace"),
+    ]
+    return {write(part) for part in parts for write in writers}
 
 
 def _wake_at_end(process: subprocess.Popen[bytes], wake: threading.Event) -> None:

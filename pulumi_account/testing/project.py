@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -34,6 +36,14 @@ class Project:
         return self.program if self.program.is_dir() else self.program.parent
 
 
+def check_name(what: str, name: str) -> None:
+    """Refuse a stack's or project's name that the CLI refuses: paths are made of it."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", name):
+        raise ProjectError(
+            f"{name!r} is no name of a {what}: it may have 1 to 100 letters, digits, hyphens, underscores and periods"
+        )
+
+
 def load_project(folder: Path) -> Project:
     """Read Pulumi.yaml in the folder or, as the CLI does, in the nearest one above that has it."""
     for root in (folder.resolve(), *folder.resolve().parents):
@@ -49,6 +59,7 @@ def _project(file: Path) -> Project:
     runtime = runtime.get("name") if isinstance(runtime, dict) else runtime
     if not text.get("name") or runtime != "python":
         raise ProjectError(f"{file} is not the project file of a Python program")
+    check_name("project", str(text["name"]))
     return Project(
         str(text["name"]), file.parent, file.parent / text.get("main", "."), text.get("config") or {}
     )
@@ -92,24 +103,28 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def require_loopback(endpoint: Any, source: str) -> None:
-    """Refuse an endpoint that is not on this machine: LocalEngine must never make a real key."""
-    if not is_loopback(str(endpoint)):
-        raise ProjectError(
-            f"LocalEngine is for trying and testing and works with loopback endpoints only: {source} is {endpoint}"
-        )
-
-
 def check_endpoints(env: Mapping[str, str], config: Mapping[str, Any]) -> None:
     """Refuse to start when the environment or the configuration names an endpoint that is not loopback."""
-    if env.get("ACCOUNT_ENDPOINT"):
-        require_loopback(env["ACCOUNT_ENDPOINT"], "ACCOUNT_ENDPOINT")
+    _require_loopback(env.get("ACCOUNT_ENDPOINT"), "ACCOUNT_ENDPOINT")
     check_inputs(config, "account:endpoint")
 
 
 def check_inputs(inputs: Mapping[str, Any] | Properties, source: str) -> None:
     """Refuse an ``account:endpoint`` among the inputs of a provider that is not loopback."""
-    endpoint = inputs.get("account:endpoint")
-    endpoint = endpoint.value if isinstance(endpoint, Secret) else endpoint
-    if endpoint:
-        require_loopback(endpoint, source)
+    _require_loopback(inputs.get("account:endpoint"), source)
+
+
+def _require_loopback(endpoint: object, source: str) -> None:
+    """LocalEngine must never make a real key. Of an endpoint that is refused no more than the host is told."""
+    secret = isinstance(endpoint, Secret)
+    text = str(endpoint.value if isinstance(endpoint, Secret) else endpoint or "")
+    try:
+        host = urlsplit(text).hostname
+        allowed = not text or is_loopback(text)
+    except ValueError:
+        host, allowed = None, False
+    if not allowed:
+        what = f"is on {host}" if host and not secret else "names another"
+        raise ProjectError(
+            f"LocalEngine is for trying and testing and works with loopback endpoints only: {source} {what}"
+        )
