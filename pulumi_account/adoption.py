@@ -128,8 +128,12 @@ class Adoptions:
             if (holders | elsewhere) - {token}:
                 self._hold(key_id, outputs, token, has=False)
                 return False
-            unknown = token == _OLDER and _OLDER in holders
-            if unknown or key_id in self._wanted | self._undecided:
+            if token == _OLDER and _OLDER in holders:
+                raise AdoptionError(
+                    f"key {key_id} is not deleted: two resources of this state adopted it under an older version, and "
+                    "cannot be told apart: remove adopt_key_id from the program and run `pulumi up`"
+                )
+            if key_id in self._wanted | self._undecided:
                 raise AdoptionError(
                     f"key {key_id} is not deleted, as adopt_key_id gives it to a resource of this stack, which may be "
                     "the very one that is replaced: to keep the key, take back what forces the replacement "

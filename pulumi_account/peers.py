@@ -9,6 +9,7 @@ POSIX only, as the locks are.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from stat import S_ISDIR
 from typing import TextIO
 
 __all__ = ["Peers"]
+
+_log = logging.getLogger(__name__)
 
 
 class Peers:
@@ -31,6 +34,7 @@ class Peers:
         self._folder = folder or Path(tempfile.gettempdir(), f"pulumi-account-{os.getuid()}")
         self._run = run
         self._mine: TextIO | None = None
+        self._warned = False
         self._seen: dict[Path, tuple[int, set[str]]] = {}
 
     def close(self) -> None:
@@ -40,15 +44,26 @@ class Peers:
 
     def tell(self, key: str, token: str, *, has: bool = True) -> None:
         """Let the others know that a resource with this token has a key, or that it has it no longer."""
-        with suppress(OSError):
+        try:
             self._mine = self._mine or self._opened()
             self._mine.write(f"{'+' if has else '-'}{key} {token}\n")
             self._mine.flush()
+        except OSError as error:
+            if not self._warned:
+                self._warned = True
+                _log.warning(
+                    "%s: the providers of this run cannot tell each other which keys they have; where one adopts "
+                    "a key that another had, use `pulumi state delete`",
+                    error,
+                )
 
     def tokens(self, key: str) -> set[str]:
         """The tokens of the resources that have this key in other processes."""
-        others = [path for path in self._folder.glob(f"{self._run}-*") if not self._is_mine(path)]
-        told = {line for path in others if _is_locked(path) for line in self._lines(path)}
+        told: set[str] = set()
+        with suppress(OSError):
+            self._require_own()
+            others = [path for path in self._folder.glob(f"{self._run}-*") if not self._is_mine(path)]
+            told = {line for path in others if _is_locked(path) for line in self._lines(path)}
         return {line.partition(" ")[2] for line in told if line.startswith(f"{key} ")}
 
     @contextmanager
@@ -63,12 +78,15 @@ class Peers:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        status = self._folder.lstat()
-        if not S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
-            raise PermissionError(f"{self._folder} is not this user's own")
+        self._require_own()
         with open(os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def _require_own(self) -> None:
+        status = self._folder.lstat()
+        if not S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+            raise PermissionError(f"{self._folder} is not this user's own")
 
     def _opened(self) -> TextIO:
         with self._locked():
@@ -88,7 +106,7 @@ class Peers:
         with path.open() as file:
             file.seek(size)
             for line in file.read().splitlines():
-                (lines.add if line[0] == "+" else lines.discard)(line[1:])
+                (lines.add if line.startswith("+") else lines.discard)(line[1:])
             self._seen[path] = (file.tell(), lines)
         return lines
 

@@ -143,6 +143,11 @@ class Steps:
         refreshing = "key_id" in props  # the engine gives no outputs to ApiKey.get
         if key is None and not refreshing:
             raise NotFoundError(f"the account has no key {key_id}", status=404)
+        if key is None and props.get(_INSTANCE, "") != self._instance.get(_INSTANCE, ""):
+            raise ConfigurationError(
+                f"the account has no key {key_id}, but another provider made the key, and its account may have it: "
+                "run `pulumi up`, which asks, or `pulumi state delete` if the key is gone"
+            )
         if key is None:
             return ReadResult("", {})
         _require_same_key(key, _instant(props.get("created_at")))

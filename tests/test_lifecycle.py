@@ -1048,6 +1048,22 @@ def test_another_name_of_an_instance_replaces_nothing(
         assert europe.diff(key_id, {**outs, **former}, news) == ("none", [])
 
 
+def test_a_refresh_by_another_instance_forgets_nothing(
+    emulator: Emulator, another: Emulator, tmp_path: Path
+) -> None:
+    """`refresh --run-program` asks the account that the key is to move to: that has no such key, the other one has."""
+    with ProviderProcess(instance(emulator), tmp_path, {}) as eu:
+        key_id, _, outs = made(eu)
+    with (
+        ProviderProcess(instance(another, "us"), tmp_path, {}) as us,
+        pytest.raises(
+            ProviderError,
+            match=rf"ConfigurationError: the account has no key {key_id}, but another provider made",
+        ),
+    ):
+        us.read(key_id, outs)
+
+
 def test_an_instance_keeps_its_id_through_a_refresh(emulator: Emulator, tmp_path: Path) -> None:
     """The id stands in the inputs and the outputs that a refresh returns."""
     with ProviderProcess(instance(emulator), tmp_path, {}) as eu:

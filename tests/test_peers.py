@@ -96,6 +96,27 @@ def test_a_folder_that_cannot_be_used_does_no_harm(make: Make, tmp_path: Path, m
         assert other.tokens("5@2026") == set()
 
 
+def test_a_folder_that_cannot_be_used_is_told_once(
+    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The user learns that the processes cannot hear each other, and what to do."""
+    (tmp_path / "peers").mkdir()
+    (tmp_path / "peers").chmod(0o777)
+    one = make()
+    for key in ("5@2026", "6@2026"):
+        one.tell(key, "a")
+    (record,) = caplog.records
+    assert "peers is not this user's own: the providers of this run cannot tell each other" in record.message
+
+
+def test_what_lies_about_is_no_news(make: Make, tmp_path: Path) -> None:
+    """A folder with the name of a file, and lines of another kind, break nothing."""
+    one, other = make(), make()
+    one.tell("5@2026", "a")
+    (tmp_path / "peers" / "1-folder").mkdir()
+    assert other.tokens("5@2026") in (set(), {"a"})
+
+
 def test_looking_and_telling_are_one_step(make: Make) -> None:
     """What is told while a process is alone comes from that process, though it tells for the first time."""
     one, other = make(), make()
