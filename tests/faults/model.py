@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import httpx
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from pulumi_account.client import AccountClient
 from pulumi_account.emulator import Emulator
@@ -34,6 +37,28 @@ Bag = dict[str, Any]
 #: name, credit_limit, expires_at, is_enabled: what a key is like
 Fields = Mapping[str, Any]
 FIELDS = ("name", "credit_limit", "expires_at", "is_enabled")
+
+
+EXAMPLES = int(os.environ.get("PULUMI_ACCOUNT_EXAMPLES", "1"))
+
+
+def play(machine: Callable[[], RuleBasedStateMachine], examples: int, steps: int) -> None:
+    """Run random sequences, the same ones each time."""
+    made: Any = machine  # typed as a class, used as a factory
+    run_state_machine_as_test(
+        made,
+        settings=settings(
+            max_examples=examples * EXAMPLES,
+            stateful_step_count=steps,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            # shrinking takes minutes: who asks for more examples gets it
+            phases=[Phase.generate] if EXAMPLES == 1 else [Phase.generate, Phase.shrink],
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
 
 
 class Spec(NamedTuple):

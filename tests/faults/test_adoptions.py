@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from pulumi_account.client import AccountClient
 from pulumi_account.exceptions import AccountError
@@ -19,7 +17,7 @@ from pulumi_account.keys import Keys
 from pulumi_account.peers import Peers
 from pulumi_account.steps import Steps
 from tests.canaries import PROVISIONING_KEY, assert_clean
-from tests.faults.model import Bag, Unserved, carried
+from tests.faults.model import EXAMPLES, Bag, Unserved, carried, play
 from tests.helpers import ENDPOINT
 
 RESOURCES = ["a", "b", "c"]
@@ -27,7 +25,6 @@ END = "the end"
 #: the default instance, another one of the same account, and one of another account
 INSTANCES = {"": 0, "eu": 0, "us": 1}
 LIVE = 3
-EXAMPLES = int(os.environ.get("PULUMI_ACCOUNT_EXAMPLES", "1"))
 
 
 class Spec(NamedTuple):
@@ -321,25 +318,7 @@ class Machine(RuleBasedStateMachine):
                 account.stop()
 
 
-def play(engine: Callable[[], Engine], examples: int, steps: int) -> None:
-    """Run random sequences, the same ones each time."""
-    machine: Any = lambda: Machine(engine())  # noqa: E731 - typed as a class, used as a factory
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples * EXAMPLES,
-            stateful_step_count=steps,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            phases=[Phase.generate] if EXAMPLES == 1 else [Phase.generate, Phase.shrink],
-            report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 @pytest.mark.timeout(300 * EXAMPLES)
 def test_steps_delete_no_key_that_a_resource_holds(tmp_path: Path) -> None:
     """Whatever programs adopt, rename, move, force and drop, and whatever fails, in any order."""
-    play(lambda: InProcess(tmp_path), examples=300, steps=12)
+    play(lambda: Machine(InProcess(tmp_path)), examples=300, steps=12)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, TypeAlias
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
     rule,
-    run_state_machine_as_test,
 )
 
 from pulumi_account.emulator import Answer, Drop, Edit, Fault, HalfBody
 from pulumi_account.keys import is_auto_name
 from tests.cli import require_cli
-from tests.faults.model import FIELDS, Engine, Fields, InProcess, Known, Spec, Whole
+from tests.faults.model import EXAMPLES, FIELDS, Engine, Fields, InProcess, Known, Spec, Whole, play
 from tests.warm import WarmPython
 
 Change: TypeAlias = tuple[str, Any, Any]  # what is done, to which resource, and with what
@@ -273,32 +270,10 @@ def _op(known: Known | None, spec: Spec | None) -> str:
     return "same" if kept and Known(known.id, {}, known.inputs).fields() == spec.fields(name) else "update"
 
 
-EXAMPLES = int(os.environ.get("PULUMI_ACCOUNT_EXAMPLES", "1"))
-
-
-def play(engine: Callable[[], Engine], examples: int, steps: int) -> None:
-    """Run random sequences, the same ones each time."""
-    machine: Any = lambda: Machine(engine())  # noqa: E731 - typed as a class, used as a factory
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples * EXAMPLES,
-            stateful_step_count=steps,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            # shrinking takes minutes: who asks for more examples gets it
-            phases=[Phase.generate] if EXAMPLES == 1 else [Phase.generate, Phase.shrink],
-            report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 @pytest.mark.timeout(300 * EXAMPLES)
 def test_steps_keep_account_and_state_as_the_model_says() -> None:
     """Whatever programs, people and faults do, in any order, the provider's steps do what the model says."""
-    play(InProcess, examples=60, steps=25)
+    play(lambda: Machine(InProcess()), examples=60, steps=25)
 
 
 @pytest.mark.timeout(900 * EXAMPLES)
@@ -312,4 +287,4 @@ def test_programs_keep_account_and_state_as_the_model_says(
     if kind == "cli":
         require_cli()
     with WarmPython() as python:
-        play(lambda: Whole(kind, tmp_path_factory.mktemp(kind), python), examples, steps)
+        play(lambda: Machine(Whole(kind, tmp_path_factory.mktemp(kind), python)), examples, steps)
