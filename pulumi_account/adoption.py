@@ -131,7 +131,7 @@ class Adoptions:
             if token == _OLDER and _OLDER in holders:
                 raise AdoptionError(
                     f"key {key_id} is not deleted: two resources of this state adopted it under an older version, and "
-                    "cannot be told apart: remove adopt_key_id from the program and run `pulumi up`"
+                    "cannot be distinguished: remove adopt_key_id from the program and run `pulumi up`"
                 )
             if key_id in self._wanted | self._undecided:
                 raise AdoptionError(

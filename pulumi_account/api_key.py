@@ -189,7 +189,7 @@ class ApiKey(Resource, module="account", name="ApiKey"):
 
 
 class _Later:
-    """Asks when the engine is about to be told. An Output does so too, but takes longer and makes dependencies."""
+    """Asks just before the registration. An Output does so too, but takes longer and adds dependencies."""
 
     def __init__(self, ask: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         self._ask = ask
