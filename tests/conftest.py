@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from hypothesis import settings
 
 from pulumi_account.testing import LocalEngine
 
 from .canaries import assert_clean, leaks
 from .cli import NO_CLI, CliEngine, require_cli
 from .warm import WarmPython
+
+# a busy machine is no failure, in no property test
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 Engine: TypeAlias = Any  # LocalEngine or CliEngine: what they share is the point
 MakeEngine: TypeAlias = Callable[..., Engine]
