@@ -18,6 +18,8 @@ from pathlib import Path
 from stat import S_ISDIR
 from typing import TextIO
 
+from pulumi_account.files import private, private_folder
+
 __all__ = ["Peers"]
 
 _log = logging.getLogger(__name__)
@@ -77,9 +79,9 @@ class Peers:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        private_folder(self._folder)
         self._require_own()
-        with open(os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)) as lock:
+        with open(self._folder / "lock", "a", opener=private) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
