@@ -48,7 +48,7 @@ _GENERAL = (
 )
 SECRETS = {"account:provisioningKey": PROVISIONING_KEY}
 #: ours, in a traceback: the CLI interrupts a program whose resource failed, and prints where in its own code that was
-_FRAME = re.compile(r'File "[^"]*/pulumi_account/\w+\.py"')
+FRAME = re.compile(r'File "[^"]*/pulumi_account/\w+\.py"')
 _DRIFTED = 99
 _END = "-----END CERTIFICATE-----\n"
 _AT_ONCE = 6
@@ -375,7 +375,7 @@ def _told_in_one_line(run: Run, case: Case) -> None:
     for line in run.errors:
         assert line.isprintable(), line
         assert "InternalError" not in line
-    assert not _FRAME.search(run.text), run.text
+    assert not FRAME.search(run.text), run.text
     assert not run.ok or not run.errors
 
 

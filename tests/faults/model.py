@@ -353,15 +353,14 @@ class Whole:
     def __init__(self, kind: str, folder: Path, python: str) -> None:
         self.account = Emulator(provisioning_key=PROVISIONING_KEY)
         self.account.start()
-        (folder / "Pulumi.yaml").write_text("name: random\nruntime: python\n")
         self._program = folder / "__main__.py"
-        self._engine = _engine(kind, folder, self.account.url, python)
+        self._engine = engine_of(kind, folder, self.account.url, python)
         self._keys: list[dict[str, Any]] = []
 
     def known(self) -> Mapping[str, Known]:
         """The state: the current keys by resource."""
         return {
-            r["urn"].rpartition("::")[2]: Known(int(r["id"]), _clear(r["inputs"]), _clear(r["outputs"]))
+            r["urn"].rpartition("::")[2]: Known(int(r["id"]), clear(r["inputs"]), clear(r["outputs"]))
             for r in self._keys
             if not r.get("delete")
         }
@@ -387,17 +386,16 @@ class Whole:
         self._program.write_text("import pulumi_account as account\n" + "".join(lines))
         result = getattr(self._engine, verb)()
         assert_clean(result)
-        self._keys = self._exported()  # once for each run: the CLI takes a third of a second for it
+        self._keys = exported_keys(
+            self._engine
+        )  # once for each run: the CLI takes a third of a second for it
         ops = {step.urn.rpartition("::")[2]: step.op for step in result.steps if ":ApiKey::" in step.urn}
         return Outcome(result.ok, ops)
 
-    def _exported(self) -> list[dict[str, Any]]:
-        deployment = self._engine.export(show_secrets=True)["deployment"]
-        resources: list[dict[str, Any]] = deployment.get("resources") or []
-        return [resource for resource in resources if str(resource["type"]).endswith(":ApiKey")]
 
-
-def _engine(kind: str, folder: Path, endpoint: str, python: str) -> LocalEngine | CliEngine:
+def engine_of(kind: str, folder: Path, endpoint: str, python: str) -> LocalEngine | CliEngine:
+    """LocalEngine or the real CLI, for the project in a folder."""
+    (folder / "Pulumi.yaml").write_text("name: random\nruntime: python\n")
     env = {
         "ACCOUNT_ENDPOINT": endpoint,
         "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
@@ -408,9 +406,15 @@ def _engine(kind: str, folder: Path, endpoint: str, python: str) -> LocalEngine 
     return CliEngine(folder, folder / "cli", env=env, python=python)
 
 
-def _clear(value: Any) -> Any:
+def exported_keys(engine: LocalEngine | CliEngine) -> list[dict[str, Any]]:
+    """The keys in the state, as an export has them."""
+    resources: list[dict[str, Any]] = engine.export(show_secrets=True)["deployment"].get("resources") or []
+    return [resource for resource in resources if str(resource["type"]).endswith(":ApiKey")]
+
+
+def clear(value: Any) -> Any:
     """With what is secret in clear."""
     if isinstance(value, dict):
         sealed = value.get("plaintext")
-        return json.loads(sealed) if sealed else {name: _clear(item) for name, item in value.items()}
+        return json.loads(sealed) if sealed else {name: clear(item) for name, item in value.items()}
     return value

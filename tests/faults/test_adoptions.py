@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -12,13 +12,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from pulumi_account.client import AccountClient
+from pulumi_account.emulator import Emulator
 from pulumi_account.exceptions import AccountError
 from pulumi_account.keys import Keys
 from pulumi_account.peers import Peers
 from pulumi_account.steps import Steps
 from tests.canaries import PROVISIONING_KEY, assert_clean
-from tests.faults.model import EXAMPLES, Bag, Unserved, carried, play
+from tests.cli import require_cli
+from tests.faults.bench import FRAME
+from tests.faults.model import EXAMPLES, Bag, Unserved, carried, clear, engine_of, exported_keys, play
 from tests.helpers import ENDPOINT
+from tests.warm import WarmPython
 
 RESOURCES = ["a", "b", "c"]
 END = "the end"
@@ -76,7 +80,9 @@ class Run(NamedTuple):
 class Engine(Protocol):
     """Something that runs programs against two accounts."""
 
-    accounts: list[Unserved]
+    @property
+    def accounts(self) -> Sequence[Emulator]:
+        """The accounts of the instances."""
 
     def up(self, run: Run) -> bool:
         """Make it so; False if anything failed."""
@@ -203,6 +209,85 @@ class InProcess:
         self._processes[old.spec.instance].delete(str(old.id), old.outputs)
 
 
+class Whole:
+    """LocalEngine or the real CLI, which have several resources at work at once."""
+
+    def __init__(self, kind: str, folder: Path, python: str) -> None:
+        self.accounts = [Emulator(provisioning_key=PROVISIONING_KEY) for _ in range(2)]
+        for account in self.accounts:
+            account.start()
+        self._program = folder / "__main__.py"
+        self._engine = engine_of(kind, folder, self.accounts[0].url, python)
+        self._resources: list[dict[str, Any]] = []
+
+    def entries(self) -> Mapping[str, Entry]:
+        """The current resources of the state."""
+        return {_name_in(found["urn"]): _entry(found) for found in self._resources if not found.get("delete")}
+
+    def doomed(self) -> list[Entry]:
+        """The replaced ones that are yet to be deleted."""
+        return [_entry(found) for found in self._resources if found.get("delete")]
+
+    def taint(self, resource: str) -> None:
+        """Let the next run replace this resource."""
+        self._engine.taint(self._urn(resource))
+
+    def up(self, run: Run) -> bool:
+        """Make it so; what follows the failing resource waits for it."""
+        self._program.write_text("\n".join(self._lines(run)))
+        result = self._engine.up(replace=[self._urn(name) for name in run.replace & self.entries().keys()])
+        assert_clean(result)
+        assert not FRAME.search(result.text)
+        self._resources = exported_keys(self._engine)
+        return result.ok
+
+    def _urn(self, resource: str) -> str:
+        (urn,) = (r["urn"] for r in self._resources if _name_in(r["urn"]) == resource and not r.get("delete"))
+        return str(urn)
+
+    def _lines(self, run: Run) -> Iterator[str]:
+        yield "import pulumi, pulumi_account as account"
+        yield "from pulumi import Alias, ResourceOptions"
+        yield "after, made, instances = [], [], {}"
+        for instance, nth in INSTANCES.items():
+            if instance:
+                yield (
+                    f"instances[{instance!r}] = account.Provider({instance!r}, "
+                    f"endpoint={self.accounts[nth].url!r}, provisioning_key={PROVISIONING_KEY!r})"
+                )
+        state = self.entries()
+        for name, spec in run.program.items():
+            old = run.aliases.get(name)
+            if name == run.failing:
+                yield from self._failing("[]")
+            options = {
+                "delete_before_replace": str(spec.first),
+                "replacement_trigger": repr(f"{spec.forced}" if spec.forced else None),
+                "provider": f"instances.get({spec.instance!r})",
+                "aliases": f"[Alias(name={old!r})]" if old in state and old not in run.program else "[]",
+                "depends_on": "after",
+            }
+            opts = ", ".join(f"{option}={value}" for option, value in options.items())
+            yield f"made.append(account.ApiKey({name!r}, **{spec.arguments(name)!r}, opts=ResourceOptions({opts})))"
+        if run.failing == END:
+            yield from self._failing("made")
+
+    def _failing(self, after: str) -> Iterator[str]:
+        # no such key: what is deleted is deleted by then, what is to be made has not begun
+        yield f"after = [account.ApiKey('sibling', adopt_key_id=999, opts=ResourceOptions(depends_on={after}))]"
+
+
+def _name_in(urn: str) -> str:
+    return urn.rpartition("::")[2]
+
+
+def _entry(resource: dict[str, Any]) -> Entry:
+    instance = str(resource["provider"]).split("::")[-2]
+    spec = Spec(instance=instance if instance in INSTANCES else "")
+    inputs, outputs = clear(resource["inputs"]), clear(resource["outputs"])
+    return Entry(int(resource["id"]), inputs, outputs, spec, bool(resource.get("pendingReplacement")))
+
+
 CHOICES: Mapping[str, list[Any]] = {
     "adopt": [None, 1],
     "first": [True, False],
@@ -215,6 +300,9 @@ SPECS = st.builds(
     Spec,
     adopt=st.sampled_from([None, None, *range(1, LIVE + 1)]),
     first=st.booleans(),
+    forced=st.sampled_from([0, 1, 2]),
+    rotation=st.sampled_from([None, "1", "2"]),
+    limit=st.sampled_from([None, 5]),
     instance=st.sampled_from([*INSTANCES, ""]),
 )
 EDITS = st.one_of(
@@ -322,3 +410,15 @@ class Machine(RuleBasedStateMachine):
 def test_steps_delete_no_key_that_a_resource_holds(tmp_path: Path) -> None:
     """Whatever programs adopt, rename, move, force and drop, and whatever fails, in any order."""
     play(lambda: Machine(InProcess(tmp_path)), examples=300, steps=12)
+
+
+@pytest.mark.timeout(900 * EXAMPLES)
+@pytest.mark.parametrize(("kind", "examples"), [("local", 6), ("cli", 8)], ids=["local", "cli"])
+def test_programs_delete_no_key_that_a_resource_holds(
+    kind: str, examples: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The same of whole programs, whose resources are at work at once, on both engines."""
+    if kind == "cli":
+        require_cli()
+    with WarmPython() as python:
+        play(lambda: Machine(Whole(kind, tmp_path_factory.mktemp(kind), python)), examples, steps=10)
