@@ -121,7 +121,6 @@ class CliStack(Stack):
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_BACKEND_URL": (folder / "backend").as_uri(),
             "PULUMI_SKIP_UPDATE_CHECK": "1",
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
         }
         self.call(["pulumi", "stack", "init", "bench", "--non-interactive"])
 

@@ -48,14 +48,14 @@ class CliEngine:
         self._env = {
             **os.environ,
             "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}",
-            "PULUMI_PYTHON_CMD": python,
             "PULUMI_HOME": str(home / "home"),
             "PULUMI_BACKEND_URL": f"file://{home / 'backend'}",
             "PULUMI_SKIP_UPDATE_CHECK": "1",
             "PULUMI_DEBUG_COMMANDS": "1",  # for --event-log
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
             "PULUMI_CONFIG_PASSPHRASE": "",
             "ACCOUNT_LOOPBACK_ONLY": "1",
+            # whoever asks for no other Python has what the PATH has
+            **({} if python == sys.executable else {"PULUMI_PYTHON_CMD": python}),
             **(env or {}),
         }
         self._pulumi("stack", "select", "--create", stack)
@@ -78,6 +78,10 @@ class CliEngine:
         done = self._call(*args, text=text)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def install(self) -> str:
+        """``pulumi install`` of what the CLI itself needs; what it prints."""
+        return self._pulumi("install", "--no-dependencies")
 
     def preview(self, *, replace: Sequence[str] = ()) -> Result:
         """``pulumi preview --replace``."""

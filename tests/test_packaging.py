@@ -6,7 +6,9 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tarfile
+import venv
 from email import message_from_bytes
 from importlib.metadata import requires, version
 from pathlib import Path
@@ -15,6 +17,10 @@ from zipfile import ZipFile
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
+
+from pulumi_account.emulator import Emulator
+from tests.canaries import PROVISIONING_KEY
+from tests.cli import CliEngine, require_cli
 
 ROOT = Path(__file__).parent.parent
 EXTRAS = ["", "cli", "emulator", "testing", "report", "metrics"]
@@ -47,6 +53,45 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
     return folder
+
+
+def test_a_strangers_project_installs_and_runs(dist: Path, tmp_path: Path) -> None:
+    """On the real CLI, with the built wheel in the project's own environment: nothing is downloaded for it."""
+    require_cli()
+    (wheel,) = dist.glob("*.whl")
+    venv.create(tmp_path / "venv")
+    site = Path(sysconfig.get_path("purelib", "venv", {"base": str(tmp_path / "venv")}))
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        str(site),
+    ]
+    subprocess.run([*pip, str(wheel)], check=True, timeout=60)
+    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
+    (tmp_path / "Pulumi.yaml").write_text(
+        "name: theirs\nruntime:\n  name: python\n  options:\n    virtualenv: venv\n"
+    )
+    (tmp_path / "__main__.py").write_text(
+        "import pulumi, pulumi_account as account\n"
+        "account.ApiKey('k')\n"
+        "pulumi.export('package', account.__file__)\n"
+    )
+    with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
+        env = {"ACCOUNT_ENDPOINT": emulator.url}
+        secrets = {"account:provisioningKey": PROVISIONING_KEY}
+        engine = CliEngine(tmp_path, tmp_path / "cli", env=env, secrets=secrets)
+        assert "account" not in engine.install()
+        result = engine.up()
+        assert result.ok, result.text
+        assert not [line for line in result.diagnostics if line.severity != "info"]
+        assert result.outputs["package"] == str(site / "pulumi_account" / "__init__.py")
+        assert engine.preview().changes == {"same": 2}
 
 
 def relative_links(text: str) -> set[str]:
