@@ -12,12 +12,13 @@ from weakref import WeakKeyDictionary
 
 import pulumi
 from pulumi.dynamic import Resource
-from pulumi.runtime.rpc import UNKNOWN
+from pulumi.output import UNKNOWN
+from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_ON_THE_WIRE
 from pulumi.runtime.settings import get_monitor
 
 from pulumi_account.lifecycle import PREVIEW
 from pulumi_account.provider import provider_of
-from pulumi_account.values import ADOPTING, INSTANCE_ID
+from pulumi_account.values import ADOPTING, DEFAULT_PREFIX, INSTANCE_ID, MAX_NAME_PREFIX
 
 __all__ = ["ApiKey", "ApiKeyArgs"]
 
@@ -34,7 +35,8 @@ class ApiKeyArgs:
 
     :param name: the key's name, 1 to 255 characters, used exactly as it is. Left out: auto-named.
     :param name_prefix: what an auto-name begins with, 1 to 248 characters; seven random hex digits follow, which
-        stay the same until the key is replaced. Default: the resource's name and a hyphen. Excludes ``name``.
+        stay the same until the key is replaced. Another prefix renames the key. Default, for a new key: the
+        resource's name, cut if it is too long, and a hyphen; a renamed resource leaves it alone. Excludes ``name``.
     :param credit_limit: what the key may spend, in USD, 0 or more. Left out: no limit. 0 is a limit: the key can
         spend nothing.
     :param is_enabled: whether the key can be used. Default: true.
@@ -149,6 +151,7 @@ class ApiKey(Resource, module="account", name="ApiKey"):
     def _declare(
         self, resource_name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None
     ) -> None:
+        self._declared, self._answered = inputs, set[str]()
         adopts = inputs["adopt_key_id"]
         if isinstance(adopts, (int, float)):
             _adopters.setdefault(get_monitor(), []).append((self, adopts))
@@ -169,6 +172,11 @@ class ApiKey(Resource, module="account", name="ApiKey"):
             pulumi.ResourceOptions.merge(opts, marked),
         )
 
+    def translate_output_property(self, prop: str) -> str:
+        """Note what the engine answers with; nothing has another name in Python."""
+        self._answered.add(prop)
+        return prop
+
     def _hints(self, opts: pulumi.ResourceOptions | None) -> dict[str, _Later]:
         """What `check` cannot know by itself; nothing where there is nothing to tell, as each takes its time."""
         found = provider_of(opts)
@@ -188,6 +196,83 @@ class ApiKey(Resource, module="account", name="ApiKey"):
         return [key_id for key, key_id in adopters if key._provider is self._provider] or None
 
 
+class _Property:
+    """An output that a preview knows where the SDK does not: it is None, or follows from another one.
+
+    The SDK takes for unknown what the engine leaves out of a preview, and the engine leaves out what is None. Each
+    is made when it is asked for, as most never are, and that takes its time.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, key: ApiKey | None, owner: type[ApiKey]) -> Any:
+        if key is None or self._name not in vars(key):
+            raise AttributeError(self._name)
+        if not pulumi.runtime.is_dry_run():
+            return vars(key)[self._name]
+        previewed = vars(key).setdefault("_previewed", {})
+        if self._name not in previewed:
+            previewed[self._name] = _previewed(key, self._name)
+        return previewed[self._name]
+
+    def __set__(self, key: ApiKey, value: Any) -> None:
+        vars(key)[self._name] = value
+
+
+_OPTIONAL = (
+    "name_prefix",
+    "credit_limit",
+    "expires_at",
+    "rotation_triggers",
+    "adopt_key_id",
+    "adopt_key",
+    "key",
+)
+for _name_of_output in (*_OPTIONAL, "key_id"):
+    setattr(ApiKey, _name_of_output, _Property(_name_of_output))
+
+
+def _previewed(key: ApiKey, name: str) -> pulumi.Output[Any]:
+    """An output as a preview knows it."""
+    known = vars(key)[name]
+
+    async def value() -> Any:
+        return await known.future() if await known.is_known() else await _known(key, name)
+
+    async def secret() -> bool:
+        declared = key._declared.get(name)
+        return await known.is_secret() or (isinstance(declared, pulumi.Output) and await declared.is_secret())
+
+    # an Output is unknown if its value is
+    return pulumi.Output(_Later(known.resources), _Later(value), _Later(_true), _Later(secret))
+
+
+async def _known(key: ApiKey, name: str) -> Any:
+    """What a preview knows of an output that the SDK takes for unknown; if it knows nothing, `UNKNOWN`."""
+    outputs, has_id = vars(key), await key.id.is_known()
+    if name in ("key", "key_id"):
+        adopts = await outputs["adopt_key_id"].future() if not has_id else None
+        if name == "key_id":
+            return int(str(await key.id.future())) if has_id else adopts or UNKNOWN
+        whole = await outputs[
+            "created_at"
+        ].is_known()  # the answer is what the state has, not just the inputs
+        return None if whole or (adopts and await _known(key, "adopt_key") is None) else UNKNOWN
+    declared = key._declared[name]
+    if isinstance(declared, pulumi.Output):
+        return await declared.future() if await declared.is_known() else UNKNOWN
+    if not key._answered or name in key._answered or not isinstance(declared, (str, int, float, type(None))):
+        return UNKNOWN
+    return (
+        float(declared) if name == "credit_limit" and isinstance(declared, int) else declared
+    )  # as SDKs carry it
+
+
+async def _true() -> bool:
+    return True
+
+
 class _Later:
     """Asks just before the registration. An Output does so too, but takes longer and adds dependencies."""
 
@@ -199,7 +284,7 @@ class _Later:
 
 
 async def _id(provider: pulumi.ProviderResource) -> str | None:
-    return await provider.id.future() if await provider.id.is_known() else UNKNOWN
+    return await provider.id.future() if await provider.id.is_known() else UNKNOWN_ON_THE_WIRE
 
 
 #: the keys that adopt, and what, of the programs that run in this process; each has an engine of its own
@@ -239,7 +324,7 @@ def _inputs(resource_name: str, args: ApiKeyArgs) -> dict[str, Any]:
     if args.adopt_key is not None:
         inputs["adopt_key"] = pulumi.Output.secret(args.adopt_key)
     if args.name is None and args.name_prefix is None:
-        inputs["name_prefix"] = f"{resource_name}-"
+        inputs |= {"name_prefix": f"{resource_name[: MAX_NAME_PREFIX - 1]}-", DEFAULT_PREFIX: True}
     if pulumi.runtime.is_dry_run():
         inputs[PREVIEW] = True
     return inputs

@@ -14,6 +14,8 @@ from pulumi_account.exceptions import InvalidInputError
 from pulumi_account.values import (
     INSTANT,
     MAGNITUDE,
+    MAX_NAME,
+    MAX_NAME_PREFIX,
     Secret,
     format_instant,
     parse_instant,
@@ -21,12 +23,7 @@ from pulumi_account.values import (
     same_instant,
 )
 
-__all__ = ["MAX_NAME_PREFIX", "SUFFIX_DIGITS", "ApiKeyInputs", "declared"]
-
-MAX_NAME = 255
-#: what auto-naming adds to a prefix: seven random hex digits, Pulumi's own habit
-SUFFIX_DIGITS = 7
-MAX_NAME_PREFIX = MAX_NAME - SUFFIX_DIGITS
+__all__ = ["ApiKeyInputs", "declared"]
 
 #: beyond, the engine's numbers, which are floats, cannot tell one id from the next
 _LARGEST_ID = 2**53

@@ -31,8 +31,7 @@ from pulumi_account.exceptions import (
     StatusError,
     UnexpectedResponseError,
 )
-from pulumi_account.inputs import SUFFIX_DIGITS
-from pulumi_account.values import RESERVATION_PREFIX, format_instant, same_instant
+from pulumi_account.values import RESERVATION_PREFIX, SUFFIX_DIGITS, format_instant, same_instant
 
 if TYPE_CHECKING:
     from pulumi_account.client import AccountClient

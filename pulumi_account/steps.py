@@ -23,7 +23,9 @@ from pulumi_account.keys import Keys, KnownKey, auto_name, differences, is_auto_
 from pulumi_account.text import visible
 from pulumi_account.values import (
     ADOPTING,
+    DEFAULT_PREFIX,
     INSTANCE_ID,
+    SUFFIX_DIGITS,
     format_instant,
     parse_instant,
     parse_key_id,
@@ -44,6 +46,8 @@ Bag = Mapping[str, Any]
 _DECLARED_ONLY = ("name_prefix", "rotation_triggers", "adopt_key_id", "adopt_key")
 #: an output that tells which provider instance made the key, by its name; two underscores hide it from displays
 _INSTANCE = "__instance"
+#: an output that tells a key that `ApiKey.get` reads from one that is managed
+_EXTERNAL = "__external"
 #: an input by which `check`, which knows the old inputs, tells `diff`, which does not, what instance the key had
 _FORMER_INSTANCE_ID = "__former_instance_id"
 _SERVER = ("name", "credit_limit", "is_enabled", "expires_at")
@@ -74,6 +78,7 @@ class Steps:
         The engine prints the value of a failure's property, even a secret one: so no failure has a property, and
         the sentence itself names it.
         """
+        news = _with_prefix(news, olds)
         known, unknown = _split(news)
         self._adoptions.want(news.get(ADOPTING) or ())
         try:
@@ -81,7 +86,7 @@ class Steps:
                 known,
                 now=utc_now(),
                 settled=_instant(olds.get("expires_at")),
-                auto_named=_kept_name(olds, known.get("name_prefix")),
+                auto_named=olds.get("name") if "name_prefix" in olds else None,
                 unknown=unknown,
             )
         except InvalidInputError as error:
@@ -141,6 +146,7 @@ class Steps:
         """
         key = self._keys.read(parse_key_id("id", key_id))
         refreshing = "key_id" in props  # the engine gives no outputs to ApiKey.get
+        external = not refreshing or bool(props.get(_EXTERNAL))
         if key is None and not refreshing:
             raise NotFoundError(f"the account has no key {key_id}", status=404)
         if key is None and props.get(_INSTANCE, "") != self._instance.get(_INSTANCE, ""):
@@ -155,7 +161,9 @@ class Steps:
             self._adoptions.refresh(key.id)
         inputs = _on_server(key) | _kept(props, *_DECLARED_ONLY, INSTANCE_ID)
         outputs = inputs | _facts(key, props.get("key")) | self._instance | _kept(props, ADOPTION)
-        return ReadResult(key_id, _sealed(outputs), _sealed(inputs) if refreshing else None)
+        if external:  # no inputs, not even after a refresh: the next preview would show that they go
+            return ReadResult(key_id, _sealed(outputs) | {_EXTERNAL: True})
+        return ReadResult(key_id, _sealed(outputs), _sealed(inputs))
 
     def update(self, key_id: str, olds: Bag, news: Bag) -> UpdateResult:
         """One PATCH with just what changed; the plaintext is carried forward."""
@@ -245,24 +253,30 @@ def _merged(known: Bag, unknown: Bag) -> dict[str, Any]:
     return merged
 
 
-def _kept_name(olds: Bag, prefix: object) -> str | None:
-    """The name that auto-naming gave before, if it still fits."""
-    name = olds.get("name")
-    if not isinstance(prefix, str) or olds.get("name_prefix") != prefix or not isinstance(name, str):
-        return None
-    return name if is_auto_name(name, prefix) else None
+def _with_prefix(news: Bag, olds: Bag) -> Bag:
+    """The inputs with the prefix that the key has: a default one is for a new key, whatever its resource is called."""
+    return {**news, **_kept(olds, "name_prefix")} if news.get(DEFAULT_PREFIX) else news
 
 
 def _with_name(inputs: dict[str, Any], olds: Bag, *, preview: bool) -> dict[str, Any]:
-    """Inputs with a name: an auto-name stays as it is until the key is replaced.
+    """Inputs with a name: an auto-name keeps its digits until the key is replaced.
 
     A preview does not know a new one: the deployment would draw another, so showing one would be a lie.
     """
     prefix = inputs.get("name_prefix")
     if prefix is None or "name" in inputs:
         return inputs
-    new = UNKNOWN if preview or isinstance(prefix, Unknown) else auto_name(prefix)
-    return {**inputs, "name": _kept_name(olds, prefix) or new}
+    digits = None if _rotates(olds, inputs) else _digits(olds)
+    if isinstance(prefix, Unknown) or (preview and not digits):
+        return {**inputs, "name": UNKNOWN}
+    return {**inputs, "name": prefix + digits if digits else auto_name(prefix)}
+
+
+def _digits(olds: Bag) -> str | None:
+    """The digits that auto-naming gave before, unless somebody has renamed the key since."""
+    name, prefix = olds.get("name"), olds.get("name_prefix")
+    auto_named = isinstance(name, str) and isinstance(prefix, str) and is_auto_name(name, prefix)
+    return name[-SUFFIX_DIGITS:] if auto_named and name else None
 
 
 def _instance_ids(olds: Bag, news: Bag) -> dict[str, Any]:
@@ -349,12 +363,14 @@ def _replaces(key_id: int, olds: Bag, news: Bag) -> list[str]:
     """What cannot be changed in place: a rotation makes a new key, and so does the adoption of another one."""
     adopts = news.get("adopt_key_id")
     found = {
-        "rotation_triggers": _differs(
-            "rotation_triggers", olds.get("rotation_triggers"), news.get("rotation_triggers")
-        ),
+        "rotation_triggers": _rotates(olds, news),
         "adopt_key_id": adopts is not None and adopts != key_id,
     }
     return [name for name, replaced in found.items() if replaced]
+
+
+def _rotates(olds: Bag, news: Bag) -> bool:
+    return _differs("rotation_triggers", olds.get("rotation_triggers"), news.get("rotation_triggers"))
 
 
 def _differs(name: str, old: Any, new: Any) -> bool:

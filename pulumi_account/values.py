@@ -13,9 +13,13 @@ from pulumi_account.exceptions import InvalidInputError
 __all__ = [
     "ADOPTING",
     "API_KEY_TYPE",
+    "DEFAULT_PREFIX",
     "INSTANCE_ID",
     "INSTANT",
+    "MAX_NAME",
+    "MAX_NAME_PREFIX",
     "RESERVATION_PREFIX",
+    "SUFFIX_DIGITS",
     "Secret",
     "format_instant",
     "parse_instant",
@@ -31,8 +35,15 @@ __all__ = [
 API_KEY_TYPE = "pulumi-python:dynamic/account:ApiKey"
 #: the property by which a program tells `check` the ids that its keys are to adopt, however late these are declared
 ADOPTING = "__adopting"
+#: the property by which a program tells `check` that the prefix is no declared one, but made of the resource's name
+DEFAULT_PREFIX = "__default_prefix"
 #: the property that holds the id which the engine gave to a key's explicit provider instance: it outlives a new name
 INSTANCE_ID = "__instance_id"
+#: the most characters that the API admits
+MAX_NAME = 255
+#: what auto-naming adds to a prefix: seven random hex digits, Pulumi's own habit
+SUFFIX_DIGITS = 7
+MAX_NAME_PREFIX = MAX_NAME - SUFFIX_DIGITS
 #: how the name of a reservation begins; 32 random hex digits follow
 RESERVATION_PREFIX = "pulumi-account-reservation-"
 #: the powers of ten, up and down, that an amount or a count may have: a float holds it, and any sum of such

@@ -54,12 +54,12 @@ class Engine(mocks.Mocks):
 
 @pytest.fixture
 def run() -> Iterator[Callable[..., dict[str, Any]]]:
-    """Runs a program and gives the inputs of the resource named ``k``."""
+    """Runs a program and gives the inputs of a resource."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     settings.SETTINGS.outputs.clear()  # what programs of other tests left is bound to loops that are closed
 
-    def run(program: Callable[[], Any], *, preview: bool = False) -> dict[str, Any]:
+    def run(program: Callable[[], Any], *, preview: bool = False, of: str = "k") -> dict[str, Any]:
         engine = Engine()
 
         async def main() -> None:
@@ -67,7 +67,7 @@ def run() -> Iterator[Callable[..., dict[str, Any]]]:
             await run_pulumi_func(program)
 
         contextvars.copy_context().run(loop.run_until_complete, main())  # other tests are in no run
-        inputs = dict(engine.asked["k"].inputs)
+        inputs = dict(engine.asked[of].inputs)
         inputs.pop("__provider", None)
         return inputs
 
@@ -155,8 +155,13 @@ def test_options_may_be_second(run: Callable[..., dict[str, Any]]) -> None:
 
 
 def test_prefix_is_the_resource_name(run: Callable[..., dict[str, Any]]) -> None:
-    """Without a name, the prefix is the resource's name and a hyphen."""
-    assert run(lambda: ApiKey("k")) == {"name_prefix": "k-"}
+    """Without a name, the prefix is the resource's name and a hyphen, and said to be no declared one."""
+    assert run(lambda: ApiKey("k")) == {"name_prefix": "k-", "__default_prefix": True}
+
+
+def test_prefix_of_a_long_resource_name_is_cut(run: Callable[..., dict[str, Any]]) -> None:
+    """A default prefix is never too long."""
+    assert run(lambda: ApiKey("k" * 300), of="k" * 300)["name_prefix"] == "k" * 247 + "-"
 
 
 def under(provider: Provider) -> pulumi.ResourceOptions:

@@ -311,6 +311,38 @@ def test_auto_name_is_new_where_the_old_one_does_not_fit(
     assert news["name"] != olds["name"]
 
 
+def test_a_new_prefix_keeps_the_digits(provider: ProviderProcess) -> None:
+    """Another prefix renames the key, in a preview as well; its digits stay."""
+    olds, _ = provider.check(AUTO)
+    for hints in ({}, {"__preview": True}):
+        news, _ = provider.check({**AUTO, "name_prefix": "dev-", **hints}, olds)
+        assert news == {**olds, "name_prefix": "dev-", "name": "dev-" + olds["name"][3:]}
+
+
+def test_a_default_prefix_is_for_new_keys(provider: ProviderProcess) -> None:
+    """Pulumi may rename a resource without a change, so the key stays what it is."""
+    olds, _ = provider.check({**AUTO, "__default_prefix": True})
+    news, _ = provider.check({**AUTO, "name_prefix": "renamed-", "__default_prefix": True}, olds)
+    assert news == olds
+
+
+def test_a_rotation_names_anew(provider: ProviderProcess) -> None:
+    """The check that the diff is made of has another name, which a preview does not know."""
+    olds, _ = provider.check(AUTO)
+    news, _ = provider.check({**AUTO, "rotation_triggers": {"a": "b"}}, olds)
+    assert news["name"] != olds["name"]
+    news, _ = provider.check({**AUTO, "rotation_triggers": {"a": "b"}, "__preview": True}, olds)
+    assert news["name"] == UNKNOWN
+
+
+def test_auto_name_survives_ignore_changes_and_a_new_prefix(provider: ProviderProcess) -> None:
+    """The old auto-name beside another prefix is no conflict either."""
+    olds, _ = provider.check(AUTO)
+    news, failures = provider.check({**AUTO, "name": olds["name"], "name_prefix": "dev-"}, olds)
+    assert failures == []
+    assert news["name"] == olds["name"]
+
+
 def test_auto_name_survives_ignore_changes(provider: ProviderProcess) -> None:
     """`ignore_changes` puts the old auto-name beside the prefix: that is no conflict."""
     olds, _ = provider.check(AUTO)
