@@ -16,9 +16,10 @@ from pulumi.output import UNKNOWN
 from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_ON_THE_WIRE
 from pulumi.runtime.settings import get_monitor
 
+from pulumi_account.exceptions import InvalidInputError
 from pulumi_account.lifecycle import PREVIEW
-from pulumi_account.provider import provider_of
-from pulumi_account.values import ADOPTING, DEFAULT_PREFIX, INSTANCE_ID, MAX_NAME_PREFIX
+from pulumi_account.provider import provider_of, warn_of_a_plain_key
+from pulumi_account.values import ADOPTING, DEFAULT_PREFIX, INSTANCE_ID, MAX_NAME_PREFIX, parse_key_id
 
 __all__ = ["ApiKey", "ApiKeyArgs"]
 
@@ -58,7 +59,7 @@ class ApiKeyArgs:
     expires_at: pulumi.Input[str | datetime] | None = None
     rotation_triggers: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None
     adopt_key_id: pulumi.Input[int] | None = None
-    adopt_key: pulumi.Input[str] | None = field(default=None, repr=False)
+    adopt_key: pulumi.Input[str | None] | None = field(default=None, repr=False)
 
 
 class ApiKey(Resource, module="account", name="ApiKey"):
@@ -88,7 +89,7 @@ class ApiKey(Resource, module="account", name="ApiKey"):
     adopt_key_id: pulumi.Output[int | None]
     # the SDK resolves the annotations that it sees anew for each resource, and needs but the integers
     if TYPE_CHECKING:
-        key: pulumi.Output[str]
+        key: pulumi.Output[str | None]
         created_at: pulumi.Output[str]
         name: pulumi.Output[str]
         name_prefix: pulumi.Output[str | None]
@@ -115,7 +116,7 @@ class ApiKey(Resource, module="account", name="ApiKey"):
         expires_at: pulumi.Input[str | datetime] | None = None,
         rotation_triggers: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         adopt_key_id: pulumi.Input[int] | None = None,
-        adopt_key: pulumi.Input[str] | None = None,
+        adopt_key: pulumi.Input[str | None] | None = None,
     ) -> None: ...
 
     def __init__(self, resource_name: str, *args: Any, **kwargs: Any) -> None:
@@ -130,7 +131,7 @@ class ApiKey(Resource, module="account", name="ApiKey"):
 
     @classmethod
     def get(
-        cls, resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
+        cls, resource_name: str, id: pulumi.Input[str | int], opts: pulumi.ResourceOptions | None = None
     ) -> ApiKey:
         """Read an existing key, without managing it: GET ``/v1/account/keys/{key_id}``.
 
@@ -138,19 +139,42 @@ class ApiKey(Resource, module="account", name="ApiKey"):
         `NotFoundError`, in the preview too.
 
         :param resource_name: the resource's name in the stack.
-        :param id: the key's id.
+        :param id: the key's id, as the outputs ``id`` and ``key_id`` have it, or as a stack reference does.
         :param opts: resource options.
         """
         found = cls.__new__(cls)
         nothing = {argument.name: None for argument in fields(ApiKeyArgs)}
         found._declare(
-            resource_name, nothing, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id))
+            resource_name,
+            nothing,
+            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=_id_text(resource_name, id))),
         )
         return found
+
+    def require_key(self) -> pulumi.Output[str]:
+        """The plaintext, always a secret, for what needs one.
+
+        :raises pulumi.RunError: nobody knows it: the key was adopted without ``adopt_key``, or only read.
+        """
+
+        def require(key: str | None) -> str:
+            if key is None:
+                raise pulumi.RunError(
+                    f"ApiKey {self._name!r}: its plaintext is not known: adopt the key with adopt_key, or rotate it"
+                )
+            return key
+
+        return self.key.apply(require)
 
     def _declare(
         self, resource_name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None
     ) -> None:
+        if opts is not None and opts.import_ is not None:
+            raise pulumi.RunError(
+                f"ApiKey {resource_name!r}: import_ cannot work for a dynamic resource: adopt the key with "
+                "adopt_key_id and name"
+            )
+        warn_of_a_plain_key(opts)
         self._declared, self._answered = inputs, set[str]()
         adopts = inputs["adopt_key_id"]
         if isinstance(adopts, (int, float)):
@@ -300,6 +324,15 @@ def _arguments(
     """Both forms as one."""
     if isinstance(args, pulumi.ResourceOptions):
         args, opts = None, args
+    if not isinstance(args, (ApiKeyArgs, type(None))):
+        raise TypeError(
+            f"ApiKey {resource_name!r}: the second argument must be ApiKeyArgs or pulumi.ResourceOptions, not "
+            f"{type(args).__name__}; the key's own arguments are keywords"
+        )
+    if not isinstance(opts, (pulumi.ResourceOptions, type(None))):
+        raise TypeError(
+            f"ApiKey {resource_name!r}: opts must be pulumi.ResourceOptions, not {type(opts).__name__}"
+        )
     if args is not None and keywords:
         raise TypeError(f"ApiKey {resource_name!r}: give either ApiKeyArgs or keywords, not both")
     return args or ApiKeyArgs(**keywords), opts
@@ -328,6 +361,16 @@ def _inputs(resource_name: str, args: ApiKeyArgs) -> dict[str, Any]:
     if pulumi.runtime.is_dry_run():
         inputs[PREVIEW] = True
     return inputs
+
+
+def _id_text(resource_name: str, value: Any) -> Any:
+    """An id as the engine has it, whatever kind of number or text it is."""
+    if isawaitable(value) or isinstance(value, pulumi.Output):
+        return pulumi.Output.from_input(value).apply(lambda found: _id_text(resource_name, found))
+    try:
+        return str(parse_key_id("id", value))
+    except InvalidInputError as error:
+        raise pulumi.RunError(f"ApiKey.get {resource_name!r}: {error}") from None
 
 
 def _plain(value: Any) -> Any:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
 from pulumi.runtime.rpc import _expand_dependencies
 from pulumi.runtime.sync_await import _sync_await
 
 from pulumi_account.exceptions import AccountError, ConfigurationError
-from pulumi_account.provider import Provider, configuration, provider_of
+from pulumi_account.provider import Provider, configuration, provider_of, warn_of_a_plain_key
 
 if TYPE_CHECKING:
     from pulumi_account.answers import Answers
@@ -104,7 +105,10 @@ def _given(opts: pulumi.InvokeOptions | None) -> dict[str, Any] | pulumi.Output[
 
     provider = provider_of(opts)
     if provider is None:
-        return {name: pulumi.runtime.get_config(name) for name in (ENDPOINT, PROVISIONING_KEY)}
+        warn_of_a_plain_key(opts)
+        given = {name: pulumi.runtime.get_config(name) for name in (ENDPOINT, PROVISIONING_KEY)}
+        named = dict.fromkeys([*CONFIG.get(), *get_config_env()])
+        return named | {name: value for name, value in given.items() if value is not None}
     if not isinstance(provider, Provider):
         raise ConfigurationError(
             "opts: the provider must be a pulumi_account.Provider: only that one tells functions which account it is"

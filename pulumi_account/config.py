@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -49,8 +49,10 @@ def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> 
     retried, ``ACCOUNT_TIMEOUT`` how long an attempt may take until its whole answer has come (default 30).
     With ``ACCOUNT_LOOPBACK_ONLY`` set, an endpoint that is not on this machine is refused.
 
+    :param configuration: of a stack, all names that it has, whatever their values: one may be misspelt.
     :raises ConfigurationError: one line for whatever is missing or wrong.
     """
+    _require_spelling(configuration, environ)
     instance = configuration.get(INSTANCE)
     source = environ if instance is None else {}
     endpoint = source.get("ACCOUNT_ENDPOINT", "").strip() or configuration.get(ENDPOINT) or DEFAULT_ENDPOINT
@@ -61,6 +63,25 @@ def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> 
         retry_deadline=_seconds(environ, "ACCOUNT_RETRY_DEADLINE", DEFAULT_RETRY_DEADLINE, 0),
         timeout=_seconds(environ, "ACCOUNT_TIMEOUT", DEFAULT_TIMEOUT, 0.1),
     )
+
+
+def _require_spelling(names: Collection[str], environ: Mapping[str, str]) -> None:
+    """A misspelt endpoint would send the key elsewhere; of a misspelt key, nobody would know what is missing."""
+    for right, variable in ((ENDPOINT, "ACCOUNT_ENDPOINT"), (PROVISIONING_KEY, "ACCOUNT_PROVISIONING_KEY")):
+        if right in names or environ.get(variable, "").strip():
+            continue
+        # without a namespace, `pulumi config set` takes the project's, which may have an endpoint of its own
+        alike = [name for name in names if _letters(name) == _letters(right)]
+        alike += [name for name in names if name.endswith(":provisioningKey") and right == PROVISIONING_KEY]
+        if alike:
+            raise ConfigurationError(
+                f"the configuration has {min(alike)}, which nobody reads: it must be {right}"
+            )
+
+
+def _letters(name: str) -> str:
+    """A name without what people confuse: upper case, underscores, hyphens."""
+    return re.sub(r"[-_]", "", name).lower()
 
 
 def _endpoint(text: str, *, loopback_only: bool) -> str:

@@ -27,6 +27,10 @@ __all__ = ["ApiKeyInputs", "declared"]
 
 #: beyond, the engine's numbers, which are floats, cannot tell one id from the next
 _LARGEST_ID = 2**53
+#: as `id` has it, and a stack reference
+_ID_AS_TEXT = re.compile(r"[0-9]{1,16}(\.0)?")
+#: what YAML makes of a date without quotes, and Pulumi of that
+_READ_BY_YAML = re.compile(r"([0-9-]{10}) ([0-9:.]{8,18}) ([+-]\d\d)(\d\d) (UTC|[+-]\d{4})", re.ASCII)
 #: text made of these alone may be quoted in an error: no credential is
 _QUOTABLE = re.compile(r"[0-9TtZz:+\-. /]{1,40}", re.ASCII)
 
@@ -50,6 +54,7 @@ def declared(
     *,
     now: datetime,
     settled: datetime | None = None,
+    rotated: bool = False,
     auto_named: object = None,
     unknown: Collection[str] = (),
 ) -> ApiKeyInputs:
@@ -58,27 +63,28 @@ def declared(
     :param properties: the declared properties that are known; None counts as left out.
     :param now: the present instant, in UTC.
     :param settled: the expiry that is already in force and may therefore lie in the past.
+    :param rotated: the key is to be replaced by a new one, for which it may not.
     :param auto_named: the name that auto-naming gave; it may stand beside its ``name_prefix``.
     :param unknown: names of the properties that are declared, but not known yet.
     :raises InvalidInputError: with one sentence for each broken rule, all at once.
     """
     given = {name: value for name, value in properties.items() if value is not None}
     own_name = auto_named is None or given.get("name") != auto_named
-    values, failures = _validated(given, _rules(now, settled))
+    values, failures = _validated(given, _rules(now, settled, rotated))
     failures += _conflicts({*given, *unknown}, own_name=own_name)
     if failures:
         raise InvalidInputError(failures)
     return ApiKeyInputs(**values)
 
 
-def _rules(now: datetime, settled: datetime | None) -> dict[str, Callable[[object], object]]:
+def _rules(now: datetime, settled: datetime | None, rotated: bool) -> dict[str, Callable[[object], object]]:
     """The rule of each property, in the order in which failures are told."""
     return {
         "name": partial(_of_length, MAX_NAME, ""),
         "name_prefix": partial(_of_length, MAX_NAME_PREFIX, " (seven are added)"),
         "credit_limit": _credit_limit,
         "is_enabled": _is_enabled,
-        "expires_at": partial(_expires_at, now, settled),
+        "expires_at": partial(_expires_at, now, settled, rotated),
         "rotation_triggers": _rotation_triggers,
         "adopt_key_id": _adopt_key_id,
         "adopt_key": _adopt_key,
@@ -156,8 +162,11 @@ def _is_enabled(value: object) -> bool:
     return value
 
 
-def _expires_at(now: datetime, settled: datetime | None, value: object) -> datetime:
+def _expires_at(now: datetime, settled: datetime | None, rotated: bool, value: object) -> datetime:
     text = _text(value)
+    if read := _READ_BY_YAML.fullmatch(text):
+        offset = "Z" if read[5] == "UTC" else f"{read[3]}:{read[4]}"
+        raise ValueError(f'{text!r} is a date that YAML has read: quote it, as "{read[1]}T{read[2]}{offset}"')
     quoted = repr(text) if _QUOTABLE.fullmatch(text) else f"text of {len(text)} characters"
     if not (shape := INSTANT.fullmatch(text)):
         raise ValueError(
@@ -170,7 +179,10 @@ def _expires_at(now: datetime, settled: datetime | None, value: object) -> datet
     except ValueError as error:
         raise ValueError(f"{quoted} {error}") from None
     # one that is already in force may have passed: it must not block a deployment
-    if moment <= now and not same_instant(moment, settled):
+    in_force = same_instant(moment, settled)
+    if moment <= now and in_force and rotated:
+        raise ValueError(f"{format_instant(moment)} is over: a new key needs a later one, or none")
+    if moment <= now and not in_force:
         raise ValueError(
             f"{format_instant(moment)} lies in the past: this machine's clock says {format_instant(now)}"
         )
@@ -191,6 +203,8 @@ def _rotation_triggers(value: object) -> dict[str, str]:
 
 
 def _adopt_key_id(value: object) -> int:
+    if isinstance(value, str) and _ID_AS_TEXT.fullmatch(value):
+        value = float(value)
     number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else 0
     if not (1 <= number <= _LARGEST_ID and number == number // 1):
         raise ValueError(f"must be the id of a key, a whole number from 1, not {_kind(value)}")

@@ -94,7 +94,11 @@ class ApiKeyLifecycle(ResourceProvider):
         from pulumi_account.steps import Steps
 
         given = {name: req.config.get(name) for name in (ENDPOINT, PROVISIONING_KEY, INSTANCE)}
-        client = _LateClient(resolve(given, os.environ))
+        named = dict.fromkeys(
+            getattr(req.config, "_props", ())
+        )  # the SDK has no public way to ask for the names
+        present = {name: value for name, value in given.items() if value is not None}
+        client = _LateClient(resolve(named | present, os.environ))
         if getproxies():
             client.made()  # a proxy that cannot be used is told in the preview already
         keys = Keys(cast("AccountClient", client), abandoned=_engine_is_gone)

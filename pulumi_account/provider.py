@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakSet
 
 import pulumi
+from pulumi.runtime.config import is_config_secret
+from pulumi.runtime.settings import get_monitor, get_root_resource
 
 from pulumi_account.values import API_KEY_TYPE
 
-__all__ = ["Provider", "configuration", "provider_of"]
+__all__ = ["Provider", "configuration", "provider_of", "warn_of_a_plain_key"]
+
+_PROVISIONING_KEY = "account:provisioningKey"
 
 
 class Provider(pulumi.ProviderResource):
@@ -39,7 +44,7 @@ class Provider(pulumi.ProviderResource):
         # SDK refuses to pickle
         self._configuration: dict[str, Any] = {
             "account:instance": resource_name,
-            "account:provisioningKey": pulumi.Output.secret(provisioning_key),
+            _PROVISIONING_KEY: pulumi.Output.secret(provisioning_key),
             "account:endpoint": None if endpoint is None else pulumi.Output.from_input(endpoint),
         }
         super().__init__("pulumi-python", resource_name, {**self._configuration}, opts)
@@ -65,3 +70,19 @@ def provider_of(opts: pulumi.ResourceOptions | pulumi.InvokeOptions | None) -> p
     elif found is None and opts.parent:
         found = opts.parent.get_provider(API_KEY_TYPE)
     return found
+
+
+#: the runs that were warned, each known by its connection to the engine
+_warned: WeakSet[Any] = WeakSet()
+
+
+def warn_of_a_plain_key(opts: pulumi.ResourceOptions | pulumi.InvokeOptions | None) -> None:
+    """Say once in a run that the stack's provisioning key is not a secret, if these options use it."""
+    if get_root_resource() is None or get_monitor() in _warned or provider_of(opts) is not None:
+        return
+    _warned.add(get_monitor())
+    if pulumi.runtime.get_config(_PROVISIONING_KEY) and not is_config_secret(_PROVISIONING_KEY):
+        pulumi.log.warn(
+            f"{_PROVISIONING_KEY} is in plain text in the stack's file and its state: "
+            f"`pulumi config set --secret {_PROVISIONING_KEY}`, and have the account give you another one"
+        )

@@ -71,6 +71,7 @@ class Steps:
         self._keys = keys
         self._instance = {_INSTANCE: instance} if instance else {}
         self._adoptions = Adoptions(peers)
+        self._expired: set[str] = set()
 
     def check(self, olds: Bag, news: Bag, *, preview: bool = False) -> CheckResult:
         """Validate and normalise the inputs; all failures at once.
@@ -86,6 +87,7 @@ class Steps:
                 known,
                 now=utc_now(),
                 settled=_instant(olds.get("expires_at")),
+                rotated=not is_new(olds) and _rotates(olds, news),
                 auto_named=olds.get("name") if "name_prefix" in olds else None,
                 unknown=unknown,
             )
@@ -123,6 +125,7 @@ class Steps:
         if moved:
             return DiffResult(changes=True, replaces=replaces)
         self._adoptions.keep(int(key_id), olds, news, stays=not replaces)
+        self._warn_if_expired(key_id, _instant(news.get("expires_at")))
         changed = any(_differs(name, olds.get(name), news.get(name)) for name in _INPUTS)
         return DiffResult(changes=None if changed else False, replaces=replaces)
 
@@ -207,6 +210,14 @@ class Steps:
                     "adopt_key_id %d: %s %s => %s", key_id, name, _told(name, before), _told(name, after)
                 )
         return None
+
+    def _warn_if_expired(self, key_id: str, expires_at: datetime | None) -> None:
+        """Say once that a key cannot be used any more: nothing of it has changed, so nothing else would."""
+        if expires_at and expires_at <= utc_now() and key_id not in self._expired:
+            self._expired.add(key_id)
+            _log.warning(
+                "key %s expired at %s: change expires_at, or remove it", key_id, format_instant(expires_at)
+            )
 
     def _moved(self, key_id: int, olds: Bag, news: Bag) -> bool:
         """Whether the key is in another account than this one.

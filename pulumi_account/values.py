@@ -57,7 +57,8 @@ INSTANT = re.compile(
     r"(?P<minute>\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2})(?P<second>:\d{2}(\.\d+)?)?(?P<offset>[Zz]|[+-]\d{2}:?\d{2})?",
     re.ASCII,
 )
-_ID = re.compile(r"[0-9]{1,19}")
+#: as a text, or as the text of a float, which a stack reference makes of a number
+_ID = re.compile(r"([0-9]{1,19})(\.0)?")
 _LEAP_SECOND = re.compile(r":60(\.\d+)?")
 
 
@@ -188,8 +189,8 @@ def parse_key_id(name: str, value: object) -> int:
     :raises InvalidInputError: it is none. It is not quoted: a plaintext may have been put there by mistake.
     """
     number = int(value) if isinstance(value, float) and value.is_integer() else value
-    if isinstance(number, str) and _ID.fullmatch(number):
-        number = int(number)
+    if isinstance(number, str) and (found := _ID.fullmatch(number)):
+        number = int(found[1])
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= LARGEST_ID:
         raise InvalidInputError([f"{name} must be the id of a key, a whole number"])
     return number

@@ -45,7 +45,12 @@ class Engine(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         """A resource with the inputs as its outputs."""
         self.asked[args.name] = args
-        return "1", {**args.inputs, "key_id": 1.0, "created_at": "2026-01-01T00:00:00Z", "key": "made"}
+        return args.resource_id or "1", {
+            **args.inputs,
+            "key_id": 1.0,
+            "created_at": "2026-01-01T00:00:00Z",
+            "key": "made",
+        }
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         """No function is ever called through the engine."""
@@ -147,6 +152,62 @@ def test_unknown_argument_is_refused() -> None:
     """A misspelt argument is told, not ignored."""
     with pytest.raises(TypeError, match="credit"):
         ApiKey("k", credit=5)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (({"name": "n"},), "the second argument must be ApiKeyArgs or pulumi.ResourceOptions, not dict"),
+        ((ApiKeyArgs(name="n"), {"protect": True}), "opts must be pulumi.ResourceOptions, not dict"),
+    ],
+)
+def test_arguments_of_another_type_are_named(arguments: tuple[Any, ...], line: str) -> None:
+    """Python's own message would be about an attribute that a dict does not have."""
+    with pytest.raises(TypeError, match=f"^ApiKey 'k': {line}"):
+        ApiKey("k", *arguments)
+
+
+def test_an_import_is_refused() -> None:
+    """The engine cannot import a dynamic resource, and would say so in a traceback."""
+    with pytest.raises(pulumi.RunError, match=r"adopt the key with adopt_key_id and name$"):
+        ApiKey("k", name="n", opts=pulumi.ResourceOptions(import_="1"))
+
+
+@pytest.mark.parametrize("id", [7, 7.0, "7", "7.0", lambda: pulumi.Output.from_input(7.0)])
+def test_an_id_may_be_of_any_kind(run: Callable[..., dict[str, Any]], id: Any) -> None:
+    """A number, a text, and what a stack reference makes of these."""
+    found: list[str] = []
+
+    def program() -> None:
+        key = ApiKey.get("k", id() if callable(id) else id)
+        key.id.apply(found.append)
+
+    run(program)
+    assert found == ["7"]
+
+
+def test_a_plaintext_that_is_needed(run: Callable[..., dict[str, Any]]) -> None:
+    """`require_key` gives it."""
+    found: list[str] = []
+    run(lambda: ApiKey("k").require_key().apply(found.append))
+    assert found == ["made"]
+
+
+def test_a_plaintext_that_nobody_knows(run: Callable[..., dict[str, Any]]) -> None:
+    """`require_key` says what to do about it."""
+    with pytest.raises(
+        pulumi.RunError, match="^ApiKey 'bare': its plaintext is not known: adopt the key with"
+    ):
+        run(lambda: ApiKey("bare", name="n", adopt_key_id=1).require_key(), of="bare")
+
+
+@pytest.mark.parametrize("id", ["seven", 1.5, None, True, -1])
+def test_what_is_no_id_is_one_line(id: Any) -> None:
+    """The program says so, as the engine would say less."""
+    with pytest.raises(
+        pulumi.RunError, match=r"^ApiKey\.get 'k': id must be the id of a key, a whole number$"
+    ):
+        ApiKey.get("k", id)
 
 
 def test_options_may_be_second(run: Callable[..., dict[str, Any]]) -> None:

@@ -87,6 +87,41 @@ def test_settings_hide_the_key() -> None:
     assert_clean(repr(settings), str(settings))
 
 
+# --- names that are misspelt
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "account:provisioningkey",
+        "account:provisioning_key",
+        "account:provisioning-key",
+        "account:ProvisioningKey",
+        "Account:provisioningKey",
+        "project:provisioningKey",
+        "account:Endpoint",
+    ],
+)
+def test_a_misspelt_name_is_named(name: str) -> None:
+    """It is not just missing: nobody would see why, or the key would go to the default endpoint."""
+    right = "account:provisioningKey" if "rovisioning" in name else "account:endpoint"
+    given = {key: value for key, value in CONFIGURED.items() if key != right}
+    error = refusal(ConfigurationError, lambda: resolve({**given, name: PROVISIONING_KEY}, {}))
+    assert str(error) == f"the configuration has {name}, which nobody reads: it must be {right}"
+
+
+@pytest.mark.parametrize("name", ["project:endpoint", "account:provisioningKeys", "account:other"])
+def test_other_names_are_nobodys_business(name: str) -> None:
+    """What only looks a bit like it belongs to others."""
+    assert resolve({**CONFIGURED, name: "x"}, {}).endpoint == "https://configured.invalid"
+
+
+def test_a_misspelt_name_beside_the_right_one_does_no_harm() -> None:
+    """The right one counts, as does the environment."""
+    resolve({**CONFIGURED, "account:provisioningkey": "x"}, {})
+    resolve({"account:provisioningkey": "x"}, {"ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY})
+
+
 # --- the endpoint
 
 

@@ -84,7 +84,8 @@ class Bench:
             "ACCOUNT_RETRY_DEADLINE": "0",
             **self.options.get("env", {}),
         }
-        secrets = {"account:provisioningKey": PROVISIONING_KEY, **self.options.get("secrets", {})}
+        secrets = {"account:provisioningKey": PROVISIONING_KEY} if not self.options.get("alone") else {}
+        secrets |= self.options.get("secrets", {})
         if self.kind == "local":
             state = self.folder / "state.json"
             return LocalEngine(
@@ -635,3 +636,57 @@ def test_a_secret_prefix_is_one_line(bench: Bench) -> None:
     assert not result.ok
     assert "name_prefix must not be a secret" in result.text
     assert "customer-" not in result.text
+
+
+# --- configuration
+
+
+def test_a_date_without_quotes_in_the_stacks_file(bench: Bench) -> None:
+    """YAML reads it, and Pulumi writes it in another way: the line says what to do."""
+    bench.write("""
+        import pulumi, pulumi_account as account
+        account.ApiKey("k", expires_at=pulumi.Config().require("expires"))
+    """)
+    bench.engine()  # the CLI writes the stack's file
+    file = bench.folder / "Pulumi.local.yaml"
+    stored = file.read_text() if file.exists() else "config:\n"
+    file.write_text(stored.replace("config:\n", "config:\n  story:expires: 2035-01-01T10:00:00+01:00\n"))
+    (line,) = ended_with(bench.run("preview"))
+    assert line.endswith(
+        "expires_at '2035-01-01 10:00:00 +0100 +0100' is a date that YAML has read: quote it, as "
+        '"2035-01-01T10:00:00+01:00"'
+    )
+
+
+def test_a_misspelt_configuration_is_named(bench: Bench) -> None:
+    """The preview says which name is wrong, of a resource and of a function."""
+    bench.write("import pulumi_account as account\naccount.ApiKey('k')")
+    bench.options = {"secrets": {"account:provisioningkey": PROVISIONING_KEY}, "alone": True}
+    wrong = "the configuration has account:provisioningkey, which nobody reads: it must be account:provisioningKey"
+    (line,) = ended_with(bench.run("preview"))
+    assert line.endswith(wrong)
+    bench.write("import pulumi_account as account\naccount.get_balance()")
+    result = bench.run("preview")
+    assert not result.ok
+    assert wrong in result.text
+
+
+@pytest.mark.parametrize("secret", [True, False])
+def test_a_provisioning_key_in_plain_text_is_told(bench: Bench, secret: bool) -> None:
+    """Once in a run, however many resources and functions use it."""
+    bench.write("""
+        import pulumi_account as account
+        account.ApiKey("one")
+        account.ApiKey("two")
+        account.get_balance()
+    """)
+    key = {"account:provisioningKey": "plain-text-key"}
+    bench.emulator.stop()
+    bench.emulator = Emulator(provisioning_key="plain-text-key")
+    with bench.emulator:
+        bench.options = {"secrets": key if secret else {}, "alone": True}
+        result = bench.run("preview", **({} if secret else key))
+    assert result.ok, result.text
+    told = [line for line in result.diagnostics if "is in plain text in the stack's file" in line.message]
+    assert len(told) == (not secret)
+    assert all(line.severity == "warning" for line in told)

@@ -187,7 +187,7 @@ WRONG: list[tuple[str, object, str]] = [
     ("adopt_key_id", 1.5, "must be the id of a key, a whole number from 1, not 1.5"),
     ("adopt_key_id", math.inf, "must be the id of a key, a whole number from 1, not inf"),
     ("adopt_key_id", math.nan, "must be the id of a key, a whole number from 1, not nan"),
-    ("adopt_key_id", "7", "must be the id of a key, a whole number from 1, not text"),
+    ("adopt_key_id", "7.5", "must be the id of a key, a whole number from 1, not text"),
     ("adopt_key_id", True, "must be the id of a key, a whole number from 1, not a boolean"),
     ("adopt_key", "", "must not be empty"),
     ("adopt_key", 7.0, "must be text, not 7.0"),
@@ -349,6 +349,38 @@ def test_an_expiry_in_force_may_have_passed(moment: datetime, offset: timezone) 
     """A key that expired last week does not block a deployment, however its expiry is written."""
     text = moment.astimezone(offset).isoformat()
     assert inputs({"name": "n", "expires_at": text}, settled=moment).expires_at == moment
+
+
+@given(AROUND_NOW)
+def test_a_rotated_key_needs_an_expiry_that_lies_ahead(moment: datetime) -> None:
+    """The expiry that is in force is the new key's, too."""
+    properties = {"name": "n", "expires_at": format_instant(moment)}
+    if moment > NOW:
+        assert inputs(properties, settled=moment, rotated=True).expires_at == moment
+    else:
+        (line,) = failures(properties, settled=moment, rotated=True)
+        assert line == f"expires_at {format_instant(moment)} is over: a new key needs a later one, or none"
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("2035-01-01 00:00:00 +0000 UTC", "2035-01-01T00:00:00Z"),
+        ("2035-01-01 10:20:30.5 +0000 UTC", "2035-01-01T10:20:30.5Z"),
+        ("2035-01-01 00:00:00 -0530 -0530", "2035-01-01T00:00:00-05:30"),
+    ],
+)
+def test_a_date_that_yaml_has_read(text: str, meant: str) -> None:
+    """What becomes of a date without quotes in a stack's file: the line says how to write it."""
+    (line,) = failures({"name": "n", "expires_at": text})
+    assert line == f'expires_at {text!r} is a date that YAML has read: quote it, as "{meant}"'
+    assert inputs({"name": "n", "expires_at": meant})
+
+
+@given(st.integers(1, 2**53 - 1), st.sampled_from(["", ".0"]))
+def test_an_adopted_id_may_be_text(number: int, end: str) -> None:
+    """As a resource's `id` and a stack reference have it."""
+    assert inputs({"name": "n", "adopt_key_id": f"{number}{end}"}).adopt_key_id == number
 
 
 def test_another_expiry_in_the_past_is_refused() -> None:

@@ -23,7 +23,7 @@ from pulumi_account.emulator import Answer, Drop, Emulator, Fault
 from pulumi_account.exceptions import InternalError
 from pulumi_account.lifecycle import OLDEST_SDK, ApiKeyLifecycle
 from tests.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY, assert_clean
-from tests.helpers import refusal
+from tests.helpers import FAR, refusal
 from tests.provider_process import PROVIDER, UNKNOWN, ProviderError, ProviderProcess
 
 EXACT = {"name": "production", "credit_limit": 500.0, "expires_at": "2099-01-01T00:00:00Z"}
@@ -897,6 +897,33 @@ def test_get_reads_a_key(provider: ProviderProcess, emulator: Emulator, outs: di
     assert read.outs["credit_limit"] == 12.5
     assert "key" not in read.outs
     assert read.inputs == {}
+
+
+def test_a_refresh_gives_no_inputs_to_a_key_that_is_read(
+    provider: ProviderProcess, emulator: Emulator
+) -> None:
+    """`ApiKey.get` has none, so the preview after the refresh would show that they go."""
+    key_id, _ = emulator.add("n")
+    found = provider.read(str(key_id), provider.read(str(key_id)).outs)
+    assert found.outs["name"] == "n"
+    assert found.inputs == {}
+
+
+def test_an_expired_key_is_told(provider: ProviderProcess, emulator: Emulator) -> None:
+    """It cannot be used, and its diff would say nothing, as nothing has changed."""
+    key_id, inputs, outs = made(provider, name="n", expires_at=FAR)
+    over = {"expires_at": "2020-01-01T00:00:00Z"}
+    for _ in range(2):
+        provider.diff(key_id, outs | over, inputs | over)
+    line = f"key {key_id} expired at 2020-01-01T00:00:00Z: change expires_at, or remove it"
+    assert provider.stderr.count(line) == 1
+
+
+def test_an_expired_key_is_not_rotated(provider: ProviderProcess) -> None:
+    """The new key would be expired, too: the first check says what to do."""
+    olds = {"name": "n", "is_enabled": True, "expires_at": "2020-01-01T00:00:00Z"}
+    _, failures = provider.check({**olds, "rotation_triggers": {"a": "b"}}, olds)
+    assert failures == ["expires_at 2020-01-01T00:00:00Z is over: a new key needs a later one, or none"]
 
 
 def test_get_of_a_missing_key_is_an_error(provider: ProviderProcess) -> None:

@@ -319,8 +319,9 @@ def test_a_zero_has_no_sign() -> None:
 
 @given(st.integers(0, 2**63 - 1))
 def test_ids_of_keys(number: int) -> None:
-    """An id is read from a number, and from text."""
+    """An id is read from a number, and from text, be it that of a float."""
     assert parse_key_id("id", number) == parse_key_id("id", str(number)) == number
+    assert parse_key_id("id", f"{number}.0") == number
 
 
 NO_IDS = [
@@ -334,7 +335,8 @@ NO_IDS = [
     None,
     "",
     "-1",
-    "1.0",
+    "1.5",
+    "1.00",
     "9" * 20,
     "9" * 5000,
     "\u0661",

@@ -35,11 +35,14 @@ def program() -> None:
     account.ApiKey("k", naem="n")  # type: ignore[call-overload]
     account.ApiKey("k", name=1)  # type: ignore[call-overload]
 
-    assert_type(key.key, pulumi.Output[str])
+    assert_type(key.key, pulumi.Output[str | None])
+    assert_type(key.require_key(), pulumi.Output[str])
     assert_type(key.key_id, pulumi.Output[int])
     assert_type(key.credit_limit, pulumi.Output[float | None])
     assert_type(key.rotation_triggers, pulumi.Output[Mapping[str, str] | None])
     assert_type(account.ApiKey.get("k", id=key.id), account.ApiKey)
+    account.ApiKey.get("k", id=key.key_id)
+    account.ApiKey.get("k", id=1)
 
     assert_type(account.get_balance().balance, Decimal)
     assert_type(account.get_balance_output(), pulumi.Output[account.Balance])

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -100,7 +101,19 @@ def _default(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, date):
+        return _time(value)
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _time(value: date) -> str:
+    """As the CLI, which is written in Go, has a date that YAML has read."""
+    moment = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    fraction = f".{moment:%f}".rstrip("0").rstrip(".")
+    return (
+        f"{moment:%Y-%m-%d %H:%M:%S}{fraction} {moment:%z} {f'{moment:%z}' if moment.utcoffset() else 'UTC'}"
+    )
 
 
 def check_endpoints(env: Mapping[str, str], config: Mapping[str, Any]) -> None:
