@@ -39,6 +39,7 @@ __all__ = [
     "say",
     "waiting",
     "write",
+    "write_utf8",
 ]
 
 #: what the shell says of a command whose reader went away: 128 + SIGPIPE
@@ -133,9 +134,23 @@ def money(amount: Decimal) -> str:
 def write(text: str) -> None:
     """Print a result; when nobody reads it any more, end without a word."""
     encoding = sys.stdout.encoding or "utf-8"
-    try:
+    with _ended_by_a_broken_pipe():
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
+
+
+def write_utf8(text: str) -> None:
+    """Print a file that names its own encoding, as it would be written to a disk."""
+    with _ended_by_a_broken_pipe():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _ended_by_a_broken_pipe() -> Iterator[None]:
+    try:
+        yield
     except BrokenPipeError:
         # what is still buffered would fail again when the interpreter ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
