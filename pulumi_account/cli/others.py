@@ -67,7 +67,7 @@ def leftovers(
 
 def _tell(done: list[tuple[Key, str | None]], shape: Form) -> None:
     if shape is Form.TEXT:
-        write("".join(_line(key, outcome) for key, outcome in done) or "no reservations\n")
+        emit((), (), shape, notes=[_line(key, outcome) for key, outcome in done] or ["no reservations"])
         return
     rows = [
         {
@@ -85,7 +85,7 @@ def _tell(done: list[tuple[Key, str | None]], shape: Form) -> None:
 def _line(key: Key, outcome: str | None) -> str:
     expires = "" if key.expires_at is None else format_instant(key.expires_at)
     line = f"{key.id}  {key.name}  made {format_instant(key.created_at)}  expires {expires}"
-    return line + (f"  {outcome}\n" if outcome else "\n")
+    return line + (f"  {outcome}" if outcome else "")
 
 
 def report(

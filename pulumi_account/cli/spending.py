@@ -82,10 +82,10 @@ class By(str, Enum):
 
 
 _USED = [
-    Column("requests", "REQUESTS", right=True),
+    Column("requests", "REQUESTS", right=True, drop=2),
     Column("cost", "COST USD", right=True, bar=True),
-    Column("input_tokens", "TOKENS IN", right=True),
-    Column("output_tokens", "TOKENS OUT", right=True),
+    Column("input_tokens", "TOKENS IN", right=True, drop=3),
+    Column("output_tokens", "TOKENS OUT", right=True, drop=4),
 ]
 _COLUMNS = {
     By.DAY: [Column("date", "DATE"), *_USED],
@@ -93,7 +93,7 @@ _COLUMNS = {
     By.KEY: [
         Column("id", "ID", right=True),
         Column("name", "NAME", wide=True),
-        Column("state", "STATE"),
+        Column("state", "STATE", drop=1),
         *_USED,
     ],
 }

@@ -217,7 +217,7 @@ def _of_expiries(earliest_first: Sequence[KeySpending], now: datetime) -> Iterat
 def _days(account: Account) -> Html:
     title = "Spend per day"
     requests = account.activity.total_stats.total_requests
-    mean = mean_daily_cost(account.activity, account.today, account.activity.period_days)
+    mean = mean_daily_cost(account.longest, account.today, account.activity.period_days - 1)
     if all(day.cost <= 0 for day in account.days):
         spent = f", in {_several(requests, 'request')}" if requests else ""
         return _section(title, tag("p", f"Nothing was spent in {account.period}{spent}."))
