@@ -103,7 +103,7 @@ class AccountClient:
 
     @property
     def host(self) -> str:
-        """The endpoint's host, and its port where that is none of the usual ones: what tells accounts apart."""
+        """The endpoint's host, and its port where that is none of the usual ones: which account it is."""
         return self._http.base_url.netloc.decode()
 
     def __repr__(self) -> str:

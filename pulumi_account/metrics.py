@@ -110,10 +110,10 @@ def serve(
     :param host: where to listen; by default for this machine only.
     :param port: 0 takes any free one.
     :param days: the period of the usage, 1 to 30. Limits and the runway go by 30 days, whatever it is.
-    :param max_keys: so many keys have series of their own, the most expensive ones; the others are summed up. A key
-        that needs attention (near or over its limit, about to expire, expired) always has its own, however many there
-        are.
-    :param max_models: so many models have series of their own, the most expensive ones.
+    :param max_keys: the number of keys with series of their own; the others are summed up. Every key that needs
+        attention (over or near its limit, about to expire, expired) has its own, even beyond this number; then come
+        the most expensive ones.
+    :param max_models: the number of models with series of their own, the most expensive ones.
     :param allowed_hosts: further names and addresses by which this exporter is reached, without ports.
     :param on_ready: is told the URL once it answers.
     :raises ConfigurationError: the address cannot be used, or prometheus-client is missing.
@@ -398,7 +398,7 @@ class _Collector:
             yield from _usage(activity)
             yield from _models(activity, self._max_models)
         if balance is not None and longest is not None:
-            # old values tell when the money would have ended, not that it lasts as long from now on
+            # the days count from the answer on, which may be old
             asked = self._now() - timedelta(seconds=self._sources.activity.age or 0)
             yield from _runway(runway(balance, longest, asked), asked)
         yield from _keys(keys, activity, longest, self._now(), self._max_keys)
@@ -427,7 +427,7 @@ def _runway(found: Runway, asked: datetime) -> Iterator[_Family]:
         yield _one("runway_seconds", text, _seconds(found, found.days))
         means = {"7": found.days_at_7_day_mean, "30": found.days_at_30_day_mean}
         series = [([days], _seconds(found, left)) for days, left in means.items()]
-        yield _Family("runway_by_mean_seconds", "The same at the mean of so many days.", ["days"], series)
+        yield _Family("runway_by_mean_seconds", "The same at the mean of 7 and of 30 days.", ["days"], series)
     if found.ends_on is not None and found.days is not None:
         end = asked.timestamp() + float(found.days) * _SECONDS_A_DAY
         yield _one("runway_end_timestamp_seconds", "When the balance is spent, if ever.", end)

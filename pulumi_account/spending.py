@@ -67,9 +67,9 @@ class Runway:
 def runway(balance: Balance, activity: Activity, now: datetime, *, days: int | None = None) -> Runway:
     """How long the balance lasts.
 
-    :param activity: of the longest period, 30 days, so that it tells of the account's first use.
+    :param activity: of the longest period, 30 days, as it shows the account's first use.
     :param now: aware; its day in UTC is today.
-    :param days: the mean is that of so many days; by default that of 7 or of 30, whichever ends the money sooner.
+    :param days: the days that the mean is taken of; by default 7 or 30, whichever ends the money sooner.
     """
     today = now.astimezone(timezone.utc).date()
     week, month = (mean_daily_cost(activity, today, window) for window in (_WEEK, LONGEST_PERIOD))
@@ -82,7 +82,7 @@ def runway(balance: Balance, activity: Activity, now: datetime, *, days: int | N
 
 
 def mean_daily_cost(activity: Activity, today: date, days: int) -> Mean:
-    """The mean of the whole days among the last so many, and since the first use that the activity tells of.
+    """The mean of the last whole days, at most ``days``, since the first use that the activity shows.
 
     Days without activity count once the account was used. An account that was never used has spent nothing on any.
     """

@@ -26,9 +26,9 @@ __all__ = [
     "worst_first",
 ]
 
-#: days; the API tells of no longer period
+#: days; the API has no longer period
 LONGEST_PERIOD = 30
-#: a key needs attention from such a share of its limit on, and so long before it expires
+#: a key needs attention from this share of its limit on, and this long before it expires
 NEAR_LIMIT, SOON = Decimal("0.9"), timedelta(days=7)
 
 #: the API's periods are shorter; another one that it names must not fill the memory
@@ -106,7 +106,7 @@ class KeySpending(Usage):
 
 
 def in_both_periods(ask: Callable[[int], Activity], days: int) -> tuple[Activity, Activity]:
-    """The activity of so many days, and that of the longest period: limits and the runway go by the latter."""
+    """The activity of these days, and that of the longest period, which limits and the runway go by."""
     activity = ask(days)
     return activity, activity if days == LONGEST_PERIOD else ask(LONGEST_PERIOD)
 
@@ -154,8 +154,8 @@ def worst_first(
 ) -> tuple[list[KeySpending], list[KeySpending]]:
     """The keys to be listed one by one, and the others.
 
-    Listed are all that need attention, however many there are, the worst first; then the others in their order, until
-    there are ``most``.
+    Every key that needs attention is listed, the worst first, even beyond ``most``; then the others in their order,
+    up to ``most`` keys in all.
     """
     rows = list(rows)
     severities = {row.id: row.severity(now) for row in rows}

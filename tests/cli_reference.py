@@ -63,7 +63,7 @@ def write_exports(folder: Path) -> None:
 def transcript() -> str:
     """What a shell shows of the commands."""
     with Emulator() as emulator, tempfile.TemporaryDirectory() as folder:
-        emulator.clock.offset = _NOW - utc_now()  # what is told of days must stay the same
+        emulator.clock.offset = _NOW - utc_now()  # the days that it prints must stay the same
         seed(emulator)
         write_exports(Path(folder))
         account = {"ACCOUNT_ENDPOINT": emulator.url, "ACCOUNT_PROVISIONING_KEY": emulator.provisioning_key}
@@ -76,7 +76,7 @@ def _output(command: str) -> str:
     with (
         redirect_stdout(StringIO()) as out,
         redirect_stderr(StringIO()),
-    ):  # which tells that the clocks differ
+    ):  # a warning: the clocks differ
         assert main(shlex.split(command)[1:]) == 0
     return out.getvalue()
 

@@ -333,7 +333,7 @@ def test_a_report_says_which_account_it_is_about(shell: Shell, emulator: Emulato
 
 @pytest.mark.parametrize("days", ["1", "7", "30"])
 def test_a_report_compares_limits_with_thirty_days(days: str, shell: Shell, emulator: Emulator) -> None:
-    """A key at 113 % of its limit is told of, whatever the period of the page is."""
+    """A key at 113 % of its limit is on the page, whatever its period is."""
     key_id, _ = emulator.add("spendthrift", credit_limit=100)
     for ago in (2, 20):
         day = emulator.clock.now().date() - timedelta(days=ago)

@@ -186,7 +186,7 @@ def test_the_shorter_runway() -> None:
 
 
 def test_an_account_first_used_today(emulator: Emulator) -> None:
-    """Nothing is known yet of how long the money lasts, so nothing is told."""
+    """How long the money lasts is not known yet, so there is no series."""
     emulator.add_usage(1, cost="5", key_name="k")
     with exporting(emulator) as exporter:
         scrape = settled(exporter)
@@ -195,7 +195,7 @@ def test_an_account_first_used_today(emulator: Emulator) -> None:
 
 
 def test_limits_go_by_thirty_days(emulator: Emulator) -> None:
-    """A key that spent 113 % of its limit is over it, though it spent little in the period that is told."""
+    """A key that spent 113 % of its limit is over it, though it spent little in the period that is shown."""
     key_id, _ = emulator.add("k", credit_limit=100)
     today = emulator.clock.now().date()
     emulator.add_usage(key_id, cost="112", day=today - timedelta(days=20))
@@ -250,7 +250,7 @@ def test_few_series_of_many_keys(emulator: Emulator) -> None:
 
 
 def test_the_worst_have_their_own_series(emulator: Emulator) -> None:
-    """Keys over and near their limit, about to expire and expired do, however many, and however little they spent."""
+    """Keys over and near their limit, about to expire and expired do, even beyond the bound."""
     now = emulator.clock.now()
     for spent, limit, days in ((50, 100, 9), (40, 100, 8), (9, 10, 9), (2, 1, 9), (1, 10, 3), (0, 10, -3)):
         key_id, _ = emulator.add("k", credit_limit=limit, expires_at=now + timedelta(days=days))

@@ -220,7 +220,7 @@ def test_what_needs_attention() -> None:
 
 
 def test_models_and_the_rest() -> None:
-    """What the API counts under no model is told as the other models', in a line that is no row and no bar."""
+    """What the API counts under no model stands in a line of text, which is no row and no bar."""
     assert [row[:2] for row in full().rows["Spend by model"]] == [
         ["Model", "Spend, USD"],
         ["large", "30.00"],
@@ -231,7 +231,7 @@ def test_models_and_the_rest() -> None:
 
 @pytest.mark.parametrize("name", ["other", "all other models", "2 more keys together"])
 def test_no_name_merges_with_the_rest(name: str) -> None:
-    """A model and a key that are called as the rest is are told by themselves, with what they spent."""
+    """A model and a key that have the name of the rest keep their own row and bar."""
     models = {name: "1", **{f"m{n}": "0.5" for n in range(CHART_ROWS + 1)}}
     page = shown("10", spent({1: "1", **dict.fromkeys(range(2, 24), "0.5")}, models, "20"), [key(1, name)])
     assert page.rows["Spend by model"][1][:2] == [name, "1.00"]
@@ -299,7 +299,7 @@ def test_the_rest_is_no_bar() -> None:
 
 
 def severe(page: Page, names: list[str]) -> None:
-    """These keys, and no others, come first in the table, and each is told by itself above."""
+    """These keys, and no others, come first in the table, and each has its own line above."""
     assert [row[0].rpartition(" ")[0] for row in page.rows["Keys"][1 : len(names) + 1]] == names
     told = [line for line in page.texts("li") if not line.startswith("The ")]
     assert sorted(told) == sorted(line for line in told if line.split(" ")[0] in names)
@@ -328,7 +328,7 @@ def test_thousands_of_bad_keys() -> None:
 
 
 def test_limits_go_by_the_longest_period() -> None:
-    """A key that spent 113 % of its limit, most of it before the period of the page, is told to be over it."""
+    """A key that spent 113 % of its limit, most of it before the page's period, is over it."""
     week, month = spent({1: "1"}, period_days=7), spent({1: "113"})
     keys = [key(1, "k", credit_limit=100)]
     page = Page(render(Balance(balance=Decimal(1000)), week, keys, made_at=NOW, longest=month))
@@ -345,7 +345,7 @@ def test_which_account_it_is_about() -> None:
     assert page.texts("title")[0] == "Account report, api.example, 1 Jun 2026"
     assert " ".join(page.text.split()).startswith(
         "Account report, api.example, 1 Jun 2026 Account report The account at api.example , whose oldest key is "
-        "f[U+001B] #1 of 1 Mar 2025. Balance and keys are as of 1 Jun 2026, 12:00 UTC . Usage is that of the last"
+        "f[U+001B] #1, made on 1 Mar 2025. Balance and keys are as of 1 Jun 2026, 12:00 UTC . Usage is that of the last"
     )
 
 
@@ -362,7 +362,7 @@ def test_an_account_two_days_old() -> None:
 
 
 def test_an_account_first_used_today() -> None:
-    """There is no whole day to go by: neither a number of days nor a mean is told."""
+    """There is no whole day to go by: the page has neither a number of days nor a mean."""
     page = shown("60", spent({1: "30"}, daily_stats=[stats("30", date="2026-06-01")]), [key(1, "k")])
     assert {"too early to tell", "the account was first used today"} <= set(page.texts("dd"))
     assert page.texts("figcaption")[0] == "USD for each day."

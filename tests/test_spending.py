@@ -18,7 +18,7 @@ TODAY = NOW.date()
 
 
 def spent(costs: Mapping[int, str]) -> Activity:
-    """An activity that cost so much so many days ago; each of its days was used, others are not named."""
+    """An activity with the cost of each day, by how many days ago it was; each of these days was used."""
     daily = [
         stats_json(date=str(TODAY - timedelta(days=ago)), total_cost=cost) for ago, cost in costs.items()
     ]

@@ -102,9 +102,11 @@ def report(
     from pulumi_account.report import render
 
     with account() as client:
-        balance, keys = client.get_balance(), client.list_keys()
+        balance, made_at = client.get_balance(), client.now()
         activity, longest = in_both_periods(client.get_activity, days)
-        page = render(balance, activity, keys, made_at=client.now(), longest=longest, host=client.host)
+        page = render(
+            balance, activity, client.list_keys(), made_at=made_at, longest=longest, host=client.host
+        )
     if str(out) == "-":
         write_utf8(page)
         return

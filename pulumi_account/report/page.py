@@ -30,9 +30,9 @@ from pulumi_account.usage import (
 
 __all__ = ["Account", "page"]
 
-#: charts show so many bars and the rest in a line of text, tables so many rows if no more keys need attention
+#: the most bars of a chart, and the most rows of the table unless more keys need attention
 CHART_ROWS, TABLE_ROWS = 20, 200
-#: what needs attention is listed in full; so much of it is seen at once
+#: the lines about what needs attention that are seen at once; a click shows the others
 _SEEN_AT_ONCE = 10
 _LONGEST_NAME = 255
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -106,18 +106,18 @@ def _subtitle(account: Account) -> Html:
     moment = account.made_at.astimezone(timezone.utc)
     when = tag("time", f"{_day(moment.date())}, {moment:%H:%M} UTC", datetime=moment.isoformat())
     which = ["The account at ", tag("bdi", account.host), _oldest_key(account), ". "] if account.host else []
-    usage = f". Usage is that of {account.period}; the API may tell it five minutes late."
+    usage = f". Usage is that of {account.period}; it may be five minutes old."
     return tag("p", *which, "Balance and keys are as of ", when, usage, class_="muted")
 
 
 def _oldest_key(account: Account) -> str:
-    """What else tells accounts apart: the API has no name for them."""
+    """The API has no name for an account, so its oldest key stands for one."""
     if not account.keys:
         return ", which has no keys"
     oldest = min(account.keys, key=lambda key: (key.created_at, key.id))
     name = elided(visible(oldest.name), _LONGEST_NAME) or "(no name)"
     return join(
-        ", whose oldest key is ", tag("bdi", name), f" #{oldest.id} of {_day(oldest.created_at.date())}"
+        ", whose oldest key is ", tag("bdi", name), f" #{oldest.id}, made on {_day(oldest.created_at.date())}"
     )
 
 
