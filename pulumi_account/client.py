@@ -101,6 +101,11 @@ class AccountClient:
             timeout=settings.timeout,
         )
 
+    @property
+    def host(self) -> str:
+        """The endpoint's host, and its port where that is none of the usual ones: which account it is."""
+        return self._http.base_url.netloc.decode()
+
     def __repr__(self) -> str:
         return f"AccountClient({self._endpoint!r})"
 

@@ -218,9 +218,11 @@ def require_balance_output(
 def runway(days: int = 7, *, opts: pulumi.InvokeOptions | None = None) -> Runway:
     """How many days the balance lasts at the mean daily cost of the last days, and how that was computed.
 
-    GET ``/v1/account/balance`` and ``/v1/account/activity``. ``str(…)`` tells it in one line.
+    GET ``/v1/account/balance`` and ``/v1/account/activity``. ``str(…)`` tells it in one line. Today, which is not over,
+    does not count, nor do days before the account's first use. Whatever ``days`` is, ``days_at_7_day_mean`` and
+    ``days_at_30_day_mean`` are there, too.
 
-    :param days: the period that the mean is taken of, 1 to 30 days that end today.
+    :param days: the period that the mean is taken of, 1 to 30 days that end yesterday, in UTC.
     :param opts: ``provider``, or ``parent``, whose provider is taken.
     :raises FunctionError: there is no such period, or the account could not be asked.
     """
@@ -315,8 +317,10 @@ def _require_balance(account: Account, minimum: object, warn_below: object) -> B
 def _runway(account: Account, days: object) -> Runway:
     from pulumi_account.spending import runway as compute
 
-    activity = _activity(account, days)
-    return compute(_balance(account), activity)
+    (period,) = _checked(days=(_period, days))
+    activity = _activity(account, _LONGEST_PERIOD)
+    balance, now = _balance(account), account.ask("now", lambda client: client.now())
+    return compute(balance, activity, now, days=period)
 
 
 # --- arguments: none is quoted, for it may be a secret -----------------------------------------------------

@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from decimal import Decimal
 from socketserver import ThreadingMixIn
 from types import FrameType, TracebackType
@@ -32,15 +33,15 @@ from pulumi_account.text import elided, visible
 from pulumi_account.usage import (
     KeySpending,
     Usage,
+    in_both_periods,
     other_models,
     total,
     usage_by_key,
     usage_by_model,
+    worst_first,
 )
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from prometheus_client.core import Metric
 
 __all__ = ["DEFAULT_PORT", "Exporter", "Source", "serve"]
@@ -54,6 +55,8 @@ _AFTER_FAILURE, _AFTER_REFUSAL = 60.0, 300.0
 _SECONDS_A_DAY = 86_400
 #: what stands for the keys, and for the models, that have no series of their own
 _OTHER = "other"
+#: names that are it, or that `_label` makes of it
+_LIKE_OTHER = re.compile(r"other( \(name\))*")
 _LONGEST_LABEL = 255
 _KINDS: tuple[tuple[type[Exception], str], ...] = (
     (err.NetworkError, "network"),
@@ -106,9 +109,11 @@ def serve(
     :param client: asks the account; the caller closes it.
     :param host: where to listen; by default for this machine only.
     :param port: 0 takes any free one.
-    :param days: the activity's period, 1 to 30.
-    :param max_keys: so many keys have series of their own, the most expensive ones; the others are summed up.
-    :param max_models: the same for models.
+    :param days: the period of the usage, 1 to 30. Limits and the runway go by 30 days, whatever it is.
+    :param max_keys: the number of keys with series of their own; the others are summed up. Every key that needs
+        attention (over or near its limit, about to expire, expired) has its own, even beyond this number; then come
+        the most expensive ones.
+    :param max_models: the number of models with series of their own, the most expensive ones.
     :param allowed_hosts: further names and addresses by which this exporter is reached, without ports.
     :param on_ready: is told the URL once it answers.
     :raises ConfigurationError: the address cannot be used, or prometheus-client is missing.
@@ -344,7 +349,7 @@ class Sources:
         self._stop = stop = threading.Event()
         self.balance = Source("balance", client.get_balance, stop)
         self.keys = Source("keys", client.list_keys, stop)
-        self.activity = Source("activity", lambda: client.get_activity(days), stop)
+        self.activity = Source("activity", lambda: in_both_periods(client.get_activity, days), stop)
 
     def __iter__(self) -> Iterator[Source[Any]]:
         return iter((self.balance, self.keys, self.activity))
@@ -384,16 +389,19 @@ class _Collector:
         return (_metric(family) for family in self._families() if family.series)
 
     def _families(self) -> Iterator[_Family]:
-        balance, keys, activity = (source.value for source in self._sources)
+        balance, keys, activities = (source.value for source in self._sources)
+        activity, longest = activities or (None, None)
         yield from _health(self._sources)
         if balance is not None:
             yield _one("balance_usd", "What is left in the account.", balance.balance)
         if activity is not None:
             yield from _usage(activity)
             yield from _models(activity, self._max_models)
-        if balance is not None and activity is not None:
-            yield _runway(runway(balance, activity))
-        yield from _keys(keys, activity, self._now(), self._max_keys)
+        if balance is not None and longest is not None:
+            # the days count from the answer on, which may be old
+            asked = self._now() - timedelta(seconds=self._sources.activity.age or 0)
+            yield from _runway(runway(balance, longest, asked), asked)
+        yield from _keys(keys, activity, longest, self._now(), self._max_keys)
 
 
 def _health(sources: Iterable[Source[Any]]) -> Iterator[_Family]:
@@ -413,11 +421,21 @@ def _health(sources: Iterable[Source[Any]]) -> Iterator[_Family]:
     )
 
 
-def _runway(found: Runway) -> _Family:
+def _runway(found: Runway, asked: datetime) -> Iterator[_Family]:
+    text = "Until the balance is spent, at the mean of 7 or of 30 days, whichever is shorter; +Inf if nothing is spent."
+    if found.period_days or found.balance <= 0:  # of an account first used today, nothing is known yet
+        yield _one("runway_seconds", text, _seconds(found, found.days))
+        means = {"7": found.days_at_7_day_mean, "30": found.days_at_30_day_mean}
+        series = [([days], _seconds(found, left)) for days, left in means.items()]
+        yield _Family("runway_by_mean_seconds", "The same at the mean of 7 and of 30 days.", ["days"], series)
+    if found.ends_on is not None and found.days is not None:
+        end = asked.timestamp() + float(found.days) * _SECONDS_A_DAY
+        yield _one("runway_end_timestamp_seconds", "When the balance is spent, if ever.", end)
+
+
+def _seconds(found: Runway, days: Decimal | None) -> Number:
     endless = math.inf if found.balance > 0 else 0
-    seconds = endless if found.days is None else found.days * _SECONDS_A_DAY
-    text = "Until the balance is spent at the period's mean; +Inf if nothing is, 0 if nothing is left."
-    return _one("runway_seconds", text, seconds)
+    return endless if days is None else days * _SECONDS_A_DAY
 
 
 def _usage(activity: Activity) -> Iterator[_Family]:
@@ -442,28 +460,32 @@ def _models(activity: Activity, most: int) -> Iterator[_Family]:
     yield _Family("model_tokens", "Tokens of the model in the period.", ["model", "type"], tokens)
 
 
-def _keys(keys: list[Key] | None, activity: Activity | None, now: datetime, most: int) -> Iterator[_Family]:
+def _keys(
+    keys: list[Key] | None, activity: Activity | None, longest: Activity | None, now: datetime, most: int
+) -> Iterator[_Family]:
     if keys is None and activity is None:
         return
-    rows = usage_by_key(keys or [], activity or _NO_ACTIVITY)
+    rows = usage_by_key(keys or [], activity or _NO_ACTIVITY, longest)
+    shown, folded = worst_first(rows, now, most)
     if keys is not None:
-        yield from _existing(rows, now, most)
+        yield from _existing(shown, folded, now)
     if activity is not None:
-        yield from _usages("key", "key_id", _folded([(str(row.id), row) for row in rows], most))
-    infos = [
-        ([str(r.id), _label(r.name), "unknown" if keys is None else r.state(now)], 1) for r in rows[:most]
-    ]
-    infos += [([_OTHER, _OTHER, ""], 1)] if rows[most:] else []
+        sums = {_OTHER: total(folded)} if folded else {}
+        yield from _usages("key", "key_id", {**{str(row.id): row for row in shown}, **sums})
+    infos = [([str(r.id), _label(r.name), "unknown" if keys is None else r.state(now)], 1) for r in shown]
+    infos += [([_OTHER, _OTHER, ""], 1)] if folded else []
     yield _Family(
         "key_info", "The key's name and state, to be joined.", ["key_id", "key_name", "state"], infos
     )
-    yield _one("keys_folded", "Keys without series of their own: other stands for them.", len(rows[most:]))
+    yield _one("keys_folded", "Keys without series of their own: other stands for them.", len(folded))
 
 
-def _existing(rows: list[KeySpending], now: datetime, most: int) -> Iterator[_Family]:
+def _existing(listed: list[KeySpending], folded: list[KeySpending], now: datetime) -> Iterator[_Family]:
     """What is declared of the keys; of the folded ones what an alert must not miss."""
-    shown, folded = [(str(row.id), row.key) for row in rows[:most] if row.key], rows[most:]
-    states = Counter(row.state(now) for row in rows)
+    shown, states = (
+        [(str(row.id), row.key) for row in listed if row.key],
+        Counter(row.state(now) for row in [*listed, *folded]),
+    )
     yield _Family(
         "keys",
         "Keys of the account.",
@@ -474,10 +496,13 @@ def _existing(rows: list[KeySpending], now: datetime, most: int) -> Iterator[_Fa
     yield _Family("key_enabled", "Whether the key is enabled; it may be expired.", ["key_id"], enabled)
     limits = [([label], key.credit_limit) for label, key in shown if key.credit_limit is not None]
     yield _Family("key_limit_usd", "The key's credit limit, if it has one.", ["key_id"], limits)
-    shares = [([str(row.id)], used) for row in rows[:most] if (used := row.limit_used) is not None]
+    shares = [([str(row.id)], used) for row in listed if (used := row.limit_used) is not None]
     shares += _of_others(max, [row.limit_used for row in folded])
     yield _Family(
-        "key_limit_used_ratio", "The period's spend by the limit; of other, the largest.", ["key_id"], shares
+        "key_limit_used_ratio",
+        "The spend of 30 days by the limit; of other, the largest.",
+        ["key_id"],
+        shares,
     )
     expiries = [([label], key.expires_at.timestamp()) for label, key in shown if key.expires_at]
     ahead = [row.key.expires_at for row in folded if row.key and row.key.expires_at]
@@ -515,7 +540,8 @@ def _one(name: str, text: str, value: Number) -> _Family:
 
 
 def _label(name: str) -> str:
-    return elided(visible(name), _LONGEST_LABEL)
+    """A name as a label: none is that of the others, nor that of another name."""
+    return elided(visible(f"{name} (name)" if _LIKE_OTHER.fullmatch(name) else name), _LONGEST_LABEL)
 
 
 def _metric(family: _Family) -> Metric:

@@ -7,13 +7,15 @@ import os
 import shlex
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from datetime import datetime, timedelta, timezone
 from io import StringIO
 from pathlib import Path
 from unittest.mock import patch
 
 from pulumi_account.cli import main
 from pulumi_account.emulator import Emulator
+from pulumi_account.values import utc_now
 from tests.reference import README
 
 BEGIN = "<!-- commands: written by `make reference` -->"
@@ -24,6 +26,7 @@ COMMANDS = (
     "pulumi-account keys list",
     "pulumi-account keys unmanaged production.json",
 )
+_NOW = datetime(2026, 6, 1, 12, 0, tzinfo=timezone.utc)
 _CREATED = "2026-01-0{id}T09:00:00Z"
 _TYPE = "pulumi-python:dynamic/account:ApiKey"
 
@@ -36,9 +39,16 @@ def seed(emulator: Emulator) -> None:
         key_id, _ = emulator.add(name, credit_limit=limit, expires_at=expires_at)
         emulator.edit(key_id, created_at=_CREATED.format(id=key_id))
     emulator.edit(2, is_enabled=False)
-    emulator.add_usage(1, "large", requests=410, cost="61.2", input_tokens=2_100_000, output_tokens=160_000)
-    emulator.add_usage(1, "small", requests=9200, cost="3.455", input_tokens=8_000_000, output_tokens=910_000)
-    emulator.add_usage(3, "small", requests=12, cost="0.0121", input_tokens=9_000, output_tokens=1_200)
+    days = [emulator.clock.now().date() - timedelta(days=ago) for ago in (0, 3, 20)]
+    emulator.add_usage(
+        1, "large", requests=410, cost="61.2", input_tokens=2_100_000, output_tokens=160_000, day=days[2]
+    )
+    emulator.add_usage(
+        1, "small", requests=9200, cost="3.455", input_tokens=8_000_000, output_tokens=910_000, day=days[1]
+    )
+    emulator.add_usage(
+        3, "small", requests=12, cost="0.0121", input_tokens=9_000, output_tokens=1_200, day=days[0]
+    )
 
 
 def write_exports(folder: Path) -> None:
@@ -53,6 +63,7 @@ def write_exports(folder: Path) -> None:
 def transcript() -> str:
     """What a shell shows of the commands."""
     with Emulator() as emulator, tempfile.TemporaryDirectory() as folder:
+        emulator.clock.offset = _NOW - utc_now()  # the days that it prints must stay the same
         seed(emulator)
         write_exports(Path(folder))
         account = {"ACCOUNT_ENDPOINT": emulator.url, "ACCOUNT_PROVISIONING_KEY": emulator.provisioning_key}
@@ -62,7 +73,10 @@ def transcript() -> str:
 
 
 def _output(command: str) -> str:
-    with redirect_stdout(StringIO()) as out:
+    with (
+        redirect_stdout(StringIO()) as out,
+        redirect_stderr(StringIO()),
+    ):  # a warning: the clocks differ
         assert main(shlex.split(command)[1:]) == 0
     return out.getvalue()
 

@@ -110,7 +110,8 @@ def test_the_same_question_is_asked_once(emulator: Emulator) -> None:
         account.get_balance()
         account.require_balance(1)
         account.runway(days=7)
-        account.get_activity(7)
+        account.runway(days=14)
+        account.get_activity(30)
         account.get_api_keys(name_prefix="a")
         account.get_api_keys(is_enabled=True)
         return pulumi.Output.all(
@@ -207,9 +208,9 @@ def test_an_answer_can_be_changed_without_harm(emulator: Emulator) -> None:
     emulator.add_usage(1, cost=1)
 
     def program() -> tuple[int, int]:
-        account.get_activity(30).top_models.clear()
+        account.get_activity(29).top_models.clear()
         account.get_api_keys().keys.clear()
-        return len(account.get_activity(30).top_models), len(account.get_api_keys().keys)
+        return len(account.get_activity(29).top_models), len(account.get_api_keys().keys)
 
     assert all(run(program))
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -310,6 +311,34 @@ def test_a_report_may_go_to_a_device(shell: Shell) -> None:
     before = mode(Path(os.devnull))
     assert shell("report", "--out", os.devnull).err == f"wrote {os.devnull}\n"
     assert mode(Path(os.devnull)) == before
+
+
+def test_a_report_goes_to_standard_output(emulator: Emulator, tmp_path: Path) -> None:
+    """A hyphen is stdout, which gets what a file would, whatever its encoding, and no word beside; no file is made."""
+    emulator.add("clé", expires_at="2020-01-01T00:00:00Z")
+    script = f"cd {tmp_path} && pulumi-account report --out - > page.html && ls"
+    done = run(emulator, "sh", "-c", script, PYTHONIOENCODING="latin-1")
+    assert (done.status, done.out, done.err) == (0, "page.html\n", "")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert page.endswith("</html>\n")
+    assert "clé expired on 1 Jan 2020" in page
+
+
+def test_a_report_says_which_account_it_is_about(shell: Shell, emulator: Emulator) -> None:
+    """The endpoint's host is in its title, and no path, query or credential of it is anywhere."""
+    page = shell("report", "--out", "-").out
+    assert f"<title>Account report, {emulator.url.removeprefix('http://')}, " in page
+
+
+@pytest.mark.parametrize("days", ["1", "7", "30"])
+def test_a_report_compares_limits_with_thirty_days(days: str, shell: Shell, emulator: Emulator) -> None:
+    """A key at 113 % of its limit is on the page, whatever its period is."""
+    key_id, _ = emulator.add("spendthrift", credit_limit=100)
+    for ago in (2, 20):
+        day = emulator.clock.now().date() - timedelta(days=ago)
+        emulator.add_usage(key_id, cost="56.5", day=day)
+    assert "spendthrift has used 113.0% of its limit." in shell("report", "--out", "-", "--days", days).out
 
 
 def python(emulator: Emulator, code: str) -> Done:

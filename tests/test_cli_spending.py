@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from contextlib import redirect_stdout
-from datetime import timedelta
+from datetime import date, timedelta
 from io import StringIO
 from unicodedata import normalize
 
@@ -152,17 +152,45 @@ def test_the_whole_document(shell: Shell, emulator: Emulator) -> None:
     emulator.balance = "10"
     emulator.add_usage(1, "m", requests=2, cost="3", input_tokens=4, output_tokens=5, key_name="k")
     used = {"requests": 2, "cost": "3", "input_tokens": 4, "output_tokens": 5}
-    assert shell("activity", "--by", "key", "--days", "3", "--json").json == {
+    today = emulator.clock.now().date()
+    emulator.add_usage(1, cost="8", day=today - timedelta(days=8), key_name="k")
+    emulator.add_usage(1, cost="7", day=today - timedelta(days=7), key_name="k")
+    document = shell("activity", "--by", "key", "--days", "3", "--json").json
+    ends_on = date.fromisoformat(document["runway"].pop("ends_on"))
+    assert (ends_on - emulator.clock.now().date()).days in (5, 6)
+    assert document == {
         "period_days": 3,
         "by": "key",
         "total": used,
         "rows": [{"id": 1, "name": "k", "state": "deleted", **used}],
-        "runway": {"days": "10", "balance": "10", "mean_daily_cost": "1", "period_days": 3},
+        "runway": {
+            "days": "5.333333333333333333333333333",
+            "balance": "10",
+            "mean_daily_cost": "1.875",
+            "period_days": 8,
+            "days_at_7_day_mean": "10",
+            "days_at_30_day_mean": "5.333333333333333333333333333",
+        },
     }
     assert shell("activity", "--by", "model", "--csv").csv == [
         "model,requests,cost,input_tokens,output_tokens",
+        "example-model,2,15,0,0",
         "m,2,3,4,5",
     ]
+
+
+def test_the_runway_does_not_go_by_the_period(shell: Shell, emulator: Emulator) -> None:
+    """Of an account first used yesterday, 60 USD at 30 a day last two days, whatever is looked at."""
+    emulator.balance = "60"
+    day = emulator.clock.now().date() - timedelta(days=1)
+    emulator.add_usage(1, key_name="k", cost="30", day=day)
+    emulator.add_usage(1, key_name="k", cost="500")
+    for days in ("1", "30"):
+        assert shell("activity", "--days", days, "--json").json["runway"]["days"] == "2"
+    done = shell("activity", "--days", "1")
+    assert done.lines[-1].startswith(
+        f"runway: 2.0 days, until {day + timedelta(days=3)}: 60.00 USD left at 30"
+    )
 
 
 def test_another_period_is_told(shell: Shell, emulator: Emulator) -> None:

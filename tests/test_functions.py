@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -28,7 +28,7 @@ from pulumi_account.emulator import Answer, Drop, Edit, Emulator, Fault, Hang
 from pulumi_account.models import Balance, Key
 from pulumi_account.values import parse_instant
 from tests.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY, assert_clean
-from tests.helpers import FAR, key_json, refusal
+from tests.helpers import FAR, key_json, refusal, stats_json
 
 QUESTIONS: list[Callable[[], object]] = [
     get_balance,
@@ -347,17 +347,22 @@ def test_runway(emulator: Emulator) -> None:
     """The balance by the mean daily cost of the period, and how it was computed."""
     emulator.clock.advance(400 * 86_400)  # the activity of the other tests is long past
     assert runway().days is None
-    emulator.add_usage(7, cost="70")
-    emulator.clock.advance(600)
+    emulator.clock.advance(600)  # the API keeps an activity for a while
+    today = emulator.clock.now().date()
+    emulator.add_usage(7, cost="70", day=today - timedelta(days=14))
+    emulator.add_usage(7, cost="1000", day=today)
     left = runway(days=14)
     assert (left.days, left.mean_daily_cost, left.period_days) == (Decimal("25.1"), Decimal(5), 14)
-    assert str(left) == "25.1 days: 125.50 USD left at 5.00 USD a day over the last 14 days"
+    assert left.days_at_7_day_mean is None
+    assert left.days_at_30_day_mean == Decimal("25.1")
+    assert str(left).startswith("25.1 days, until 20")
+    assert ": 125.50 USD left at 5.00 USD a day over the last 14 whole days; 7-day mean: no" in str(left)
 
 
 def test_a_negative_balance_lasts_no_days(emulator: Emulator) -> None:
     """Less than nothing is left for 0 days."""
     emulator.balance = "-0.5"
-    emulator.add_usage(7, cost="1")
+    emulator.add_usage(7, cost="1", day=emulator.clock.now().date() - timedelta(days=1))
     emulator.clock.advance(600)
     assert runway(days=1).days == 0
     assert get_balance().balance == Decimal("-0.5")
@@ -365,9 +370,11 @@ def test_a_negative_balance_lasts_no_days(emulator: Emulator) -> None:
 
 def test_absurd_numbers(emulator: Emulator) -> None:
     """The largest balance and the smallest cost make one short line."""
+    day = (emulator.clock.now() - timedelta(days=1)).date().isoformat()
+    yesterday = stats_json(date=day, total_cost="1E-300")
     emulator.faults.add(
         Fault(Edit(replace={"balance": "9E+300"}), operation="get_balance"),
-        Fault(Edit(replace={"total_stats.total_cost": "1E-300"}), operation="get_activity"),
+        Fault(Edit(replace={"daily_stats": [yesterday]}), operation="get_activity"),
     )
     assert str(runway()).startswith("over 1,000,000 days: 9.00E+300 USD left at <0.0001 USD a day")
 

@@ -206,7 +206,7 @@ def test_what_is_read_can_be_computed_with(money: list[str], number: int, period
     keys = [read(Key, key_json(credit_limit=limit))]
     rows: list[Usage] = [*usage_by_key(keys, activity), *usage_by_model(activity), other_models(activity)]
     rows += usage_by_day(activity, NOW.date())
-    left = runway(read(Balance, {"balance": balance}), activity)
+    left = runway(read(Balance, {"balance": balance}), activity, NOW)
     told = [str(left), *(f"{usd(row.cost)} {count(row.requests)} {count(row.tokens)}" for row in rows)]
     told += [exact(total(rows).cost)[:300]]
     assert max(map(len, told)) < 400

@@ -39,9 +39,10 @@ def emulator() -> Iterator[Emulator]:
     with Emulator(provisioning_key=PROVISIONING_KEY, balance="1.00") as emulator:
         soon = emulator.clock.now() + timedelta(days=2)
         key_id, _ = emulator.add("production", credit_limit=5, expires_at=soon)
-        emulator.add("folded", credit_limit=5, expires_at=soon)
-        emulator.add_usage(key_id, "large", requests=5, cost="4.9", input_tokens=50, output_tokens=5)
-        emulator.add_usage(99, "small", cost="1", key_name="gone")
+        emulator.add("soon", credit_limit=5, expires_at=soon)
+        day = emulator.clock.now().date() - timedelta(days=1)
+        emulator.add_usage(key_id, "large", requests=5, cost="4.9", input_tokens=50, output_tokens=5, day=day)
+        emulator.add_usage(99, "small", cost="1", key_name="gone", day=day)
         yield emulator
 
 
@@ -75,7 +76,7 @@ def test_the_dashboard_shows_all(emulator: Emulator) -> None:
     assert unseen == {
         f"pulumi_account_{name}"
         for name in ("up", "period_seconds", "requests", "tokens", "key_enabled", "key_limit_usd", "key_requests",
-                     "model_requests")
+                     "model_requests", "runway_by_mean_seconds")
     }  # fmt: skip
 
 
@@ -239,7 +240,7 @@ def eventually(ask: Ask, expression: str) -> list[dict[str, Any]]:
         ("AccountKeyNearLimit", [{"key_id": "1", "key_name": "production"}]),
         (
             "AccountKeyExpiresSoon",
-            [{"key_id": "1", "key_name": "production"}, {"key_id": "other", "key_name": "other"}],
+            [{"key_id": "1", "key_name": "production"}, {"key_id": "2", "key_name": "soon"}],
         ),
         ("AccountDataOld", []),
         ("AccountExporterDown", []),

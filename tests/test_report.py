@@ -23,6 +23,7 @@ from pulumi_account.client import AccountClient
 from pulumi_account.emulator import Emulator
 from pulumi_account.models import Activity, Balance, Key
 from pulumi_account.report import render
+from pulumi_account.report.page import CHART_ROWS
 from tests.canaries import PROVISIONING_KEY, assert_clean
 from tests.helpers import NOW, key_json, refusal
 
@@ -75,14 +76,16 @@ def stats(cost: str, requests: int = 10, **more: Any) -> dict[str, Any]:
 def spent(
     by_key: dict[int, str] | None = None, models: dict[str, str] | None = None, cost: str = "", **changes: Any
 ) -> Activity:
-    """The activity of thirty days in which these keys, by id, and these models cost so much, all on one day."""
+    """The activity of thirty days in which these keys, by id, and these models cost so much, all but all on one day."""
     keys = by_key or {}
     cost = cost or str(sum(map(Decimal, keys.values()), Decimal(0)))
     return Activity.model_validate(
         {
             "period_days": 30,
             "total_stats": stats(cost),
-            "daily_stats": [stats(cost, date="2026-05-31")] if keys else [],
+            "daily_stats": [stats("0", date="2026-05-03"), stats(cost, date="2026-05-31")]
+            if cost != "0"
+            else [],
             "top_models": [{"model_name": name, **use(each)} for name, each in (models or {}).items()],
             "api_key_usage": [
                 {"api_key_id": key_id, "api_key_name": f"name {key_id}", **use(each)}
@@ -157,6 +160,13 @@ class Page(HTMLParser):
         return [text for tag, text in self._texts if tag in tags]
 
     @property
+    def bars(self) -> dict[str, float]:
+        """The length of each bar of a ranking, by what it says of itself, in the layout for telephones."""
+        pictures = "".join(re.findall(r'<svg class="narrow".*?</svg>', self.source))
+        found = re.findall(r'<title>([^<]*)</title><path d="M 0 \S+\s+L (\S+)', pictures)
+        return {note: float(length) for note, length in found}
+
+    @property
     def text(self) -> str:
         """All that is read as text, the style aside."""
         return "\n".join(text for tag, text in self._texts if tag != "style")
@@ -173,7 +183,10 @@ def test_tiles() -> None:
     """Balance, runway, spend and keys, with the balance's digits where they are rounded."""
     text = " ".join(" ".join(full().texts("dt", "dd", "data")).split())
     assert "Balance 125.50 USD exactly 125.503000000000000001 USD" in text
-    assert "Runway 80.8 days at 1.55 USD a day, the mean of the last 30 days" in text
+    assert (
+        "Runway 18.9 days until 20 Jun 2026, at 6.66 USD a day, the mean of the last 7 whole days; "
+        "18.9 days at the 7-day mean, 78.1 days at the 30-day mean" in text
+    )
     assert "Spent in the last 30 days 46.60 USD 10 requests, 105 tokens" in text
     assert "Keys 5 3 active, 1 disabled, 1 expired" in text
 
@@ -183,12 +196,12 @@ def test_keys_beside_their_limits() -> None:
     head, *rows = full().rows["Keys"]
     assert head == ["Key", "Spend, USD", "Limit, USD", "Limit used", "Requests", "Tokens", "Expires", "State"]
     assert rows == [
-        ["production #1", "40.00", "500.00", "8.0%", "10", "105", "never", "active"],
         [f"{MARKUP} #2", "4.60", "5.00", "92.0%", "10", "105", "4 Jun 2026, 22:00 UTC", "active"],
-        ["name 99 #99", "2.00", NONE, NONE, "10", "105", NONE, "deleted"],
-        [rows[3][0], "<0.0001", "none", NONE, "10", "105", "2 Jun 2026, 00:00 UTC", "disabled"],
-        ["idle #4", "0.00", "0.00", NONE, "0", "0", "never", "active"],
         ["long ago #5", "0.00", "none", NONE, "0", "0", "1 Jan 2026, 00:00 UTC", "expired"],
+        ["production #1", "40.00", "500.00", "8.0%", "10", "105", "never", "active"],
+        ["name 99 #99", "2.00", NONE, NONE, "10", "105", NONE, "deleted"],
+        [rows[4][0], "<0.0001", "none", NONE, "10", "105", "2 Jun 2026, 00:00 UTC", "disabled"],
+        ["idle #4", "0.00", "0.00", NONE, "0", "0", "never", "active"],
     ]
 
 
@@ -198,21 +211,33 @@ def test_amounts_keep_their_digits() -> None:
 
 
 def test_what_needs_attention() -> None:
-    """Keys near their limit and keys about to expire; a disabled one may expire unnoticed."""
+    """Keys near their limit, keys about to expire and expired ones; a disabled one may expire unnoticed."""
     assert full().texts("li") == [
         f"{MARKUP} has used 92.0% of its limit.",
         f"{MARKUP} expires on 4 Jun 2026, 22:00 UTC.",
+        "long ago expired on 1 Jan 2026, 00:00 UTC.",
     ]
 
 
 def test_models_and_the_rest() -> None:
-    """What the API counts under no model is told as the other models'."""
+    """What the API counts under no model stands in a line of text, which is no row and no bar."""
     assert [row[:2] for row in full().rows["Spend by model"]] == [
         ["Model", "Spend, USD"],
         ["large", "30.00"],
         [MARKUP, "0.5000"],
-        ["all other models", "16.10"],
     ]
+    assert "All other models together: 16.10 USD, 0 requests, 0 tokens." in full().texts("p")
+
+
+@pytest.mark.parametrize("name", ["other", "all other models", "2 more keys together"])
+def test_no_name_merges_with_the_rest(name: str) -> None:
+    """A model and a key that have the name of the rest keep their own row and bar."""
+    models = {name: "1", **{f"m{n}": "0.5" for n in range(CHART_ROWS + 1)}}
+    page = shown("10", spent({1: "1", **dict.fromkeys(range(2, 24), "0.5")}, models, "20"), [key(1, name)])
+    assert page.rows["Spend by model"][1][:2] == [name, "1.00"]
+    assert f"{name}: 1.00 USD" in page.texts("title")
+    assert "All other models together: 9.50 USD, 20 requests, 210 tokens." in page.texts("p")
+    assert "3 more keys together: 1.50 USD, 30 requests, 315 tokens." in page.texts("p")
 
 
 def test_days_without_activity_are_shown() -> None:
@@ -245,7 +270,7 @@ def test_sentences_instead_of_empty_charts(activity: Activity, keys: list[Key], 
     [
         ("-3.2", "The balance is negative.", "nothing left"),
         ("0", "The account is empty.", "nothing left"),
-        ("4", "The money lasts less than 7 days.", "3.0 days"),
+        ("4", "The money lasts less than 7 days.", "0.7 days"),
     ],
 )
 def test_little_money(balance: str, line: str, runway: str) -> None:
@@ -257,13 +282,90 @@ def test_little_money(balance: str, line: str, runway: str) -> None:
 
 def test_many_keys() -> None:
     """Of ten thousand keys the charts show twenty, the table two hundred; the others are summed up, none is lost."""
-    keys = [key(n, f"key {n}", credit_limit=1) for n in range(1, 10_001)]
-    page = shown("10", spent(dict.fromkeys(range(1, 10_001), "1")), keys)
+    keys = [key(n, f"key {n}", credit_limit=2) for n in range(1, 10_001)]
+    page = shown("10000", spent(dict.fromkeys(range(1, 10_001), "1")), keys)
     assert len(page.rows["Keys"]) == 1 + 200
     assert "Not in the table: 9,800 more keys, which spent 9,800.00 USD together." in page.texts("p")
-    assert "9,980 more keys" in page.texts("text")
-    assert page.texts("li")[-1] == "and 9,991 more"
+    assert "9,980 more keys together: 9,980.00 USD, 99,800 requests, 1,047,900 tokens." in page.texts("p")
     assert len(page.source) < 500_000
+
+
+def test_the_rest_is_no_bar() -> None:
+    """The sum of thousands of keys is a line of text: as a bar it would dwarf all others."""
+    page = shown("10", spent({1: "9", **dict.fromkeys(range(2, 3_000), "1")}), [])
+    bars = page.bars
+    assert bars.pop("name 1 (deleted): 9.00 USD") == pytest.approx(340)
+    assert [*bars.values()] == [pytest.approx(340 / 9)] * (CHART_ROWS - 1)
+
+
+def severe(page: Page, names: list[str]) -> None:
+    """These keys, and no others, come first in the table, and each has its own line above."""
+    assert [row[0].rpartition(" ")[0] for row in page.rows["Keys"][1 : len(names) + 1]] == names
+    told = [line for line in page.texts("li") if not line.startswith("The ")]
+    assert sorted(told) == sorted(line for line in told if line.split(" ")[0] in names)
+    assert {line.split(" ")[0] for line in told} == set(names)
+
+
+def test_the_worst_of_thousands_of_keys() -> None:
+    """However little they spent: keys over and near their limit, about to expire and expired."""
+    costs = dict.fromkeys(range(1, 5001), "5") | {10_001: "1.2", 10_002: "0.95", 10_003: "0", 10_004: "0"}
+    keys = [key(n, f"key-{n}", credit_limit=100) for n in range(1, 5_001)]
+    keys += [
+        key(10_004, "expired", expires_at="2026-05-01T00:00:00Z"),
+        key(10_003, "soon", expires_at="2026-06-03T00:00:00Z"),
+        key(10_002, "near", credit_limit=1),
+        key(10_001, "over", credit_limit=1),
+    ]
+    severe(shown("100000", spent(costs), keys), ["over", "near", "soon", "expired"])
+
+
+def test_thousands_of_bad_keys() -> None:
+    """Each is listed, in the table and above, where most of them are folded away; none is summed up."""
+    keys = [key(n, f"key-{n}", credit_limit=1) for n in range(1_001, 2_001)]
+    page = shown("100000", spent(dict.fromkeys(range(1_001, 2_001), "1")), keys)
+    severe(page, [f"key-{n}" for n in range(1_001, 2_001)])
+    assert "and 990 more" in page.texts("summary")
+
+
+def test_limits_go_by_the_longest_period() -> None:
+    """A key that spent 113 % of its limit, most of it before the page's period, is over it."""
+    week, month = spent({1: "1"}, period_days=7), spent({1: "113"})
+    keys = [key(1, "k", credit_limit=100)]
+    page = Page(render(Balance(balance=Decimal(1000)), week, keys, made_at=NOW, longest=month))
+    assert "k has used 113.0% of its limit." in page.texts("li")
+    assert page.rows["Keys"][1][1:4] == ["1.00", "100.00", "113.0%"]
+    assert "113.0% of 100.00 USD" in page.texts("text")
+    assert "Spend in the last 30 days as a share of each key's credit limit" in page.texts("figcaption")
+
+
+def test_which_account_it_is_about() -> None:
+    """Where it is, when its balance was asked for, and its oldest key, as it has no name."""
+    keys = [key(2, "second"), key(1, "f\x1b", created_at="2025-03-01T00:00:00Z")]
+    page = Page(render(Balance(balance=Decimal(1)), NOTHING, keys, made_at=NOW, host="api.example"))
+    assert page.texts("title")[0] == "Account report, api.example, 1 Jun 2026"
+    assert " ".join(page.text.split()).startswith(
+        "Account report, api.example, 1 Jun 2026 Account report The account at api.example , whose oldest key is "
+        "f[U+001B] #1, made on 1 Mar 2025. Balance and keys are as of 1 Jun 2026, 12:00 UTC . Usage is that of the last"
+    )
+
+
+def test_an_account_two_days_old() -> None:
+    """Its mean is that of its one whole day, in the tile and in the chart; today is left out."""
+    daily = [stats("30", date="2026-05-31"), stats("500", date="2026-06-01")]
+    page = shown("60", spent({1: "530"}, daily_stats=daily), [key(1, "k")])
+    assert "2.0 days" in page.texts("dd")
+    assert "until 3 Jun 2026, at 30.00 USD a day, the mean of the last whole day" in page.texts("dd")
+    assert "The money lasts less than 7 days." in page.texts("li")
+    assert page.texts("figcaption")[0] == (
+        "USD for each day. The dashed line is the mean of the last whole day, 30.00 USD."
+    )
+
+
+def test_an_account_first_used_today() -> None:
+    """There is no whole day to go by: the page has neither a number of days nor a mean."""
+    page = shown("60", spent({1: "30"}, daily_stats=[stats("30", date="2026-06-01")]), [key(1, "k")])
+    assert {"too early to tell", "the account was first used today"} <= set(page.texts("dd"))
+    assert page.texts("figcaption")[0] == "USD for each day."
 
 
 def test_absurd_answers() -> None:

@@ -7,9 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pulumi_account.models import Activity, Key
-from pulumi_account.usage import other_models, total, usage_by_day, usage_by_key, usage_by_model
+from pulumi_account.usage import other_models, total, usage_by_day, usage_by_key, usage_by_model, worst_first
 from tests.helpers import NOW, activity_json, key_json, stats_json
 
 TODAY = date(2026, 6, 1)
@@ -55,6 +57,65 @@ def test_share_of_a_limit(limit: object, share: Decimal | None) -> None:
     """The period's cost by the limit; none where there is no limit that could be spent."""
     found = activity(api_key_usage=[used("1", api_key_id=1, api_key_name="")])
     assert usage_by_key([key(id=1, credit_limit=limit)], found)[0].limit_used == share
+
+
+@pytest.mark.parametrize(("month", "share"), [("113", Decimal("1.13")), ("0.5", Decimal("0.01")), (None, 0)])
+def test_a_limit_is_compared_with_the_longest_period(month: str | None, share: Decimal) -> None:
+    """Whatever the period is that is looked at; the API's copy of that one may be the newer one."""
+    week = [used("1", api_key_id=1, api_key_name="")] if month else []
+    longest = activity(api_key_usage=[used(month, api_key_id=1, api_key_name="")] if month else [])
+    (row,) = usage_by_key([key(id=1, credit_limit=100)], activity(api_key_usage=week), longest)
+    assert row.limit_used == share
+
+
+NEAR = {"credit_limit": "1.1", "expires_at": None}
+SOON = {"credit_limit": None, "expires_at": "2026-06-08T11:59:59Z"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "severity"),
+    [
+        ({"credit_limit": 1, "expires_at": None}, 4),
+        (NEAR, 3),
+        ({**SOON, "credit_limit": "1.1"}, 3),
+        (SOON, 2),
+        ({**SOON, "is_enabled": False}, 0),
+        ({**SOON, "expires_at": "2026-06-08T12:00:00Z"}, 0),
+        ({**SOON, "expires_at": "2026-06-01T12:00:00Z"}, 1),
+        ({"credit_limit": "1.12"}, 0),
+        ({"credit_limit": 0}, 0),
+    ],
+)
+def test_severity(changes: dict[str, Any], severity: int) -> None:
+    """Over the limit, near it, about to expire while it works, expired, in this order."""
+    found = activity(api_key_usage=[used("1", api_key_id=7, api_key_name="")])
+    assert usage_by_key([key(**changes)], found)[0].severity(NOW) == severity
+
+
+ROWS = st.lists(
+    st.builds(
+        lambda cost, limit, days: (cost, limit, NOW + timedelta(days=days)),
+        st.integers(0, 20),
+        st.none() | st.integers(0, 10),
+        st.integers(-3, 20),
+    ),
+    max_size=30,
+)
+
+
+@given(ROWS, st.integers(0, 30))
+def test_the_worst_are_listed_however_little_they_spent(rows: list[Any], most: int) -> None:
+    """None that needs attention is folded; the most expensive others fill what room is left; none is lost."""
+    keys = [key(id=n, credit_limit=limit, expires_at=at.isoformat()) for n, (_, limit, at) in enumerate(rows)]
+    usage = [used(str(cost), api_key_id=n, api_key_name="") for n, (cost, _, _) in enumerate(rows)]
+    everything = usage_by_key(keys, activity(api_key_usage=usage))
+    listed, folded = worst_first(everything, NOW, most)
+    severities = [row.severity(NOW) for row in listed]
+    fine = [row for row in everything if not row.severity(NOW)]
+    assert severities == sorted(severities, reverse=True)
+    assert not any(row.severity(NOW) for row in folded)
+    assert [row for row in listed if not row.severity(NOW)] + folded == fine
+    assert len(listed) == max(len(everything) - len(fine), min(most, len(everything)))
 
 
 @pytest.mark.parametrize(

@@ -30,10 +30,10 @@ _keys = typer.Typer(
 _COLUMNS = [
     Column("id", "ID", right=True),
     Column("name", "NAME", wide=True),
-    Column("credit_limit", "LIMIT USD", empty="none", right=True),
+    Column("credit_limit", "LIMIT USD", empty="none", right=True, drop=4),
     Column("is_enabled"),
-    Column("state", "STATE"),
-    Column("expires_at", "EXPIRES", empty="never"),
+    Column("state", "STATE", drop=2),
+    Column("expires_at", "EXPIRES", empty="never", drop=3),
     Column("created_at"),
 ]
 
@@ -174,7 +174,7 @@ def unmanaged(
         keys, now = client.list_keys(), client.now()
     spare = [key for key in keys if not any(one.is_(key) for one in managed.get(str(key.id), []))]
     rows = [{**_row(key, now), "note": _note(key, read.get(str(key.id), []))} for key in spare]
-    emit([*_COLUMNS, Column("note", "NOTE")], rows, shape, nothing="no unmanaged keys")
+    emit([*_COLUMNS, Column("note", "NOTE", drop=1)], rows, shape, nothing="no unmanaged keys")
     if rows and strict:
         raise typer.Exit(CONDITION)
 

@@ -9,10 +9,11 @@ import typer
 
 from pulumi_account.cli.account import account, open_client
 from pulumi_account.cli.options import Days, examples
-from pulumi_account.cli.output import Column, Csv, Form, Json, emit, form, say, write
+from pulumi_account.cli.output import Column, Csv, Form, Json, emit, form, say, write, write_utf8
 from pulumi_account.files import private
 from pulumi_account.leftovers import IN_USE, remove
 from pulumi_account.models import Key
+from pulumi_account.usage import in_both_periods
 from pulumi_account.values import format_instant
 
 __all__ = ["register"]
@@ -66,7 +67,7 @@ def leftovers(
 
 def _tell(done: list[tuple[Key, str | None]], shape: Form) -> None:
     if shape is Form.TEXT:
-        write("".join(_line(key, outcome) for key, outcome in done) or "no reservations\n")
+        emit((), (), shape, notes=[_line(key, outcome) for key, outcome in done] or ["no reservations"])
         return
     rows = [
         {
@@ -84,22 +85,31 @@ def _tell(done: list[tuple[Key, str | None]], shape: Form) -> None:
 def _line(key: Key, outcome: str | None) -> str:
     expires = "" if key.expires_at is None else format_instant(key.expires_at)
     line = f"{key.id}  {key.name}  made {format_instant(key.created_at)}  expires {expires}"
-    return line + (f"  {outcome}\n" if outcome else "\n")
+    return line + (f"  {outcome}" if outcome else "")
 
 
 def report(
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The HTML file to write.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="The HTML file to write; - is standard output.")
+    ],
     days: Days = 30,
 ) -> None:
     """Write a page about the account.
 
-    It shows what was spent on what, and how long the money lasts. Needs `pulumi_account[report]`.
+    It shows what was spent on what, and how long the money lasts. Limits are compared with the spending of 30 days,
+    whatever --days is. Needs `pulumi_account[report]`.
     """
     from pulumi_account.report import render
 
     with account() as client:
-        asked = client.get_balance(), client.get_activity(days), client.list_keys()
-        page = render(*asked, made_at=client.now())
+        balance, made_at = client.get_balance(), client.now()
+        activity, longest = in_both_periods(client.get_activity, days)
+        page = render(
+            balance, activity, client.list_keys(), made_at=made_at, longest=longest, host=client.host
+        )
+    if str(out) == "-":
+        write_utf8(page)
+        return
     shared = out.is_file() and out.stat().st_mode & 0o077
     with open(out, "w", encoding="utf-8", opener=private) as file:
         file.write(page)

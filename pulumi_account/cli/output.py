@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from textwrap import wrap
 from threading import Timer
 from typing import Annotated, Any, NoReturn, TextIO, TypeAlias
 from unicodedata import combining, east_asian_width, normalize
 
 import typer
 
-from pulumi_account.text import exact, visible
+from pulumi_account.text import elided, exact, visible
 from pulumi_account.values import format_instant
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "say",
     "waiting",
     "write",
+    "write_utf8",
 ]
 
 #: what the shell says of a command whose reader went away: 128 + SIGPIPE
@@ -46,8 +48,8 @@ _NOBODY_READS = 141
 #: seconds that may pass without a word
 _PATIENCE = 1.0
 _SHORTEST_BAR, _LONGEST_BAR, _LEAST_WIDE = 6, 30, 16
-#: what Rich puts around a column
-_PADDING = 3
+#: what stands between columns, and what Rich puts around one
+_GAP, _PADDING = 2, 3
 #: Rich measures every cell several times: a table of 10,000 rows took it five seconds
 _MOST_STYLED_ROWS = 500
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -71,7 +73,8 @@ class Form(Enum):
 class Column:
     """A field under its stable name, and its title in tables; without one, tables leave it out.
 
-    ``empty`` stands for None, ``right`` is for numbers, ``bar`` draws amounts, ``wide`` may be folded on a terminal.
+    ``empty`` stands for None, ``right`` is for numbers, ``bar`` draws amounts. A terminal that is too narrow leaves
+    columns out, those with the largest ``drop`` first, and none with 0; then ``wide`` ones are shortened first.
     """
 
     field: str
@@ -80,6 +83,7 @@ class Column:
     right: bool = False
     bar: bool = False
     wide: bool = False
+    drop: int = 0
 
 
 def form(*, as_json: bool, as_csv: bool) -> Form:
@@ -109,7 +113,8 @@ def emit(
     elif form is Form.CSV:
         write(_csv(columns, rows))
     else:
-        write(_table([c for c in columns if c.title], rows) + "".join(f"{note}\n" for note in notes))
+        width = _terminal_width()
+        write(_table([c for c in columns if c.title], rows, width) + _lines(notes, width))
         if nothing and not rows:
             say(nothing)
 
@@ -133,9 +138,23 @@ def money(amount: Decimal) -> str:
 def write(text: str) -> None:
     """Print a result; when nobody reads it any more, end without a word."""
     encoding = sys.stdout.encoding or "utf-8"
-    try:
+    with _ended_by_a_broken_pipe():
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
+
+
+def write_utf8(text: str) -> None:
+    """Print a file that names its own encoding, as it would be written to a disk."""
+    with _ended_by_a_broken_pipe():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _ended_by_a_broken_pipe() -> Iterator[None]:
+    try:
+        yield
     except BrokenPipeError:
         # what is still buffered would fail again when the interpreter ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -218,14 +237,55 @@ def _cell(column: Column, row: Row) -> str:
     return visible(_plainly(value.replace(microsecond=0) if isinstance(value, datetime) else value))
 
 
-def _table(columns: Sequence[Column], rows: Sequence[Row]) -> str:
+def _terminal_width() -> int | None:
+    """The columns of the terminal that gets the result; None where it goes elsewhere, or the terminal has no width."""
+    return os.get_terminal_size(sys.stdout.fileno()).columns or None if sys.stdout.isatty() else None
+
+
+def _lines(notes: Sequence[str], width: int | None) -> str:
+    """Lines of text; a terminal would break them in the middle of a word."""
+    if width:
+        folded = [wrap(note, width, break_long_words=False, break_on_hyphens=False) for note in notes]
+        notes = [_shortened(line, width) for lines in folded for line in lines]
+    return "".join(f"{note}\n" for note in notes)
+
+
+def _table(columns: Sequence[Column], rows: Sequence[Row], width: int | None) -> str:
     if not rows:
         return ""
     cells = [list(column) for column in zip(*([_cell(c, row) for c in columns] for row in rows), strict=True)]
     cells = [_by_the_point(texts) if c.right else texts for c, texts in zip(columns, cells, strict=True)]
-    lines = [[column.title for column in columns], *(list(line) for line in zip(*cells, strict=True))]
-    styled = _is_terminal(sys.stdout) and len(rows) <= _MOST_STYLED_ROWS and _styled(columns, rows, lines)
-    return styled or "".join(f"{line}\n" for line in _aligned(columns, lines))
+    table = {column: [column.title, *texts] for column, texts in zip(columns, cells, strict=True)}
+    if not width:
+        return _plain(table)
+    shown, padded = (_fitted(table, width, gap) for gap in (_GAP, _PADDING))
+    dropped = ", ".join(column.title for column in columns if column not in shown)
+    note = _lines([f"no room for {dropped}"] if dropped else [], width)
+    # a column is worth more than colours
+    is_styled = _is_terminal(sys.stdout) and len(rows) <= _MOST_STYLED_ROWS and len(padded) == len(shown)
+    return (_styled(padded, rows, width) if is_styled else _plain(shown)) + note
+
+
+def _plain(table: Mapping[Column, Sequence[str]]) -> str:
+    return "".join(f"{line}\n" for line in _aligned([*table], [*zip(*table.values(), strict=True)]))
+
+
+def _fitted(table: Mapping[Column, list[str]], room: int, gap: int) -> dict[Column, list[str]]:
+    """What a terminal can show: without the least important columns, then with shortened cells."""
+    widths = {column: max(map(_width, texts)) + gap for column, texts in table.items()}
+
+    def least(column: Column) -> int:
+        return min(widths[column], _LEAST_WIDE + gap) if column.wide else widths[column]
+
+    while sum(map(least, widths)) > room and (unneeded := max(widths, key=lambda column: column.drop)).drop:
+        del widths[unneeded]
+    while (total := sum(widths.values())) > room and total > len(widths) * (gap + 1):
+        widths[max(widths, key=lambda column: (least(column) < widths[column], widths[column]))] -= 1
+    return {column: [_shortened(text, widths[column] - gap) for text in table[column]] for column in widths}
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if _width(text) <= most else elided(text, most)
 
 
 def _by_the_point(texts: list[str]) -> list[str]:
@@ -255,38 +315,30 @@ def _width(text: str) -> int:
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def _styled(columns: Sequence[Column], rows: Sequence[Row], lines: Sequence[Sequence[str]]) -> str:
-    """With colours and bars, as a terminal can show them; nothing where it is too narrow."""
+def _styled(cells: Mapping[Column, Sequence[str]], rows: Sequence[Row], width: int) -> str:
+    """With colours and bars, as a terminal can show them."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(force_terminal=True, highlight=False)
-    widths = [max(map(_width, texts)) + _PADDING for texts in zip(*lines, strict=True)]
-    least = sum(min(w, _LEAST_WIDE) if c.wide else w for c, w in zip(columns, widths, strict=True))
-    if console.width < least:
-        return ""
-    room = min(console.width - sum(widths) - _PADDING, _LONGEST_BAR)
-    barred = [c for c in columns if c.bar and room >= _SHORTEST_BAR]
+    console = Console(force_terminal=True, highlight=False, width=width)
+    room = width - sum(max(map(_width, texts)) + _PADDING for texts in cells.values()) - _PADDING
+    room = min(room, _LONGEST_BAR)
+    barred = [c for c in cells if c.bar and room >= _SHORTEST_BAR]
     bars = {c: _bars([row[c.field] for row in rows], room, console.encoding) for c in barred}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(
-            column.title,
-            justify="right" if column.right else "left",
-            overflow="fold",
-            no_wrap=not column.wide,
-        )
+    for column, texts in cells.items():
+        table.add_column(texts[0], justify="right" if column.right else "left", no_wrap=True)
         if column in barred:
             table.add_column("", no_wrap=True)
-    for number, line in enumerate(lines[1:]):
-        cells = []
-        for column, text in zip(columns, line, strict=True):
-            cells.append(Text(text))  # a Text is shown as it is: nothing in it is markup
+    for number in range(len(rows)):
+        line = []
+        for column, texts in cells.items():
+            line.append(Text(texts[number + 1]))  # a Text is shown as it is: nothing in it is markup
             if column in barred:
-                cells.append(Text(bars[column][number], style="cyan"))
-        table.add_row(*cells)
+                line.append(Text(bars[column][number], style="cyan"))
+        table.add_row(*line)
     with console.capture() as capture:
         console.print(table)
     return capture.get()

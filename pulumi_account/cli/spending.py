@@ -16,7 +16,14 @@ from pulumi_account.cli.options import Days, examples, usd
 from pulumi_account.cli.output import Column, Csv, Form, Json, Row, emit, fail, form, money, say, write
 from pulumi_account.models import Activity, Key, UsageStats
 from pulumi_account.spending import runway
-from pulumi_account.usage import Usage, other_models, usage_by_day, usage_by_key, usage_by_model
+from pulumi_account.usage import (
+    Usage,
+    in_both_periods,
+    other_models,
+    usage_by_day,
+    usage_by_key,
+    usage_by_model,
+)
 
 __all__ = ["register"]
 
@@ -75,10 +82,10 @@ class By(str, Enum):
 
 
 _USED = [
-    Column("requests", "REQUESTS", right=True),
+    Column("requests", "REQUESTS", right=True, drop=2),
     Column("cost", "COST USD", right=True, bar=True),
-    Column("input_tokens", "TOKENS IN", right=True),
-    Column("output_tokens", "TOKENS OUT", right=True),
+    Column("input_tokens", "TOKENS IN", right=True, drop=3),
+    Column("output_tokens", "TOKENS OUT", right=True, drop=4),
 ]
 _COLUMNS = {
     By.DAY: [Column("date", "DATE"), *_USED],
@@ -86,7 +93,7 @@ _COLUMNS = {
     By.KEY: [
         Column("id", "ID", right=True),
         Column("name", "NAME", wide=True),
-        Column("state", "STATE"),
+        Column("state", "STATE", drop=1),
         *_USED,
     ],
 }
@@ -102,19 +109,19 @@ def activity(
 
     The most expensive model or key comes first. The API names the most used models only; the line below the table
     tells the rest. A key that exists no more is "deleted". The last line says how long the balance lasts if spending
-    goes on as it did.
+    goes on as on the last 7 or the last 30 days, whichever is shorter, whatever --days is. Today, which is not over,
+    does not count, nor do days before the account's first use.
 
     JSON: period_days, by, total, rows and runway, with --by model also others. CSV: the rows.
     """
     shape = form(as_json=as_json, as_csv=as_csv)
     with account() as client:
-        used = client.get_activity(days)
+        used, longest = in_both_periods(client.get_activity, days)
         keys = client.list_keys() if by is By.KEY else []
-        left = runway(client.get_balance(), used)
-        now = client.now()
+        money_left, now = client.get_balance(), client.now()
     if used.period_days != days:
         say(f"warning: asked for {days} days, the API tells of {used.period_days}")
-    rows = _rows(by, used, keys, now)
+    rows, left = _rows(by, used, keys, now), runway(money_left, longest, now)
     total, others = _in_all(used.total_stats), other_models(used) if by is By.MODEL else Usage()
     document = {"period_days": used.period_days, "by": by.value, "total": _fields(total), "rows": rows}
     document |= {"others": _fields(others)} if by is By.MODEL else {}

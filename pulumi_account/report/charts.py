@@ -50,8 +50,8 @@ class Bar:
     tone: str = "accent"
 
 
-def column_chart(bars: Sequence[Bar], mean: Decimal, *, title: str, alternative: str) -> Html:
-    """One column for each, and a dashed line at their mean."""
+def column_chart(bars: Sequence[Bar], mean: Decimal | None, *, title: str, alternative: str) -> Html:
+    """One column for each, and a dashed line at their mean, if there is one."""
     return _both(lambda units: _columns(bars, mean, units), 960, bars, title, alternative)
 
 
@@ -112,7 +112,7 @@ def _figure(width: int, height: int) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _columns(bars: Sequence[Bar], mean: Decimal, width: int) -> Any:
+def _columns(bars: Sequence[Bar], mean: Decimal | None, width: int) -> Any:
     height, left, right, bottom, top = 260, 52, 18, 26, 16
     figure, axes = _figure(width, height)
     axes.set_position(
@@ -120,9 +120,12 @@ def _columns(bars: Sequence[Bar], mean: Decimal, width: int) -> Any:
     )
     for place, bar in enumerate(bars):
         _box(axes, place - 0.36, 0, 0.72, _number(bar.value), bar.tone, place)
-    axes.axhline(_number(mean), color=_COLOURS["ink"], linewidth=1, dashes=(4, 3), clip_on=False)
+    if mean is not None:
+        axes.axhline(_number(mean), color=_COLOURS["ink"], linewidth=1, dashes=(4, 3), clip_on=False)
     axes.set_xlim(-0.6, len(bars) - 0.4)
-    axes.set_ylim(0, 1.04 * max(_number(value) for value in (mean, *(bar.value for bar in bars))))
+    axes.set_ylim(
+        0, 1.04 * max(_number(value) for value in (mean or Decimal(0), *(bar.value for bar in bars)))
+    )
     shown = range(len(bars) - 1, -1, -max(1, -(-len(bars) * 58 // (width - left - right))))
     axes.set_xticks(list(shown), [bars[place].label for place in shown])
     axes.locator_params(axis="y", nbins=5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timezone
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +12,11 @@ from pathlib import Path
 from pulumi_account.models import Activity, Balance, Key
 from pulumi_account.report.charts import Bar, bar_chart, column_chart
 from pulumi_account.report.html import Html, join, tag
-from pulumi_account.spending import Runway, runway
+from pulumi_account.spending import Runway, mean_daily_cost, runway
 from pulumi_account.text import count, elided, exact, usd, visible
 from pulumi_account.usage import (
+    NEAR_LIMIT,
+    SOON,
     DayUsage,
     KeySpending,
     Usage,
@@ -23,15 +25,15 @@ from pulumi_account.usage import (
     usage_by_day,
     usage_by_key,
     usage_by_model,
+    worst_first,
 )
 
 __all__ = ["Account", "page"]
 
-#: charts show so many bars and the rest as one, tables so many rows
+#: the most bars of a chart, and the most rows of the table unless more keys need attention
 CHART_ROWS, TABLE_ROWS = 20, 200
-#: what is told first: so much of a limit is used, so many days are left
-NEAR_LIMIT, SOON = Decimal("0.9"), timedelta(days=7)
-_MOST_TOLD = 10
+#: the lines about what needs attention that are seen at once; a click shows the others
+_SEEN_AT_ONCE = 10
 _LONGEST_NAME = 255
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _NONE = "\N{EN DASH}"
@@ -40,12 +42,14 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 @dataclass(frozen=True)
 class Account:
-    """What the page is about, as it was at one instant."""
+    """What the page is about, as it was at one instant; ``longest`` is the activity of the longest period."""
 
     balance: Balance
     activity: Activity
+    longest: Activity
     keys: list[Key]
     made_at: datetime
+    host: str = ""
 
     @cached_property
     def today(self) -> date:
@@ -55,18 +59,17 @@ class Account:
     @cached_property
     def runway(self) -> Runway:
         """How long the money lasts."""
-        return runway(self.balance, self.activity)
+        return runway(self.balance, self.longest, self.made_at)
 
     @cached_property
     def by_key(self) -> list[KeySpending]:
         """The most expensive first."""
-        return usage_by_key(self.keys, self.activity)
+        return usage_by_key(self.keys, self.activity, self.longest)
 
     @property
     def period(self) -> str:
         """The activity's days, in words."""
-        days = self.activity.period_days
-        return "the last day" if days == 1 else f"the last {count(days)} days"
+        return _period(self.activity)
 
     @cached_property
     def days(self) -> list[DayUsage]:
@@ -90,7 +93,7 @@ def page(account: Account) -> str:
         tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"Account report, {_day(account.today)}"),
+        tag("title", ", ".join(filter(None, ["Account report", account.host, _day(account.today)]))),
         tag("style", Html((Path(__file__).parent / "style.css").read_text(encoding="utf-8"))),
     )
     return f"<!DOCTYPE html>\n{tag('html', tag('head', head), tag('body', tag('main', body)), lang='en')}\n"
@@ -102,7 +105,20 @@ def page(account: Account) -> str:
 def _subtitle(account: Account) -> Html:
     moment = account.made_at.astimezone(timezone.utc)
     when = tag("time", f"{_day(moment.date())}, {moment:%H:%M} UTC", datetime=moment.isoformat())
-    return tag("p", "As of ", when, f". Usage is that of {account.period}.", class_="muted")
+    which = ["The account at ", tag("bdi", account.host), _oldest_key(account), ". "] if account.host else []
+    usage = f". Usage is that of {account.period}; it may be five minutes old."
+    return tag("p", *which, "Balance and keys are as of ", when, usage, class_="muted")
+
+
+def _oldest_key(account: Account) -> str:
+    """The API has no name for an account, so its oldest key stands for one."""
+    if not account.keys:
+        return ", which has no keys"
+    oldest = min(account.keys, key=lambda key: (key.created_at, key.id))
+    name = elided(visible(oldest.name), _LONGEST_NAME) or "(no name)"
+    return join(
+        ", whose oldest key is ", tag("bdi", name), f" #{oldest.id}, made on {_day(oldest.created_at.date())}"
+    )
 
 
 def _tiles(account: Account) -> Html:
@@ -135,11 +151,25 @@ def _runway(account: Account) -> tuple[str, str, str | None]:
     found = account.runway
     if found.balance <= 0:
         return "nothing left", "", "bad"
+    if found.days is None and not found.period_days:
+        return "too early to tell", "the account was first used today", None
     if found.days is None:
-        return "no end in sight", f"nothing was spent in {account.period}", None
-    pace = f"at {usd(found.mean_daily_cost)} USD a day, the mean of {account.period}"
-    days = f"{found.days:,.1f} days" if found.days < 10**6 else "over 1,000,000 days"
-    return days, pace, "bad" if found.days < SOON.days else None
+        return "no end in sight", f"nothing was spent in {_whole_days(found.period_days)}", None
+    until = f"until {_day(found.ends_on)}, " if found.ends_on else ""
+    pace = f"at {usd(found.mean_daily_cost)} USD a day, the mean of {_whole_days(found.period_days)}"
+    week, month = found.days_at_7_day_mean, found.days_at_30_day_mean
+    both = f"; {_lasts(week)} at the 7-day mean, {_lasts(month)} at the 30-day mean" if week != month else ""
+    return _lasts(found.days), f"{until}{pace}{both}", "bad" if found.days < SOON.days else None
+
+
+def _lasts(days: Decimal | None) -> str:
+    if days is None:
+        return "no end in sight"
+    return f"{days:,.1f} days" if days < 10**6 else "over 1,000,000 days"
+
+
+def _whole_days(days: int) -> str:
+    return "the last whole day" if days == 1 else f"the last {count(days)} whole days"
 
 
 def _key_states(account: Account) -> str:
@@ -149,12 +179,12 @@ def _key_states(account: Account) -> str:
 
 
 def _attention(account: Account) -> Html:
-    lines = [*_warnings(account)]
-    if not lines:
+    items = [tag("li", line) for line in _warnings(account)]
+    if not items:
         return Html("")
-    more = [f"and {count(len(lines) - _MOST_TOLD)} more"] if len(lines) > _MOST_TOLD else []
-    items = [tag("li", line) for line in [*lines[:_MOST_TOLD], *more]]
-    return tag("section", tag("h2", "Needs attention"), tag("ul", *items), class_="attention")
+    seen, more = tag("ul", *items[:_SEEN_AT_ONCE]), items[_SEEN_AT_ONCE:]
+    rest = tag("details", tag("summary", f"and {count(len(more))} more"), tag("ul", *more)) if more else ""
+    return tag("section", tag("h2", "Needs attention"), seen, rest, class_="attention")
 
 
 def _warnings(account: Account) -> Iterator[str]:
@@ -164,27 +194,43 @@ def _warnings(account: Account) -> Iterator[str]:
         yield "The account is empty."
     elif account.runway.days is not None and account.runway.days < SOON.days:
         yield f"The money lasts less than {SOON.days} days."
-    for row in account.by_key:
-        used = row.limit_used
-        if used is not None and used >= NEAR_LIMIT:
+    worst, _ = worst_first(account.by_key, account.made_at, 0)
+    yield from _of_limits(worst)
+    yield from _of_expiries(sorted(worst, key=_expiry), account.made_at)
+
+
+def _of_limits(worst: Iterable[KeySpending]) -> Iterator[str]:
+    for row in worst:
+        if (used := row.limit_used) is not None and used >= NEAR_LIMIT:
             yield f"{_name(row)} has used {_percent(used)} of its limit."
-    for row in account.by_key:
-        expiry = row.key.expires_at if row.key and row.state(account.made_at) == "active" else None
-        if expiry is not None and expiry - account.made_at < SOON:
-            yield f"{_name(row)} expires on {_moment(expiry)}."
+
+
+def _of_expiries(earliest_first: Sequence[KeySpending], now: datetime) -> Iterator[str]:
+    for row in earliest_first:
+        if row.expires_soon(now):
+            yield f"{_name(row)} expires on {_moment(_expiry(row))}."
+    for row in reversed(earliest_first):
+        if row.state(now) == "expired":
+            yield f"{_name(row)} expired on {_moment(_expiry(row))}."
 
 
 def _days(account: Account) -> Html:
     title = "Spend per day"
-    requests, mean = account.activity.total_stats.total_requests, account.runway.mean_daily_cost
+    requests = account.activity.total_stats.total_requests
+    mean = mean_daily_cost(account.longest, account.today, account.activity.period_days - 1)
     if all(day.cost <= 0 for day in account.days):
         spent = f", in {_several(requests, 'request')}" if requests else ""
         return _section(title, tag("p", f"Nothing was spent in {account.period}{spent}."))
     top = max(account.days, key=lambda day: day.cost)
     chart = column_chart(
         [Bar(_short(day.day), day.cost, f"{usd(day.cost)} USD") for day in account.days],
-        mean,
-        title=f"USD for each day. The dashed line is the mean, {usd(mean)} USD.",
+        mean.cost if mean.days else None,
+        title="USD for each day."
+        + (
+            f" The dashed line is the mean of {_whole_days(mean.days)}, {usd(mean.cost)} USD."
+            if mean.days
+            else ""
+        ),
         alternative=f"The most was spent on {_day(top.day)}: {usd(top.cost)} USD. "
         "All values are in the table below.",
     )
@@ -205,12 +251,11 @@ def _models(account: Account) -> Html:
     if not models:
         return _section("Spend by model", tag("p", f"No model was used in {account.period}."))
     named = [Usage(elided(visible(row.name), _LONGEST_NAME) or "(no name)", *_numbers(row)) for row in models]
-    rows = [*named[:CHART_ROWS]]
-    others = total([*named[CHART_ROWS:], rest], "all other models")
-    rows += [others] if others.requests or others.cost else []
+    rows, others = named[:CHART_ROWS], total([*named[CHART_ROWS:], rest])
     cells = [[row.name, _money(row.cost), count(row.requests), count(row.tokens)] for row in rows]
     table = _table("Spend by model", ["Model", "Spend, USD", "Requests", "Tokens"], cells)
-    return _section("Spend by model", _ranking(rows, "model", 960), _folded(table))
+    more = _rest("All other models together", others) if others.requests or others.cost else ""
+    return _section("Spend by model", _ranking(rows, "model", 960), more, _folded(table))
 
 
 def _limits(account: Account) -> Html:
@@ -229,7 +274,7 @@ def _limits(account: Account) -> Html:
     chart = bar_chart(
         bars,
         full=Decimal(1),
-        title=f"Spend in {account.period} as a share of each key's credit limit",
+        title=f"Spend in {_period(account.longest)} as a share of each key's credit limit",
         alternative=f"The highest share is {_percent(used[0][0])}, of {_name(used[0][1])}. "
         "All values are in the table of keys.",
     )
@@ -242,22 +287,30 @@ def _spenders(account: Account) -> Html:
     named = [Usage(_name(row), *_numbers(row)) for row in account.by_key if row.cost > 0]
     if not named:
         return _section("Spend by key", tag("p", f"No key spent anything in {account.period}."))
-    others = total(named[CHART_ROWS:], _several(len(named) - CHART_ROWS, "more key"))
-    rows = [*named[:CHART_ROWS], *([others] if named[CHART_ROWS:] else [])]
-    return _section("Spend by key", _ranking(rows, "key"))
+    rows, others = named[:CHART_ROWS], named[CHART_ROWS:]
+    more = _rest(f"{_several(len(others), 'more key')} together", total(others)) if others else ""
+    return _section("Spend by key", _ranking(rows, "key"), more)
+
+
+def _rest(what: str, others: Usage) -> Html:
+    """A line of text: as a bar, the sum of thousands would dwarf all others."""
+    used = f"{_several(others.requests, 'request')}, {_several(others.tokens, 'token')}"
+    return tag("p", f"{what}: {usd(others.cost)} USD, {used}.", class_="muted")
 
 
 def _keys(account: Account) -> Html:
     if not account.by_key:
         return _section("Keys", tag("p", "The account has no keys."))
     head = ["Key", "Spend, USD", "Limit, USD", "Limit used", "Requests", "Tokens", "Expires", "State"]
-    cells = [_cells(account, row) for row in account.by_key[:TABLE_ROWS]]
-    hidden = account.by_key[TABLE_ROWS:]
+    listed, hidden = worst_first(account.by_key, account.made_at, TABLE_ROWS)
+    cells = [_cells(account, row) for row in listed]
     sum_of_hidden = (
         f"{_several(len(hidden), 'more key')}, which spent {usd(total(hidden).cost)} USD together."
     )
     note = tag("p", f"Not in the table: {sum_of_hidden}", class_="muted") if hidden else ""
-    return _section("Keys", _table("The most expensive first", head, cells), note)
+    order = "Those that need attention first, then the most expensive. "
+    share = f"Limit used is that of {_period(account.longest)}."
+    return _section("Keys", _table(order + share, head, cells), note)
 
 
 def _cells(account: Account, row: KeySpending) -> list[str]:
@@ -324,6 +377,15 @@ def _name(row: KeySpending) -> str:
 
 def _limit(row: KeySpending) -> Decimal:
     return (row.key.credit_limit if row.key else None) or Decimal(0)
+
+
+def _expiry(row: KeySpending) -> datetime:
+    return (row.key.expires_at if row.key else None) or datetime.max.replace(tzinfo=timezone.utc)
+
+
+def _period(activity: Activity) -> str:
+    days = activity.period_days
+    return "the last day" if days == 1 else f"the last {count(days)} days"
 
 
 def _money(amount: Decimal) -> Html:
