@@ -16,7 +16,7 @@ import httpx
 from pulumi_account import exceptions as err
 from pulumi_account.config import Settings
 from pulumi_account.endpoint import DEFAULT_RETRY_DEADLINE, DEFAULT_TIMEOUT, require_sendable
-from pulumi_account.network import default_transport
+from pulumi_account.network import default_transport, via
 from pulumi_account.transport import NOT_SENT, RetryTransport, parse_http_date
 from pulumi_account.values import format_instant, parse_json, to_number, utc_now
 
@@ -56,7 +56,8 @@ class AccountClient:
         ``transport`` of one's own sees to that itself.
     :param clock: the present instant by this machine's clock.
 
-    :raises ConfigurationError: the provisioning key or the endpoint cannot be used.
+    :raises ConfigurationError: the provisioning key or the endpoint cannot be used, or the proxy or the certificates
+        that the environment names.
 
     Every method raises `NetworkError`, `UnexpectedResponseError` or `StatusError` (see `exceptions`); one that is
     given a datetime without an offset, `ValueError`.
@@ -90,6 +91,7 @@ class AccountClient:
             timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
             transport=transport or RetryTransport(default_transport(endpoint), deadline=retry_deadline),
         )
+        self._via = "" if transport else via(endpoint)
 
     @classmethod
     def of(cls, settings: Settings) -> AccountClient:
@@ -201,11 +203,11 @@ class AccountClient:
         except NOT_SENT as error:
             kind, problem = (
                 err.ConnectFailedError,
-                f"cannot connect to {self._endpoint}: {self._clean(error)}",
+                f"cannot connect to {self._endpoint}{self._via}: {self._clean(error)}",
             )
         except httpx.HTTPError as error:
             what = f"{type(error).__name__} {self._clean(error)}".strip()
-            kind, problem = err.ResponseLostError, f"{method} {path}: the answer was lost ({what})"
+            kind, problem = err.ResponseLostError, f"{method} {path}{self._via}: the answer was lost ({what})"
         else:
             return self._accepted(method, path, response)
         raise kind(problem)  # out here, as those errors hold the request, and with it the provisioning key
