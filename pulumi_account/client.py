@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -33,6 +34,8 @@ _TOLERATED_SKEW = timedelta(minutes=2)
 #: from a ``Date`` in another year nothing can be counted, neither a lease nor a day
 _YEARS = range(1970, 9000)
 _LONGEST_MESSAGE = 300
+#: how pydantic begins a message: before the words of whoever wrote the rule, and its own
+_OWN_WORDS, _SHOULD = re.compile(r"^(Value error|Assertion failed), "), re.compile(r"^[A-Z]\w* should ")
 _log = logging.getLogger(__name__)
 _M = TypeVar("_M", "Activity", "Balance", "CreatedKey", "Key", "KeyList")
 
@@ -305,12 +308,26 @@ def _object(response: httpx.Response) -> dict[str, Any]:
 def _message(body: Mapping[str, Any], response: httpx.Response) -> str:
     """What the documented error says, else FastAPI's ``detail``, else what kind of body there is."""
     error = body.get("error") or body.get("detail")
+    if isinstance(error, list) and all(broken := [_broken_rule(item) for item in error]):
+        return "; ".join(broken)
     if isinstance(error, dict):
         error = error.get("message") or error.get("type") or error
     if error:
         return error if isinstance(error, str) else json.dumps(error, default=str, ensure_ascii=False)
     kind = response.headers.get("Content-Type", "").split(";")[0]
     return f"no message, but {kind or 'a body of no type'}" if response.content else "an empty body"
+
+
+def _broken_rule(item: object) -> str:
+    """An entry of a ``detail`` as pydantic writes it, in plain words; empty for anything else."""
+    if not isinstance(item, dict) or not isinstance(item.get("msg"), str):
+        return ""
+    place = item.get("loc")
+    fields = (
+        [str(part) for part in place[1:] if isinstance(part, (str, int))] if isinstance(place, list) else []
+    )
+    rule = _OWN_WORDS.sub("", item["msg"]).replace("Field required", "is missing")
+    return ": ".join(filter(None, [".".join(fields), _SHOULD.sub("must ", rule)]))
 
 
 def _advice(response: httpx.Response) -> str:
