@@ -126,9 +126,9 @@ def watch(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line for each message.")] = False,
 ) -> None:
-    """Send a message when the balance falls too low, and one when it has recovered.
+    """Tell when the balance falls too low, and when it recovers.
 
-    After the first message there is no other until the balance has recovered. An API that is away is told on stderr
+    There is one message for each: between them the balance may waver. An API that is away is told on stderr
     once, and asked with growing pauses. SIGINT and SIGTERM end the watch with status 0.
 
     A message has event (balance_below or balance_recovered), balance, below, recover, at, and text, which says it in
