@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ import httpx
 from pulumi_account import exceptions as err
 from pulumi_account.config import Settings
 from pulumi_account.endpoint import DEFAULT_RETRY_DEADLINE, DEFAULT_TIMEOUT, require_sendable
-from pulumi_account.network import default_transport
+from pulumi_account.network import default_transport, via
 from pulumi_account.transport import NOT_SENT, RetryTransport, parse_http_date
 from pulumi_account.values import format_instant, parse_json, to_number, utc_now
 
@@ -33,6 +34,8 @@ _TOLERATED_SKEW = timedelta(minutes=2)
 #: from a ``Date`` in another year nothing can be counted, neither a lease nor a day
 _YEARS = range(1970, 9000)
 _LONGEST_MESSAGE = 300
+#: how pydantic begins a message: before the words of whoever wrote the rule, and its own
+_OWN_WORDS, _SHOULD = re.compile(r"^(Value error|Assertion failed), "), re.compile(r"^[A-Z]\w* should ")
 _log = logging.getLogger(__name__)
 _M = TypeVar("_M", "Activity", "Balance", "CreatedKey", "Key", "KeyList")
 
@@ -56,7 +59,8 @@ class AccountClient:
         ``transport`` of one's own sees to that itself.
     :param clock: the present instant by this machine's clock.
 
-    :raises ConfigurationError: the provisioning key or the endpoint cannot be used.
+    :raises ConfigurationError: the provisioning key or the endpoint cannot be used, or the proxy or the certificates
+        that the environment names.
 
     Every method raises `NetworkError`, `UnexpectedResponseError` or `StatusError` (see `exceptions`); one that is
     given a datetime without an offset, `ValueError`.
@@ -90,6 +94,7 @@ class AccountClient:
             timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
             transport=transport or RetryTransport(default_transport(endpoint), deadline=retry_deadline),
         )
+        self._via = "" if transport else via(endpoint)
 
     @classmethod
     def of(cls, settings: Settings) -> AccountClient:
@@ -206,11 +211,11 @@ class AccountClient:
         except NOT_SENT as error:
             kind, problem = (
                 err.ConnectFailedError,
-                f"cannot connect to {self._endpoint}: {self._clean(error)}",
+                f"cannot connect to {self._endpoint}{self._via}: {self._clean(error)}",
             )
         except httpx.HTTPError as error:
             what = f"{type(error).__name__} {self._clean(error)}".strip()
-            kind, problem = err.ResponseLostError, f"{method} {path}: the answer was lost ({what})"
+            kind, problem = err.ResponseLostError, f"{method} {path}{self._via}: the answer was lost ({what})"
         else:
             return self._accepted(method, path, response)
         raise kind(problem)  # out here, as those errors hold the request, and with it the provisioning key
@@ -308,12 +313,26 @@ def _object(response: httpx.Response) -> dict[str, Any]:
 def _message(body: Mapping[str, Any], response: httpx.Response) -> str:
     """What the documented error says, else FastAPI's ``detail``, else what kind of body there is."""
     error = body.get("error") or body.get("detail")
+    if isinstance(error, list) and all(broken := [_broken_rule(item) for item in error]):
+        return "; ".join(broken)
     if isinstance(error, dict):
         error = error.get("message") or error.get("type") or error
     if error:
         return error if isinstance(error, str) else json.dumps(error, default=str, ensure_ascii=False)
     kind = response.headers.get("Content-Type", "").split(";")[0]
     return f"no message, but {kind or 'a body of no type'}" if response.content else "an empty body"
+
+
+def _broken_rule(item: object) -> str:
+    """An entry of a ``detail`` as pydantic writes it, in plain words; empty for anything else."""
+    if not isinstance(item, dict) or not isinstance(item.get("msg"), str):
+        return ""
+    place = item.get("loc")
+    fields = (
+        [str(part) for part in place[1:] if isinstance(part, (str, int))] if isinstance(place, list) else []
+    )
+    rule = _OWN_WORDS.sub("", item["msg"]).replace("Field required", "is missing")
+    return ": ".join(filter(None, [".".join(fields), _SHOULD.sub("must ", rule)]))
 
 
 def _advice(response: httpx.Response) -> str:

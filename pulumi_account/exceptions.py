@@ -3,7 +3,7 @@
 ::
 
     AccountError                    every error of this package
-    ├── ConfigurationError          the endpoint or the provisioning key cannot be used, or the SDK is too old
+    ├── ConfigurationError          the endpoint, the provisioning key, the proxy or a certificate cannot be used
     ├── InvalidInputError           a declared key breaks a rule; ``failures`` lists every broken one
     ├── NetworkError                no answer came
     │   ├── ConnectFailedError      nothing was sent: the connection could not be made
@@ -59,7 +59,10 @@ class AccountError(Exception):
 
 
 class ConfigurationError(AccountError):
-    """The endpoint or the provisioning key is missing or cannot be used, or Pulumi's SDK is too old."""
+    """The endpoint or the provisioning key is missing or cannot be used, or Pulumi's SDK is too old.
+
+    So is it with a proxy or certificates that environment variables name.
+    """
 
 
 class InvalidInputError(AccountError):

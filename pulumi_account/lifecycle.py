@@ -84,21 +84,25 @@ class ApiKeyLifecycle(ResourceProvider):
     def configure(self, req: ConfigureRequest) -> None:
         """Settle the one account of this process; its threads share the client, which the first call makes.
 
-        :raises ConfigurationError: the endpoint or the provisioning key is missing or cannot be used.
+        :raises ConfigurationError: the endpoint or the provisioning key is missing or cannot be used, or the proxy or
+            the certificates that the environment names cannot.
         """
         _show_one_line_errors()
         from urllib.request import getproxies
 
         from pulumi_account.config import ENDPOINT, INSTANCE, PROVISIONING_KEY, resolve
+        from pulumi_account.endpoint import tls_files
         from pulumi_account.keys import Keys
         from pulumi_account.steps import Steps
 
         given = {name: req.config.get(name) for name in (ENDPOINT, PROVISIONING_KEY, INSTANCE)}
-        named = dict.fromkeys(
-            getattr(req.config, "_props", ())
-        )  # the SDK has no public way to ask for the names
+        # the SDK has no public way to ask for the names
+        named = dict.fromkeys(getattr(req.config, "_props", ()))
         present = {name: value for name, value in given.items() if value is not None}
-        client = _LateClient(resolve(named | present, os.environ))
+        settings = resolve(named | present, os.environ)
+        client = _LateClient(settings)
+        if settings.endpoint.lower().startswith("https:"):
+            tls_files(os.environ)  # certificates that cannot be used fail the preview already
         if getproxies():
             client.made()  # a proxy that cannot be used is told in the preview already
         keys = Keys(cast("AccountClient", client), abandoned=_engine_is_gone)

@@ -166,6 +166,19 @@ class Activity(_Wire):
 
 _M = TypeVar("_M", bound=_Wire)
 
+#: what is wrong with a field, by pydantic's name for it, whose own words are for programmers
+_PROBLEMS = {
+    "missing": "is missing",
+    "string_type": "is not a text",
+    "int_type": "is not a whole number",
+    "greater_than_equal": "is too small",
+    "less_than_equal": "is too large",
+    "bool_type": "is neither true nor false",
+    "list_type": "is not a list",
+    "model_type": "is not an object",
+    "too_short": "is empty",
+}
+
 
 def read_model(model: type[_M], text: bytes) -> _M:
     """Read an answer's body.
@@ -185,7 +198,10 @@ def read_model(model: type[_M], text: bytes) -> _M:
 
 def _wire_problem(error: Mapping[str, Any]) -> str:
     field = ".".join(str(part) for part in error["loc"]) or "the body"
-    return f"{field}: {error['msg'].removeprefix('Value error, ')}"
+    if error["type"] == "value_error":  # one of this module's own
+        return f"{field}: {error['msg'].removeprefix('Value error, ')}"
+    other = "is not a day such as 2026-05-31" if error["type"].startswith("date") else "is not as documented"
+    return f"{field}: {_PROBLEMS.get(error['type'], other)}"
 
 
 def _errors(error: ValidationError) -> list[Any]:

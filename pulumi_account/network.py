@@ -6,6 +6,8 @@ meets none. So each read here has what is left of the whole attempt's time.
 
 from __future__ import annotations
 
+import os
+import re
 import socket
 import ssl
 import threading
@@ -19,42 +21,106 @@ from typing import Any
 import httpcore
 import httpx
 
-from pulumi_account.endpoint import is_loopback
+from pulumi_account.endpoint import is_loopback, tls_files
 from pulumi_account.exceptions import ConfigurationError
 
-__all__ = ["LARGEST_BODY", "default_transport", "whole"]
+__all__ = ["LARGEST_BODY", "default_transport", "via", "whole"]
 
 #: bytes of a body, unpacked: a list of 10,000 keys has half of it at most, with the longest names, each one escaped
 LARGEST_BODY = 64 * 2**20
+
+_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+#: an entry of NO_PROXY: a host or a domain, an address or a network, with or without a port
+_HOST = re.compile(
+    r"[\w.*-]*(/[0-9]+)?(:[0-9]+)?|[0-9A-Fa-f:.]+(%\w+)?(/[0-9]+)?|\[[0-9A-Fa-f:.]+(%\w+)?\](:[0-9]+)?"
+)
 
 
 def default_transport(endpoint: str) -> httpx.BaseTransport:
     """The network, through the proxy that the environment names, but never to this machine itself.
 
-    :raises ConfigurationError: the endpoint is plain http on another machine, or the proxy cannot be used.
+    :raises ConfigurationError: the endpoint is plain http on another machine, or the proxy or the certificates that
+        the environment names cannot be used.
     """
     url = httpx.URL(endpoint)
     if is_loopback(endpoint):
-        return _Network(verify=url.scheme == "https")  # the world's authorities take long to read
+        # the world's authorities take long to read
+        return _Network(verify=_context() if url.scheme == "https" else False)
     if url.scheme != "https":
         raise ConfigurationError(f"{endpoint} must be https: plain http is for loopback addresses only")
+    scheme = _proxy_scheme(url.host)
+    if scheme is None:
+        return _Network(verify=_context())
+    if not _names_hosts():
+        raise ConfigurationError(
+            f"{_variable('no')} must be names of hosts, such as localhost,.example.com, with commas between them"
+        )
     with suppress(ValueError, ImportError, httpx.InvalidURL):  # they may quote its password
-        return _Network(proxy=_proxy(url.host))
+        return _Network(verify=_context(), proxy=_proxy(scheme))
     raise ConfigurationError(
-        "the proxy that HTTPS_PROXY or ALL_PROXY names cannot be used: it must be http://host:port "
-        "(SOCKS needs `pip install httpx[socks]`)"
+        f"{_variable(scheme)} must be http://host:port or https://host:port, or socks5://host:port with "
+        "`pip install 'httpx[socks]'`; special characters in a password are percent-encoded"
     )
 
 
-def _proxy(host: str) -> httpx.Proxy | None:
+def via(endpoint: str) -> str:
+    """How `default_transport` gets there, for people: `` through the proxy …``; empty where there is none."""
+    scheme = None if is_loopback(endpoint) else _proxy_scheme(httpx.URL(endpoint).host)
+    if scheme is None:
+        return ""
+    url = _proxy_url(scheme)
+    host = f"[{url.host}]" if ":" in url.host else url.raw_host.decode()
+    return f" through the proxy {url.scheme}://{host}:{url.port or _PORTS[url.scheme]} of {_variable(scheme)}"
+
+
+def _context() -> ssl.SSLContext:
+    """TLS, with the same certificates for every version of httpx."""
+    if given := tls_files(os.environ):
+        return ssl.create_default_context(cafile=given.get("cafile"), capath=given.get("capath"))
+    return httpx.create_ssl_context()
+
+
+def _proxy_scheme(host: str) -> str | None:
+    """Under which scheme the environment names a proxy to a host."""
     named = urllib.request.getproxies()
-    proxy = named.get("https") or named.get("all")
-    if not proxy or urllib.request.proxy_bypass(host):
-        return None
-    url = httpx.URL(proxy if "://" in proxy else f"http://{proxy}")
+    scheme = next((scheme for scheme in ("https", "all") if named.get(scheme)), None)
+    return None if scheme is None or urllib.request.proxy_bypass(host) else scheme
+
+
+def _variable(scheme: str) -> str:
+    """The variable that names the proxy of a scheme, in either case; some systems have settings of their own."""
+    value = urllib.request.getproxies().get(scheme)
+    names = [name for name, text in os.environ.items() if text == value]
+    return next((name for name in names if name.lower() == f"{scheme}_proxy"), "the system's proxy")
+
+
+def _names_hosts() -> bool:
+    """Whether the hosts that no proxy leads to are written as hosts are: others would just never match."""
+    return all(
+        _HOST.fullmatch(entry.strip()) for entry in urllib.request.getproxies().get("no", "").split(",")
+    )
+
+
+def _proxy_url(scheme: str) -> httpx.URL:
+    """The proxy of a scheme.
+
+    :raises ValueError: it is not a proxy's, or `httpx.InvalidURL`: it is not a URL.
+    """
+    text = urllib.request.getproxies()[scheme]
+    url = httpx.URL(text if "://" in text else f"http://{text}")
+    is_host = url.host and b"%" not in url.raw_host
+    port = _PORTS.get(url.scheme, 0) if url.port is None else url.port
+    # a path may be the rest of a password, and the host its beginning
+    if not is_host or not 0 < port < 65_536 or url.raw_path not in (b"", b"/") or url.fragment:
+        raise ValueError("not the URL of a proxy")
+    return url
+
+
+def _proxy(scheme: str) -> httpx.Proxy:
+    url = _proxy_url(scheme)
     if url.scheme != "https":
         return httpx.Proxy(url)
-    context = httpx.create_ssl_context()
+    context = _context()
     context.sslsocket_class = _ProxySocket
     return httpx.Proxy(url, ssl_context=context)
 

@@ -1,4 +1,4 @@
-"""Watching the balance: told once when it falls too low, and not again until it has recovered."""
+"""Watching the balance: one message when it falls too low, and one when it has recovered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NoReturn, TypeAlias
+from typing import Literal, NoReturn, TypeAlias
 
 import httpx
 
@@ -23,11 +23,21 @@ from pulumi_account.exceptions import (
     RateLimitError,
     ServerError,
 )
-from pulumi_account.network import default_transport
+from pulumi_account.network import default_transport, via
 from pulumi_account.text import exact
 from pulumi_account.values import format_instant, utc_now
 
-__all__ = ["PASSED", "Command", "Crossing", "Messenger", "Threshold", "Watch", "Webhook"]
+__all__ = [
+    "PASSED",
+    "Command",
+    "Crossing",
+    "Messenger",
+    "Payload",
+    "Threshold",
+    "Watch",
+    "Webhook",
+    "webhook_url",
+]
 
 #: the longest pause, in seconds, while the API is away, unless the watch itself is slower
 LONGEST_PAUSE = 900.0
@@ -52,31 +62,46 @@ PASSED = frozenset(
 )
 #: seconds that a webhook may take to answer
 _WEBHOOK_TIMEOUT = 10.0
+_AGAIN = "it is tried again at the next check"
 #: an API that answers so may be well again soon; any other first answer means that the watch is set up wrongly
 _AWAY = (NetworkError, RateLimitError, ServerError)
 
 
+#: what a webhook is sent: all there is, or only what Slack accepts
+Payload: TypeAlias = Literal["json", "slack"]
+
+
 @dataclass(frozen=True)
 class Crossing:
-    """The balance was found below the threshold; money in USD."""
+    """The balance was found below the threshold, or to have recovered from that; money in USD."""
 
     balance: Decimal
     below: Decimal
     recover: Decimal
     at: datetime
+    recovered: bool = False
+
+    @property
+    def text(self) -> str:
+        """One line for people, with all digits."""
+        balance, below = exact(self.balance), exact(self.below)
+        if self.recovered:
+            return f"The account's balance has recovered: it is {balance} USD, and was below {below} USD."
+        return f"The account's balance is {balance} USD, below {below} USD."
 
     def as_dict(self) -> dict[str, str]:
-        """What is told, for programs."""
+        """The message for programs."""
         return {
-            "event": "balance_below",
+            "event": "balance_recovered" if self.recovered else "balance_below",
             "balance": exact(self.balance),
             "below": exact(self.below),
             "recover": exact(self.recover),
             "at": format_instant(self.at),
+            "text": self.text,
         }
 
 
-#: tells of a crossing; gives whether that is settled, or must be tried again
+#: sends a message about a crossing; gives whether that is settled, or must be tried again
 Messenger: TypeAlias = Callable[[Crossing], bool]
 
 
@@ -103,13 +128,14 @@ class Threshold:
 
 
 class Watch:
-    """Asks for the balance again and again, and tells.
+    """Asks for the balance again and again, and sends messages.
 
     An API that is away is told once, is asked with growing pauses, and changes nothing about the threshold. A
-    messenger that could not deliver is tried again at each check; a later crossing takes the place of an earlier one.
+    messenger that could not deliver is tried again at each check. It gets the message of a crossing before that of
+    the recovery; a later crossing takes the place of both.
 
     :param ask: gives the balance.
-    :param messengers: tell of a crossing.
+    :param messengers: send messages: one when the balance crosses the threshold, one when it has recovered.
     :param every: seconds between two checks.
     :param warn: is told what goes wrong, in one line.
     :param sleep: waits for a number of seconds.
@@ -127,9 +153,9 @@ class Watch:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._ask, self._threshold, self._messengers = ask, threshold, messengers
+        self._ask, self._threshold = ask, threshold
         self._every, self._warn, self._sleep, self._clock = every, warn, sleep, clock
-        self._undelivered: dict[Messenger, Crossing] = {}
+        self._undelivered: dict[Messenger, list[Crossing]] = {messenger: [] for messenger in messengers}
         self._answered = False
         self._failures = 0
 
@@ -167,23 +193,27 @@ class Watch:
 
     def _see(self, balance: Decimal) -> None:
         was_low, threshold = self._threshold.low, self._threshold
-        if threshold.crossed(balance):
-            crossing = Crossing(balance, threshold.below, threshold.recover, self._clock())
-            self._undelivered = dict.fromkeys(self._messengers, crossing)
-        elif was_low and not threshold.low:
-            self._warn(f"the balance has recovered: {exact(balance)} USD")
+        threshold.crossed(balance)
+        if threshold.low == was_low:
+            return
+        crossing = Crossing(
+            balance, threshold.below, threshold.recover, self._clock(), recovered=not threshold.low
+        )
+        for waiting in self._undelivered.values():
+            waiting[:] = [*waiting, crossing] if crossing.recovered else [crossing]
 
     def _deliver(self) -> None:
-        for messenger, crossing in list(self._undelivered.items()):
-            if messenger(crossing):
-                del self._undelivered[messenger]
+        for messenger, waiting in self._undelivered.items():
+            while waiting and messenger(waiting[0]):
+                del waiting[0]
 
 
 class Command:
-    """Runs a command at each crossing, once, and waits for its end. What it prints goes to stderr.
+    """Runs a command for each message, and waits for its end. What it prints goes to stderr.
 
-    Its environment is a new one: ACCOUNT_BALANCE, ACCOUNT_BELOW, ACCOUNT_RECOVER and ACCOUNT_AT, and of `environ`
-    only what `PASSED` and `also` name. So it gets no credential of the account, in whatever shape.
+    Its environment is a new one: ACCOUNT_EVENT, ACCOUNT_BALANCE, ACCOUNT_BELOW, ACCOUNT_RECOVER, ACCOUNT_AT and
+    ACCOUNT_TEXT, and of `environ` only what `PASSED` and `also` name. So it gets no credential of the account, in
+    whatever shape.
 
     :param environ: the environment of this process.
     :param also: further names to hand over.
@@ -202,10 +232,8 @@ class Command:
         self._environ = {name: value for name, value in environ.items() if name in passed}
 
     def __call__(self, crossing: Crossing, /) -> bool:
-        """Run it. A failure is only told: what the command has done by then cannot be known."""
-        values = {
-            f"ACCOUNT_{name.upper()}": text for name, text in crossing.as_dict().items() if name != "event"
-        }
+        """Run it; whether it ended with status 0. Another one, as of a webhook, is a message to be sent again."""
+        values = {f"ACCOUNT_{name.upper()}": text for name, text in crossing.as_dict().items()}
         try:
             status = subprocess.run(  # noqa: S603 - it is the user's own command
                 self._command,
@@ -214,32 +242,40 @@ class Command:
                 stdout=2,
                 check=False,
             ).returncode
+            problem = f" ended with status {status}" if status else ""
         except OSError as error:
-            self._warn(f"warning: {self._command[0]}: {error.strerror or os.strerror(error.errno or 0)}")
-        else:
-            if status:
-                self._warn(f"warning: {self._command[0]} ended with status {status}")
-        return True
+            problem = f": {error.strerror or os.strerror(error.errno or 0)}"
+        if problem:
+            self._warn(f"warning: {self._command[0]}{problem}; {_AGAIN}")
+        return not problem
 
 
 class Webhook:
-    """POSTs a crossing as JSON; whatever does not answer 2xx is tried again.
+    """POSTs messages as JSON; whatever does not answer 2xx is tried again.
 
     :param url: https, or plain http to this machine. It may hold a secret, so only its host is ever named.
+    :param payload: ``"json"`` sends all of a message, ``"slack"`` its ``text`` alone, as Slack's webhooks demand.
     :param transport: where requests go; by default the network.
-    :raises ConfigurationError: the URL cannot be used.
+    :raises ConfigurationError: the URL cannot be used, or the proxy or the certificates that the environment names.
     """
 
     def __init__(
-        self, url: str, *, warn: Callable[[str], None], transport: httpx.BaseTransport | None = None
+        self,
+        url: str,
+        *,
+        payload: Payload = "json",
+        warn: Callable[[str], None],
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._url, self._warn = _webhook_url(url), warn
+        self._url, self._payload, self._warn = webhook_url(url), payload, warn
         self._transport = transport or default_transport(str(self._url))
+        self._via = "" if transport else via(str(self._url))
         self._http = httpx.Client(transport=self._transport, timeout=_WEBHOOK_TIMEOUT)
 
     def __call__(self, crossing: Crossing, /) -> bool:
         """Deliver it, without following a redirect and without reading the answer's body."""
-        request = self._http.build_request("POST", self._url, json=crossing.as_dict())
+        message = {"text": crossing.text} if self._payload == "slack" else crossing.as_dict()
+        request = self._http.build_request("POST", self._url, json=message)
         if self._url.userinfo:
             request = next(httpx.BasicAuth(self._url.username, self._url.password).auth_flow(request))
         try:
@@ -247,11 +283,9 @@ class Webhook:
             with _unlogged(), closing(self._transport.handle_request(request)) as response:
                 problem = "" if response.is_success else f"status {response.status_code}"
         except httpx.HTTPError as error:
-            problem = type(error).__name__
+            problem = f"{type(error).__name__}{self._via}"
         if problem:
-            self._warn(
-                f"warning: the webhook at {self._url.host}: {problem}; it is tried again at the next check"
-            )
+            self._warn(f"warning: the webhook at {self._url.host}: {problem}; {_AGAIN}")
         return not problem
 
     def close(self) -> None:
@@ -274,7 +308,11 @@ def _unlogged() -> Iterator[None]:
         logger.removeFilter(drop)
 
 
-def _webhook_url(text: str) -> httpx.URL:
+def webhook_url(text: str) -> httpx.URL:
+    """The URL of a webhook.
+
+    :raises ConfigurationError: it is not one, or plain http to another machine.
+    """
     with suppress(ValueError, httpx.InvalidURL):  # they quote it
         url = httpx.URL(text)
         if url.host and (url.scheme == "https" or (url.scheme == "http" and is_loopback(str(url)))):

@@ -207,6 +207,25 @@ def test_an_api_that_fails(
     assert done.err[:-1].isprintable()
 
 
+@pytest.mark.parametrize("question", [*QUESTIONS, ("watch", "--below", "5"), ("metrics",)], ids=" ".join)
+@pytest.mark.parametrize("content", [None, "garbage"])
+def test_certificates_that_cannot_be_used(
+    question: tuple[str, ...],
+    content: str | None,
+    shell: Shell,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every command names the variable and the path in one line, and ends with status 1."""
+    if content:
+        Path("certificates.pem").write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", "certificates.pem")
+    monkeypatch.setenv("ACCOUNT_ENDPOINT", "https://127.0.0.1:1")
+    done = shell(*question)
+    assert (done.status, done.out) == (1, "")
+    assert re.fullmatch(r"error: SSL_CERT_FILE is certificates\.pem, which .+\n", done.err)
+
+
 @pytest.mark.parametrize("question", QUESTIONS, ids=" ".join)
 def test_an_api_that_lies(question: tuple[str, ...], shell: Shell, emulator: Emulator, folder: Path) -> None:
     """An answer of the wrong shape is refused, and the field is named."""
@@ -214,9 +233,7 @@ def test_an_api_that_lies(question: tuple[str, ...], shell: Shell, emulator: Emu
     emulator.faults.add(Fault(lie, times=None))
     done = shell(*question)
     assert (done.status, done.out) == (1, "")
-    assert re.fullmatch(
-        r"error: GET \S+: unexpected answer with status 200: [\w.]+: Field required\n", done.err
-    )
+    assert re.fullmatch(r"error: GET \S+: unexpected answer with status 200: [\w.]+: is missing\n", done.err)
 
 
 def test_no_provisioning_key(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

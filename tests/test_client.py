@@ -436,10 +436,23 @@ BODIES: list[tuple[Any, str]] = [
     ({"json": {"error": None, "detail": "Because."}}, "Because."),
     ({"json": {"error": 0.5}}, '"0.5"'),
     ({"json": {"detail": "Because."}}, "Because."),
+    ({"json": {"detail": [{"loc": ["body", "name"], "msg": "too long"}]}}, "name: too long"),
     (
-        {"json": {"detail": [{"loc": ["body", "name"], "msg": "too long"}]}},
-        '[{"loc": ["body", "name"], "msg"',
+        {
+            "json": {
+                "detail": [
+                    {"loc": ["body", "a"], "msg": "Input should be greater than or equal to 0", "input": -1},
+                    {"loc": ["body", "b", 1], "msg": "String should have at most 255 characters"},
+                    {"loc": ["query", "c"], "msg": "Field required"},
+                    {"loc": ["body"], "msg": "Value error, it rains"},
+                    {"msg": "Assertion failed, it snows"},
+                ]
+            }
+        },
+        "a: must be greater than or equal to 0; b.1: must have at most 255 characters; c: is missing; "
+        "it rains; it snows (",
     ),
+    ({"json": {"detail": [{"loc": 5, "msg": "no"}, {"msg": 5}]}}, '[{"loc": 5, "msg": "no"}, {"msg": 5}]'),
     ({"json": {"detail": ["中文"]}}, '["中文"]'),
     ({"json": {"detail": {"message": "Because."}}}, "Because."),
     ({"json": {"error": {"code": 5}}}, '{"code": 5}'),

@@ -396,6 +396,19 @@ def test_missing_provisioning_key_is_one_line(bench: Bench) -> None:
     assert "ACCOUNT_PROVISIONING_KEY" in line
 
 
+@pytest.mark.parametrize(
+    "program", ['account.ApiKey("k")', "account.get_balance()"], ids=["resource", "function"]
+)
+def test_certificates_of_no_use_are_one_line(bench: Bench, program: str) -> None:
+    """Certificates that cannot be read end the preview with one line that names the variable and the path."""
+    bench.write(f"import pulumi_account as account; {program}")
+    bench.options = {"env": {"ACCOUNT_ENDPOINT": "https://127.0.0.1:1", "SSL_CERT_FILE": "/nowhere.pem"}}
+    (line,) = ended_with(bench.run("preview"))
+    assert "\n" not in line
+    assert "SSL_CERT_FILE is /nowhere.pem, which cannot be read (No such file or directory)" in line
+    assert "defect" not in line
+
+
 def test_an_old_sdk_is_one_line(engine: MakeEngine, tmp_path: Path) -> None:
     """An SDK that is too old ends the program with one line, which says what to do."""
     (tmp_path / "Pulumi.yaml").write_text("name: old\nruntime: python\n")

@@ -170,6 +170,13 @@ def test_a_preview_is_light() -> None:
     assert loads(code, "httpx", "pydantic", "tenacity", "pulumi") == "pulumi"
 
 
+def test_a_preview_with_certificates_is_light() -> None:
+    """Whether certificates can be used is found out without the HTTP library that would use them."""
+    code = f"import os; os.environ.pop('NO_PROXY', None); os.environ.pop('no_proxy', None); exec({PREVIEW!r})"
+    named = f"import certifi, os; os.environ['SSL_CERT_FILE'] = certifi.where(); {code}"
+    assert loads(named, "httpx", "pydantic", "tenacity", "pulumi") == "pulumi"
+
+
 def test_a_preview_with_a_proxy_is_nearly_as_light() -> None:
     """Where there may be a proxy, httpx is asked whether it can be used, but pydantic is still not loaded."""
     assert (

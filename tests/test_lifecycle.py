@@ -1183,8 +1183,20 @@ def test_a_proxy_of_no_use_is_told_before_any_call(tmp_path: Path) -> None:
     env = {"ACCOUNT_ENDPOINT": "https://account.example", "HTTPS_PROXY": "gopher://proxy.example"}
     with (
         ProviderProcess(config, tmp_path, env) as provider,
+        pytest.raises(ProviderError, match="ConfigurationError: HTTPS_PROXY must be http://host:port"),
+    ):
+        provider.check(EXACT)
+
+
+def test_certificates_of_no_use_are_told_before_any_call(tmp_path: Path) -> None:
+    """Certificates that cannot be read fail the check, so in the preview already, and are no defect."""
+    config = {"account:provisioningKey": PROVISIONING_KEY}
+    env = {"ACCOUNT_ENDPOINT": "https://account.example", "SSL_CERT_FILE": "/nowhere.pem"}
+    with (
+        ProviderProcess(config, tmp_path, env) as provider,
         pytest.raises(
-            ProviderError, match="ConfigurationError: the proxy that HTTPS_PROXY or ALL_PROXY names"
+            ProviderError,
+            match=r"^pulumi_account\.exceptions\.ConfigurationError: SSL_CERT_FILE is /nowhere\.pem, .*$",
         ),
     ):
         provider.check(EXACT)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import re
 import socket
 import ssl
+import subprocess
 import threading
 import time
 import tracemalloc
@@ -16,6 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import httpcore
@@ -31,7 +35,7 @@ from hypothesis import strategies as st
 from pulumi_account.client import AccountClient
 from pulumi_account.emulator import Emulator
 from pulumi_account.exceptions import ConfigurationError, ConnectFailedError, ResponseLostError
-from pulumi_account.network import LARGEST_BODY, default_transport
+from pulumi_account.network import LARGEST_BODY, default_transport, via
 from pulumi_account.transport import RetryTransport
 from tests.canaries import PROVISIONING_KEY
 from tests.helpers import account, key_json, refusal, unhurried
@@ -39,8 +43,9 @@ from tests.helpers import account, key_json, refusal, unhurried
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment that names no proxy."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUEST_METHOD"):
+    """An environment that names no proxy and no file of TLS's."""
+    tls = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUEST_METHOD", *tls):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
     return monkeypatch
@@ -97,19 +102,186 @@ def test_the_environments_proxy(
     assert proxy_of("https://api.naga.ac") == proxy
 
 
-@pytest.mark.parametrize(
-    "proxy",
-    ["ftp://u:prov-canary-1@proxy.invalid", "socks5://p.invalid:1", "http://p:x", "http://p:prov-canary-1"],
+PROXIES_OF_NO_USE = [
+    *["ftp://u:prov-canary-1@proxy.invalid", "ftp://proxy.invalid:1", "socks5://p.invalid:1"],
+    *[
+        "http://p:x",
+        "http://p:prov-canary-1",
+        "http://p:0",
+        "http://p:65536",
+        "http://",
+        "http://:3128",
+        "http://a b:1",
+    ],
+    *[
+        "http://xn--:1",
+        "http://[::1",
+        "http://p:1\n",
+        "http://u:12/prov-canary-1@p:1",
+        "http://u:12?prov-canary-1@p:1",
+    ],
+    *["http://u:12#prov-canary-1@p:1", "http://prov-canary-1@"],
+]
+
+
+@pytest.mark.parametrize("proxy", PROXIES_OF_NO_USE)
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+def test_a_proxy_that_cannot_be_used(environment: pytest.MonkeyPatch, variable: str, proxy: str) -> None:
+    """A proxy that cannot be used is told by its variable, without its address, which may hold a password."""
+    environment.setenv(variable, proxy)
+    refusal(
+        ConfigurationError,
+        lambda: default_transport("https://api.naga.ac"),
+        f"^{variable} must be http://host:port",
+    )
+
+
+@unhurried
+@given(
+    st.lists(
+        st.sampled_from(
+            ["http://", "https://", "p.invalid", ":1", "/", "@", "?", "#", "[", "::1", "]", "xn--", "%", " "]
+        )
+        | st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
+        max_size=8,
+    ).map("".join)
 )
-def test_a_proxy_that_cannot_be_used(environment: pytest.MonkeyPatch, proxy: str) -> None:
-    """A proxy that cannot be used is told in one line, without its address, which may hold a password."""
-    environment.setenv("HTTPS_PROXY", proxy)
-    refusal(ConfigurationError, lambda: default_transport("https://api.naga.ac"), "HTTPS_PROXY or ALL_PROXY")
+def test_any_proxy_is_refused_or_can_be_used(certificate: Path, proxy: str) -> None:
+    """Whatever stands there: it is refused in one line, or it can be named in an error."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SSL_CERT_FILE", str(certificate))
+        environment.delenv("NO_PROXY", raising=False)
+        environment.setenv("HTTPS_PROXY", proxy)
+        try:
+            default_transport("https://account.invalid").close()
+        except ConfigurationError as error:
+            shown = str(error)
+        else:
+            shown = via("https://account.invalid")
+    told = r"( through the proxy https?://[!-~]+:[0-9]+ of HTTPS_PROXY)?|HTTPS_PROXY must be http:.*"
+    assert re.fullmatch(told, shown)
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    ["http://u:prov-canary-1@p.invalid", "https://a.invalid", "a.invalid b.invalid", "a@b", "[::1", "a\tb"],
+)
+@pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
+def test_hosts_without_a_proxy_that_are_none(
+    environment: pytest.MonkeyPatch, variable: str, hosts: str
+) -> None:
+    """What is no host's name would never match, and send to the proxy what must not go there: it is refused."""
+    environment.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
+    environment.setenv(variable, f"localhost, {hosts}")
+    refusal(
+        ConfigurationError,
+        lambda: default_transport("https://api.naga.ac"),
+        f"^{variable} must be names of hosts",
+    )
+
+
+def test_hosts_without_a_proxy_as_they_are_written(environment: pytest.MonkeyPatch) -> None:
+    """Names, domains, patterns, addresses, networks and ports are all hosts, whoever reads them."""
+    environment.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
+    environment.setenv(
+        "NO_PROXY",
+        "localhost,.a.invalid, *.local,169.254/16,10.0.0.0/8,fe80::1%eth0,[::1]:80,::1,b:80,b_c,é,,",
+    )
+    assert proxy_of("https://api.naga.ac") == "http://proxy.invalid:3128"
+
+
+def test_a_proxy_that_is_not_taken_is_not_looked_at(environment: pytest.MonkeyPatch) -> None:
+    """A proxy that leads to other hosts, or hosts without one where there is none, cannot be wrong."""
+    environment.setenv("NO_PROXY", "http://naga.ac")
+    default_transport("https://api.naga.ac").close()
+    environment.setenv("NO_PROXY", "naga.ac")
+    environment.setenv("HTTPS_PROXY", "ftp://")
+    default_transport("https://api.naga.ac").close()
 
 
 def test_no_plain_http_elsewhere() -> None:
     """The network itself refuses to send a key over plain http to another machine."""
     refusal(ConfigurationError, lambda: default_transport("http://api.naga.ac"), "must be https")
+
+
+# --- whom TLS trusts
+
+
+NO_PEM = "is not a file of PEM certificates"
+NO_HASH = r"holds no PEM certificate that is named by its hash \(`openssl rehash` names them\)"
+TLS_TROUBLE = [
+    ("SSL_CERT_FILE", "missing", r"cannot be read \(No such file or directory\)"),
+    ("SSL_CERT_FILE", "folder", r"cannot be read \(Is a directory\)"),
+    ("SSL_CERT_FILE", "empty", NO_PEM),
+    ("SSL_CERT_FILE", "garbage", NO_PEM),
+    ("SSL_CERT_FILE", "half", NO_PEM),
+    ("SSL_CERT_DIR", "missing", r"cannot be read \(No such file or directory\)"),
+    ("SSL_CERT_DIR", "garbage", r"cannot be read \(Not a directory\)"),
+    ("SSL_CERT_DIR", "folder", NO_HASH),
+    ("SSL_CERT_DIR", "unhashed", NO_HASH),
+    ("SSL_CERT_DIR", "rubbish", NO_HASH),
+    ("SSLKEYLOGFILE", "missing/log", r"cannot be written \(No such file or directory\)"),
+]
+
+
+@pytest.fixture
+def useless(tmp_path: Path) -> Path:
+    """A folder with files and folders that TLS cannot use."""
+    for name in ("folder", "unhashed", "rubbish"):
+        (tmp_path / name).mkdir()
+    half = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    texts = {"empty": "", "garbage": "x", "half": half, "unhashed/ca.pem": "x", "rubbish/0123abcd.0": "x"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("variable", "name", "problem"), TLS_TROUBLE)
+@pytest.mark.parametrize("endpoint", ["https://account.invalid", "https://127.0.0.1:1"])
+def test_certificates_that_cannot_be_used(
+    environment: pytest.MonkeyPatch, useless: Path, endpoint: str, variable: str, name: str, problem: str
+) -> None:
+    """Whatever is wrong with the certificates that TLS is to trust, one line names the variable and the path."""
+    environment.setenv(variable, str(useless / name))
+    refusal(
+        ConfigurationError,
+        lambda: AccountClient(endpoint, PROVISIONING_KEY),
+        rf"^{variable} is {re.escape(str(useless / name))}, which {problem}: correct or unset {variable}$",
+    )
+
+
+def test_certificates_of_a_proxy_that_cannot_be_used(environment: pytest.MonkeyPatch) -> None:
+    """The same certificates say which proxy to trust, and a wrong one is not told as the proxy's fault."""
+    environment.setenv("HTTPS_PROXY", "https://proxy.invalid:1")
+    environment.setenv("SSL_CERT_FILE", "/nowhere.pem")
+    refusal(ConfigurationError, lambda: default_transport("https://account.invalid"), "^SSL_CERT_FILE is")
+
+
+def test_certificates_that_nobody_needs(environment: pytest.MonkeyPatch) -> None:
+    """Plain http to this machine reads no certificates, so those that cannot be read do no harm."""
+    environment.setenv("SSL_CERT_FILE", "/nowhere.pem")
+    default_transport("http://127.0.0.1:1").close()
+
+
+def test_a_path_that_cannot_be_printed(environment: pytest.MonkeyPatch) -> None:
+    """However a path is written, the error is one line that is not too long."""
+    environment.setenv("SSL_CERT_FILE", "/a\nb\x1b[2J" + "x" * 5000)
+    error = refusal(ConfigurationError, lambda: default_transport("https://account.invalid"))
+    assert len(str(error)) < 400
+
+
+def test_empty_variables_are_unset(environment: pytest.MonkeyPatch) -> None:
+    """An empty variable counts as none, as it does in the HTTP library."""
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"):
+        environment.setenv(name, "")
+    default_transport("https://account.invalid").close()
+
+
+def test_the_file_goes_before_the_folder(environment: pytest.MonkeyPatch, certificate: Path) -> None:
+    """With a file, the folder is not looked at, as in the HTTP library."""
+    environment.setenv("SSL_CERT_FILE", str(certificate))
+    environment.setenv("SSL_CERT_DIR", "/nowhere")
+    default_transport("https://account.invalid").close()
 
 
 # --- how long an answer may take
@@ -434,6 +606,98 @@ def test_drips_through_a_proxy(tls: ssl.SSLContext, environment: pytest.MonkeyPa
         environment.setenv("HTTPS_PROXY", f"{scheme}://127.0.0.1:{port}")
         with impatient("https://account.invalid") as client:
             refusal(ResponseLostError, client.get_balance, LATE)
+
+
+def hashed(folder: Path, certificate: Path) -> Path:
+    """A folder that holds a certificate under the name by which OpenSSL looks for it."""
+    command = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(certificate)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    (folder / f"{done.stdout.strip()}.0").write_bytes(certificate.read_bytes())
+    return folder
+
+
+@pytest.mark.skipif(which("openssl") is None, reason="no openssl on the PATH")
+@pytest.mark.parametrize("others", [[], ["/nowhere", ""]])
+def test_a_folder_of_certificates(
+    tls: ssl.SSLContext, environment: pytest.MonkeyPatch, certificate: Path, tmp_path: Path, others: list[str]
+) -> None:
+    """Servers that a folder's certificates name are trusted; others beside it may be missing."""
+    environment.delenv("SSL_CERT_FILE")
+    environment.setenv("SSL_CERT_DIR", os.pathsep.join([*others, str(hashed(tmp_path, certificate))]))
+
+    def talk(connection: socket.socket) -> None:
+        with tls.wrap_socket(connection, server_side=True) as encrypted:
+            encrypted.recv(65_536)
+            encrypted.sendall(HEAD + b"\r\n" + BALANCE)
+
+    with listening(talk) as port, impatient(f"https://127.0.0.1:{port}") as client:
+        assert client.get_balance().balance == 1
+
+
+REFUSALS = {
+    "407": (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "407 Proxy Authentication Required"),
+    "403": (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "403 Forbidden"),
+    "503": (b"HTTP/1.1 503 Nope\r\n\r\n", "503 Nope"),
+}
+
+
+@pytest.mark.parametrize("refused", REFUSALS)
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "all_proxy"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_refuses(
+    tls: ssl.SSLContext, environment: pytest.MonkeyPatch, scheme: str, variable: str, refused: str
+) -> None:
+    """A proxy that refuses is named, with its variable and without its user's name and password."""
+    answer, said = REFUSALS[refused]
+
+    def talk(connection: socket.socket) -> None:
+        with outside(scheme, tls, connection) as outer:
+            outer.recv(65_536)
+            outer.sendall(answer)
+
+    with listening(talk) as port:
+        environment.setenv(variable, f"{scheme}://user:prov-canary-1@127.0.0.1:{port}")
+        with impatient("https://account.invalid") as client:
+            error = refusal(ConnectFailedError, client.get_balance)
+    assert str(error) == (
+        f"cannot connect to https://account.invalid through the proxy {scheme}://127.0.0.1:{port} of {variable}: {said}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("proxy", "shown"),
+    [
+        ("http://prov-canary-1@127.0.0.1:1/", "http://127.0.0.1:1"),
+        ("127.0.0.1:1", "http://127.0.0.1:1"),
+        ("http://[::1]:1", "http://[::1]:1"),
+        ("http://proxy.invalid", "http://proxy.invalid:80"),
+        ("http://proxy.invalid:80", "http://proxy.invalid:80"),
+        ("https://proxy.invalid", "https://proxy.invalid:443"),
+    ],
+)
+def test_a_proxy_that_is_not_there(environment: pytest.MonkeyPatch, proxy: str, shown: str) -> None:
+    """A proxy that cannot be connected to is named, so that the API is not taken for the one that is away."""
+    environment.setenv("HTTPS_PROXY", proxy)
+    with impatient("https://account.invalid") as client:
+        error = refusal(ConnectFailedError, client.get_balance)
+    prefix = f"cannot connect to https://account.invalid through the proxy {shown} of HTTPS_PROXY: "
+    assert str(error).startswith(prefix)
+
+
+def test_a_proxy_that_hangs_up(environment: pytest.MonkeyPatch) -> None:
+    """A proxy that says nothing is named as well: what it has done cannot be known."""
+
+    def talk(connection: socket.socket) -> None:
+        connection.recv(65_536)
+
+    with listening(talk) as port:
+        environment.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        with impatient("https://account.invalid") as client:
+            refusal(
+                ResponseLostError,
+                client.get_balance,
+                f"balance through the proxy http://127.0.0.1:{port} of HTTPS_PROXY: the answer was lost",
+            )
 
 
 # --- how large an answer may be

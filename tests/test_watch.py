@@ -8,6 +8,7 @@ import sys
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -32,6 +33,7 @@ from tests.helpers import NOW, refusal
 AWAY = ConnectFailedError("cannot connect")
 REFUSED = AuthenticationError("wrong key", status=401)
 CROSSING = Crossing(Decimal("4.20"), Decimal(5), Decimal("5.5"), NOW)
+RECOVERY = replace(CROSSING, balance=Decimal(6), recovered=True)
 URL = "https://hooks.invalid/prov-canary-in-a-path"
 
 
@@ -40,12 +42,16 @@ class OverError(Exception):
 
 
 class Story:
-    """A watch that lives through a list of balances and errors; what it tells, warns of and waits for."""
+    """A watch that lives through a list of balances and errors.
+
+    What it tells of crossings and, in ``recovered``, of recoveries, what it warns of and waits for.
+    """
 
     def __init__(
         self, answers: Iterable[str | AccountError], messenger: Messenger | None = None, **options: str
     ) -> None:
         self.told: list[str] = []
+        self.recovered: list[str] = []
         self.warned: list[str] = []
         self.pauses: list[float] = []
         self._answers = iter(answers)
@@ -72,7 +78,7 @@ class Story:
         return Decimal(answer)
 
     def _tell(self, crossing: Crossing) -> bool:
-        self.told.append(str(crossing.balance))
+        (self.recovered if crossing.recovered else self.told).append(str(crossing.balance))
         return True
 
     def _clock(self) -> datetime:
@@ -118,9 +124,18 @@ def test_recovery_below_the_threshold() -> None:
     refusal(ConfigurationError, lambda: Threshold(Decimal(10), Decimal(9)))
 
 
-def test_recovery_is_said() -> None:
-    """Beside the result, once."""
-    assert Story(["9", "10", "20", "30"]).warned == ["the balance has recovered: 20 USD"]
+@pytest.mark.parametrize(
+    ("balances", "recovered"),
+    [
+        (["20", "30"], []),
+        (["9", "10", "10.99", "9"], []),
+        (["9", "10", "20", "30"], ["20"]),
+        (["9", "11", "9", "12"], ["11", "12"]),
+    ],
+)
+def test_recovery_is_told(balances: list[str], recovered: list[str]) -> None:
+    """Once for each crossing, and only after one."""
+    assert Story(balances).recovered == recovered
 
 
 # --- an API that is away
@@ -166,9 +181,21 @@ def test_a_messenger_that_fails_is_tried_again() -> None:
         tried.append(crossing)
         return next(outcomes)
 
-    story = Story(["9", AWAY, "20", "20"], messenger)
+    story = Story(["9", AWAY, "9", "9"], messenger)
     assert story.told == ["9"]
     assert [(str(one.balance), one.at) for one in tried] == [("9", NOW)] * 3
+
+
+def test_a_crossing_goes_before_its_recovery() -> None:
+    """A messenger that could not deliver either gets both in the end, in their order."""
+    outcomes, tried = iter([False, False, True, False, True]), []
+
+    def messenger(crossing: Crossing) -> bool:
+        tried.append((int(crossing.balance), crossing.recovered))
+        return next(outcomes)
+
+    Story(["9", "20", "20", "30", "30"], messenger)
+    assert tried == [(9, False)] * 3 + [(20, True)] * 2
 
 
 def test_a_later_crossing_takes_the_place_of_an_earlier_one() -> None:
@@ -207,9 +234,46 @@ def test_a_webhook_gets_json() -> None:
         "below": "5",
         "recover": "5.5",
         "at": "2026-06-01T12:00:00Z",
+        "text": "The account's balance is 4.20 USD, below 5 USD.",
     }
     assert "Authorization" not in sent[0].headers
     webhook.close()
+
+
+@pytest.mark.parametrize(
+    ("crossing", "text"),
+    [
+        (CROSSING, "The account's balance is 4.20 USD, below 5 USD."),
+        (RECOVERY, "The account's balance has recovered: it is 6 USD, and was below 5 USD."),
+        (
+            replace(CROSSING, balance=Decimal("-0.00001")),
+            "The account's balance is -0.00001 USD, below 5 USD.",
+        ),
+    ],
+)
+def test_slack_gets_what_it_accepts(crossing: Crossing, text: str) -> None:
+    """With its format there is the text and nothing else, in characters that need no escape there."""
+    sent: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, text="ok")
+
+    webhook = Webhook(URL, payload="slack", warn=print, transport=httpx.MockTransport(handler))
+    assert webhook(crossing)
+    webhook.close()
+    assert json.loads(sent[0].content) == {"text": text}
+    assert not set(text) & set("<>&")
+
+
+def test_a_recovery_for_programs() -> None:
+    """Has the same fields, and an event of its own."""
+    assert RECOVERY.as_dict() == {
+        **CROSSING.as_dict(),
+        "event": "balance_recovered",
+        "balance": "6",
+        "text": RECOVERY.text,
+    }
 
 
 @pytest.mark.parametrize("status", [302, 307, 400, 500])
@@ -272,6 +336,19 @@ def test_a_webhook_that_is_away() -> None:
     assert "ConnectError" in warned[0]
 
 
+def test_a_webhook_behind_a_proxy_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy is named, so that the webhook is not taken for the one that is away."""
+    for name in ("no_proxy", "NO_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:prov-canary-1@127.0.0.1:1")
+    warned: list[str] = []
+    webhook = Webhook(URL, warn=warned.append)
+    assert not webhook(CROSSING)
+    webhook.close()
+    assert_clean(*warned)
+    assert "hooks.invalid: ConnectError through the proxy http://127.0.0.1:1 of HTTPS_PROXY; it" in warned[0]
+
+
 @pytest.mark.parametrize(
     "url", ["http://hooks.invalid/x", "ftp://localhost/x", "hooks.invalid/x", "https://", "http://[::1", "", "https:///x",
             "http://localhost@hooks.invalid/", "https://hooks.invalid:prov-canary-1/x"],
@@ -332,10 +409,12 @@ def test_a_command_gets_a_clean_environment(tmp_path: Path) -> None:
     assert env.pop("OUT") == str(tmp_path / "out")
     assert env == {
         **ORDINARY,
+        "ACCOUNT_EVENT": "balance_below",
         "ACCOUNT_BALANCE": "4.20",
         "ACCOUNT_BELOW": "5",
         "ACCOUNT_RECOVER": "5.5",
         "ACCOUNT_AT": "2026-06-01T12:00:00Z",
+        "ACCOUNT_TEXT": "The account's balance is 4.20 USD, below 5 USD.",
     }
 
 
@@ -346,15 +425,27 @@ def test_a_command_prints_beside_the_result(tmp_path: Path, capfd: pytest.Captur
 
 
 def test_a_command_that_fails(tmp_path: Path) -> None:
-    """Is told, and not run again: what it has done by then cannot be known."""
+    """Is told, and has not delivered the message, so that it is tried again as a webhook is."""
     warned: list[str] = []
-    assert command(tmp_path, "raise SystemExit(7)", warned)(CROSSING)
-    assert warned == [f"warning: {sys.executable} ended with status 7"]
+    assert not command(tmp_path, "raise SystemExit(7)", warned)(CROSSING)
+    assert warned == [f"warning: {sys.executable} ended with status 7; it is tried again at the next check"]
 
 
 def test_a_command_that_is_gone() -> None:
-    """Is told in one line."""
+    """Is told in one line, and tried again: it may come back."""
     warned: list[str] = []
     gone = Command(["/nowhere/command"], environ={}, warn=warned.append)
-    assert gone(CROSSING)
-    assert warned == ["warning: /nowhere/command: No such file or directory"]
+    assert not gone(CROSSING)
+    assert warned == [
+        "warning: /nowhere/command: No such file or directory; it is tried again at the next check"
+    ]
+
+
+def test_a_command_is_run_until_it_succeeds(tmp_path: Path) -> None:
+    """At each check, and then no more."""
+    code = "import os; n = os.stat(out).st_size if os.path.exists(out := os.environ['OUT']) else 0; "
+    code += "open(out, 'a').write('x'); raise SystemExit(n < 2)"
+    warned: list[str] = []
+    Story(["9"] * 5, command(tmp_path, code, warned))
+    assert (tmp_path / "out").read_text() == "xxx"
+    assert len(warned) == 2

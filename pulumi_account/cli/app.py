@@ -37,6 +37,8 @@ Environment:
   ACCOUNT_ENDPOINT          base URL of the API, by default https://api.naga.ac
   ACCOUNT_RETRY_DEADLINE    seconds for which one call is retried, by default 90
   ACCOUNT_TIMEOUT           seconds until an attempt is given up, by default 30
+  HTTPS_PROXY, ALL_PROXY    the proxy to the API; NO_PROXY names hosts without
+  SSL_CERT_FILE             a PEM file of certificates to trust; or SSL_CERT_DIR
   NO_COLOR                  set to anything: no colours"""
 
 

@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog=examples(
             "pulumi-account emulator --port 8000 --provisioning-key test --balance 12.30",
+            "pulumi-account emulator --port 8000 --provisioning-key test --demo",
             "pulumi-account emulator -- --help",
         ),
         # whatever is given is the emulator's own business

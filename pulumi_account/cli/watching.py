@@ -21,7 +21,16 @@ from pulumi_account.cli.options import examples, usd
 from pulumi_account.cli.output import money, say, write
 from pulumi_account.exceptions import ConfigurationError
 from pulumi_account.values import format_instant
-from pulumi_account.watch import Command, Crossing, Messenger, Threshold, Watch, Webhook
+from pulumi_account.watch import (
+    Command,
+    Crossing,
+    Messenger,
+    Payload,
+    Threshold,
+    Watch,
+    Webhook,
+    webhook_url,
+)
 
 __all__ = ["register"]
 
@@ -34,8 +43,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog=examples(
             "pulumi-account watch --below 20",
-            "pulumi-account watch --below 20 --recover 50 --exec 'notify \"the account runs dry\"'",
-            "ACCOUNT_WEBHOOK=https://hooks.example.com/T0 pulumi-account watch --below 20",
+            'pulumi-account watch --below 20 --recover 50 --exec \'sh -c "notify \\"$ACCOUNT_TEXT\\""\'',
+            "ACCOUNT_WEBHOOK=https://hooks.example.com/T0 pulumi-account watch --below 20 --format slack",
         )
     )(watch)
 
@@ -71,7 +80,8 @@ def _pause(text: str) -> float:
 
 def watch(
     below: Annotated[
-        Decimal, typer.Option("--below", metavar="USD", parser=usd, help="Tell of a balance below.")
+        Decimal,
+        typer.Option("--below", metavar="USD", parser=usd, help="Send a message when the balance is below."),
     ],
     recover: Annotated[
         Decimal | None,
@@ -79,14 +89,17 @@ def watch(
             "--recover",
             metavar="USD",
             parser=usd,
-            help="Tell again only after that; default: a tenth above --below.",
+            help="The balance has recovered from there on; default: a tenth above --below.",
         ),
     ] = None,
     every: Annotated[
         float, typer.Option("--every", metavar="SECONDS", parser=_pause, help="Between two checks.")
     ] = 60,
     command: Annotated[
-        str | None, typer.Option("--exec", metavar="CMD", help="Run a command, without a shell around it.")
+        str | None,
+        typer.Option(
+            "--exec", metavar="CMD", help="Run a command for each message, without a shell around it."
+        ),
     ] = None,
     passed: Annotated[
         list[str] | None,
@@ -100,33 +113,48 @@ def watch(
     webhook: Annotated[
         str | None,
         typer.Option(
-            "--webhook", metavar="URL", envvar="ACCOUNT_WEBHOOK", show_envvar=True, help="POST JSON there."
+            "--webhook",
+            metavar="URL",
+            envvar="ACCOUNT_WEBHOOK",
+            show_envvar=True,
+            help="POST each message there, as JSON.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line for each crossing.")] = False,
+    payload: Annotated[
+        Payload | None,
+        typer.Option("--format", help="What --webhook is sent: all fields (default), or what Slack accepts."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line for each message.")] = False,
 ) -> None:
-    """Tell when the balance falls too low.
+    """Tell when the balance falls too low, and when it recovers.
 
-    It is told once, and again only after the balance has recovered. An API that is away is told on stderr once, and
-    asked with growing pauses. SIGINT and SIGTERM end the watch with status 0.
+    There is one message for each: between them the balance may waver. An API that is away is told on stderr
+    once, and asked with growing pauses. SIGINT and SIGTERM end the watch with status 0.
 
-    The command finds ACCOUNT_BALANCE, ACCOUNT_BELOW, ACCOUNT_RECOVER and ACCOUNT_AT in its environment. Of this
-    program's environment it gets PATH, HOME, USER, LOGNAME, SHELL, TMPDIR, TZ, LANG and LC_..., SSL_CERT_FILE and
-    SSL_CERT_DIR, HTTPS_PROXY and the other proxies, and what --exec-env names; nothing else. The next check waits
-    for its end. The webhook gets event, balance, below, recover and at; one that does not answer 2xx is tried again
-    at each check. --json prints the same.
+    A message has event (balance_below or balance_recovered), balance, below, recover, at, and text, which says it in
+    one line. The webhook gets these as JSON, --json prints the same; --format slack sends text alone. The command
+    finds them in its environment as ACCOUNT_EVENT, ACCOUNT_BALANCE, ACCOUNT_BELOW, ACCOUNT_RECOVER, ACCOUNT_AT and
+    ACCOUNT_TEXT. A webhook that does not answer 2xx, and a command that does not end with status 0, is tried again at
+    each check, so it may get a message twice.
+
+    Of this program's environment the command gets PATH, HOME, USER, LOGNAME, SHELL, TMPDIR, TZ, LANG and LC_...,
+    SSL_CERT_FILE and SSL_CERT_DIR, HTTPS_PROXY and the other proxies, and what --exec-env names; nothing else. The
+    next check waits for its end.
     """
     words = _words(command) if command else None
+    if payload and not webhook:
+        raise typer.BadParameter("--format says what --webhook is sent: give that, too")
     with _as_usage():
         threshold = Threshold(below, recover)
+        if webhook:
+            webhook_url(webhook)
     with ExitStack() as stack:
         client = stack.enter_context(open_client())
         messengers: list[Messenger] = [_print_json if as_json else _print]
         if words:
             messengers.append(Command(words, environ=os.environ, also=passed or (), warn=say))
         if webhook:
-            with _as_usage():
-                hook = Webhook(webhook, warn=say)
+            hook = Webhook(webhook, payload=payload or "json", warn=say)
             stack.callback(hook.close)
             messengers.append(hook)
         with _ended_by_signals():
@@ -150,10 +178,10 @@ def _as_usage() -> Iterator[None]:
 
 
 def _print(crossing: Crossing) -> bool:
-    balance, below = money(crossing.balance), money(crossing.below)
-    write(
-        f"{format_instant(crossing.at.replace(microsecond=0))} the balance is {balance} USD, below {below} USD\n"
-    )
+    at, balance = format_instant(crossing.at.replace(microsecond=0)), money(crossing.balance)
+    below = f"the balance is {balance} USD, below {money(crossing.below)} USD"
+    text = f"the balance has recovered: it is {balance} USD" if crossing.recovered else below
+    write(f"{at} {text}\n")
     return True
 
 

@@ -75,6 +75,8 @@ def serve(arguments: Sequence[str]) -> NoReturn:
         parser.error(f"no provisioning key: give --provisioning-key or set {KEY_VARIABLE}")
     emulator = _emulator(options, keys)
     with _interrupted_by_signals(), emulator:
+        if options.demo and not emulator.keys():
+            _fill(emulator, options.balance)
         sys.stdout.write(f"Listening on {emulator.url}\n")
         sys.stdout.flush()
         _sleep_for_ever()
@@ -103,6 +105,14 @@ def _emulator(options: argparse.Namespace, keys: list[str]) -> Emulator:
         retry_after=options.retry_after,
         record_calls=False,
     )
+
+
+def _fill(emulator: Emulator, balance: str | None) -> None:
+    from .demo import fill
+
+    fill(emulator)
+    if balance is not None:
+        emulator.balance = balance
 
 
 def server_parser() -> argparse.ArgumentParser:
@@ -138,6 +148,11 @@ def _add_server_flags(parser: argparse.ArgumentParser) -> None:
         help="a key that is known and yet refused, like those the emulator issues; may be repeated",
     )
     add("--balance", metavar="USD", help="the account's balance (default: the database's, or 100.00)")
+    add(
+        "--demo",
+        action="store_true",
+        help="fill an account that has no keys: with keys, thirty days of activity and a balance",
+    )
 
 
 def _add_silent_flags(group: argparse._ArgumentGroup) -> None:
