@@ -16,6 +16,7 @@ from pulumi.runtime.rpc import UNKNOWN
 from pulumi.runtime.settings import get_monitor
 
 from pulumi_account.lifecycle import PREVIEW
+from pulumi_account.mocks import checked, refuse_id, refuse_key
 from pulumi_account.provider import provider_of
 from pulumi_account.values import ADOPTING, INSTANCE_ID
 
@@ -140,7 +141,7 @@ class ApiKey(Resource, module="account", name="ApiKey"):
         :param opts: resource options.
         """
         found = cls.__new__(cls)
-        nothing = {argument.name: None for argument in fields(ApiKeyArgs)}
+        nothing = {argument.name: None for argument in fields(ApiKeyArgs)} | checked({"id": id}, refuse_id)
         found._declare(
             resource_name, nothing, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id))
         )
@@ -234,12 +235,13 @@ def _inputs(resource_name: str, args: ApiKeyArgs) -> dict[str, Any]:
             failures.append(f"ApiKey {resource_name!r}: {argument.name} {error}")
     if failures:
         raise pulumi.RunError("\n".join(failures))
+    if args.name is None and args.name_prefix is None:
+        inputs["name_prefix"] = f"{resource_name}-"
+    inputs.update(checked(inputs, refuse_key))
     if isinstance(args.name_prefix, pulumi.Output):
         inputs["name_prefix"] = _open(resource_name, inputs["name_prefix"])
     if args.adopt_key is not None:
         inputs["adopt_key"] = pulumi.Output.secret(args.adopt_key)
-    if args.name is None and args.name_prefix is None:
-        inputs["name_prefix"] = f"{resource_name}-"
     if pulumi.runtime.is_dry_run():
         inputs[PREVIEW] = True
     return inputs

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pulumi
 
+from pulumi_account.mocks import checked
 from pulumi_account.values import API_KEY_TYPE
 
 __all__ = ["Provider", "configuration", "provider_of"]
@@ -42,7 +43,19 @@ class Provider(pulumi.ProviderResource):
             "account:provisioningKey": pulumi.Output.secret(provisioning_key),
             "account:endpoint": None if endpoint is None else pulumi.Output.from_input(endpoint),
         }
-        super().__init__("pulumi-python", resource_name, {**self._configuration}, opts)
+        given = {"account:provisioningKey": provisioning_key, "account:endpoint": endpoint}
+        hold = checked({**self._configuration, **given}, _refuse)
+        super().__init__("pulumi-python", resource_name, {**self._configuration, **hold}, opts)
+
+
+def _refuse(known: Mapping[str, Any], unknown: Collection[str]) -> None:
+    """Refuse what the provider's process refuses when it is configured, whatever this machine's environment is.
+
+    :raises ConfigurationError: the endpoint or the provisioning key cannot be used.
+    """
+    from pulumi_account.config import resolve
+
+    resolve({**dict.fromkeys(unknown, "https://not-known-yet"), **known}, {})
 
 
 def configuration(provider: Provider) -> pulumi.Output[dict[str, Any]]:
