@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pulumi_account.config import Settings
     from pulumi_account.models import Activity, Balance, Key
 
-__all__ = ["Account", "FunctionError", "later", "now"]
+__all__ = ["Account", "FunctionError", "later", "now", "only"]
 
 _T = TypeVar("_T")
 #: so many ids are told of keys that have the same name
@@ -64,7 +64,7 @@ class RealAccount:
 
     def key_named(self, name: str) -> Key:
         """The one key of a name."""
-        return _only(name, [key for key in self.keys() if key.name == name])
+        return only(name, [key for key in self.keys() if key.name == name])
 
     def keys(self, **_filters: object) -> list[Key]:
         """All keys: the API has no filters."""
@@ -78,7 +78,7 @@ class RealAccount:
 Account = RealAccount | MockedAccount
 
 
-def _only(name: str, found: list[Key]) -> Key:
+def only(name: str, found: list[Key]) -> Key:
     """The one key that was found; the name is not quoted: a plaintext may have been put there by mistake."""
     if len(found) == 1:
         return found[0]

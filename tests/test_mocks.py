@@ -69,7 +69,9 @@ class Mocks(pulumi.runtime.Mocks):
         return f"{args.name}-id", args.inputs
 
 
-def run(program: Callable[[], Any], told: Mocks | None = None, *, preview: bool = False) -> Any:
+def run(
+    program: Callable[[], Any], told: pulumi.runtime.Mocks | None = None, *, preview: bool = False
+) -> Any:
     """What a program gives under mocks, once all is done; an Output as its value, unknown as `...`."""
     given: list[Any] = []
 
