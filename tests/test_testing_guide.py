@@ -136,6 +136,20 @@ def test_mocks_end_with_their_test(tmp_path: Path) -> None:
     assert "3 passed" in printed, printed
 
 
+def test_ids_are_given_in_the_order_of_the_program(tmp_path: Path) -> None:
+    """However often a test runs, the same key has the same id."""
+    printed = outcome(
+        tmp_path,
+        "@pulumi.runtime.test\n"
+        "def test_it(account_mocks):\n"
+        "    keys = [account.ApiKey(f'k{i}').key_id for i in range(50)]\n"
+        "    def check(ids):\n"
+        "        assert ids == [*range(1, 51)]\n"
+        "    return pulumi.Output.all(*keys).apply(check)\n",
+    )
+    assert "1 passed" in printed, printed
+
+
 def test_the_used_account(tmp_path: Path) -> None:
     """It is what the page says."""
     printed = outcome(

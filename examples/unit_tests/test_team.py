@@ -11,13 +11,13 @@ from pulumi_account.testing import AccountMocks
 
 @pulumi.runtime.test
 def test_each_member_has_a_key(account_mocks: AccountMocks) -> pulumi.Output[None]:
-    ada = team_keys(["ada", "grace"], limit=20)["ada"]
+    ada, grace = team_keys(["ada", "grace"], limit=20).values()
 
     def check(values: list[object]) -> None:
-        assert values == ["team-ada", 20, "mocked-key-1"]
-        assert [key.name for key in account.get_api_keys().keys] == ["team-ada", "team-grace"]
+        assert values == ["team-ada", 20, "mocked-key-of-ada", "team-grace"]
+        assert {key.name for key in account.get_api_keys().keys} == {"team-ada", "team-grace"}
 
-    return pulumi.Output.all(ada.name, ada.credit_limit, ada.key).apply(check)
+    return pulumi.Output.all(ada.name, ada.credit_limit, ada.key, grace.name).apply(check)
 
 
 def test_no_money_no_keys(account_mocks: AccountMocks) -> None:

@@ -27,14 +27,17 @@ __all__ = ["account_emulator", "account_mocks", "local_engine", "used_account"]
 
 @contextmanager
 def _loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """An event loop, and one for each thread that it starts: the SDK's mocks make these, and close none."""
+    """An event loop, and one for its thread, which the SDK's mocks would make and not close.
+
+    There is one thread, so that the same test always registers its resources in the same order.
+    """
     loops = [asyncio.new_event_loop()]
 
     def begin() -> None:
         loops.append(asyncio.new_event_loop())
         asyncio.set_event_loop(loops[-1])
 
-    with ThreadPoolExecutor(initializer=begin) as threads:
+    with ThreadPoolExecutor(1, initializer=begin) as threads:
         loops[0].set_default_executor(threads)
         asyncio.set_event_loop(loops[0])
         yield loops[0]

@@ -27,9 +27,10 @@ _SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270
 class AccountMocks(pulumi.runtime.Mocks):
     """Mocks that answer as the provider and the functions do; nothing is sent.
 
-    A key that the program declares is made in memory: its outputs are those of a real one, ``key`` is a secret such as
-    ``mocked-key-1``, an auto-name ends with seven digits, and functions find it. Any other resource has its inputs as
-    its outputs. A function of another package is a `NotImplementedError`: override `call` for it.
+    A key that the program declares is made in memory: its outputs are those of a real one, ``key`` is the secret
+    ``mocked-key-of-NAME`` with the resource's name, an auto-name ends with seven digits, and functions find it. Any
+    other resource has its inputs as its outputs. A function of another package is a `NotImplementedError`: override
+    `call` for it.
 
     :param balance: USD, of which nothing is taken away by usage.
     :ivar balance: the same; set it to change it.
@@ -124,7 +125,7 @@ class AccountMocks(pulumi.runtime.Mocks):
             key, plaintext = self._adopt(inputs), inputs.get("adopt_key")
         else:
             key = self._make(inputs)
-            plaintext = {**_SECRET, "value": f"mocked-key-{key.id}"}
+            plaintext = {**_SECRET, "value": f"mocked-key-of-{args.name}"}
         return str(key.id), {**inputs, **_outputs(key), "key": plaintext}
 
     def _make(self, inputs: Mapping[str, Any]) -> Key:
