@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Account", "FunctionError", "later", "now", "only"]
 
 _T = TypeVar("_T")
-#: so many ids are told of keys that have the same name
+#: the most ids that an error lists of keys that share a name
 _MOST_IDS = 20
 #: stands in place of a configuration under mocks, with the reference of the provider, empty for the default one
 _MOCKED = "mocked"

@@ -20,7 +20,7 @@ class Provider(pulumi.ProviderResource):
 
     A resource that is moved from one instance to another is replaced. An empty provisioning key or an endpoint
     that cannot be used is a `ConfigurationError` of the resources that use the instance, and a `FunctionError` of
-    the functions. API calls: none of its own.
+    the functions; under Pulumi's mocks, a `ConfigurationError` of the instance. API calls: none of its own.
 
     :param resource_name: the instance's name, such as ``"eu"``.
     :param provisioning_key: the account's provisioning key. Kept as a secret in the state.

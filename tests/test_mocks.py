@@ -46,7 +46,7 @@ KEY = Key.model_validate(key_json())
 
 
 class Mocks(pulumi.runtime.Mocks):
-    """Answers as it was told to, and notes what was asked."""
+    """Gives the answers that it has, and notes what was asked."""
 
     def __init__(self, answers: Mapping[str, Any] = ANSWERS) -> None:
         self.answers = answers
@@ -336,7 +336,7 @@ def test_no_answer_of_a_mock_is_a_traceback(answer: Any) -> None:
 
 
 def test_a_wrong_field_of_a_list_is_named() -> None:
-    """The place within the answer is told, and no value."""
+    """The error names the place within the answer, and no value."""
     told = Mocks({mocks.GET_API_KEYS: {"keys": [key_json(), {**key_json(), "id": canaries.PLAINTEXT}]}})
     error = refusal(account.FunctionError, lambda: run(account.get_api_keys, told), r"keys\.1\.id: ")
     assert canaries.PLAINTEXT not in str(error)

@@ -137,15 +137,24 @@ def test_mocks_end_with_their_test(tmp_path: Path) -> None:
 
 
 def test_ids_are_given_in_the_order_of_the_program(tmp_path: Path) -> None:
-    """However often a test runs, the same key has the same id."""
+    """However long a mock takes for a key, the same key has the same id whenever the test runs."""
     printed = outcome(
         tmp_path,
-        "@pulumi.runtime.test\n"
+        "import time\n"
+        "from pulumi_account.testing import AccountMocks\n"
+        "class Slow(AccountMocks):\n"
+        "    def new_resource(self, args):\n"
+        "        time.sleep(0.5 if args.name == 'k0' else 0)\n"
+        "        return super().new_resource(args)\n"
         "def test_it(account_mocks):\n"
-        "    keys = [account.ApiKey(f'k{i}').key_id for i in range(50)]\n"
-        "    def check(ids):\n"
-        "        assert ids == [*range(1, 51)]\n"
-        "    return pulumi.Output.all(*keys).apply(check)\n",
+        "    mocks = Slow()\n"
+        "    pulumi.runtime.set_mocks(mocks, preview=False)\n"
+        "    @pulumi.runtime.test\n"
+        "    def program():\n"
+        "        for i in range(5):\n"
+        "            account.ApiKey(f'k{i}', name=f'{i}')\n"
+        "    program()\n"
+        "    assert [key.name for key in mocks.keys] == ['0', '1', '2', '3', '4']\n",
     )
     assert "1 passed" in printed, printed
 
