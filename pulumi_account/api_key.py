@@ -18,6 +18,7 @@ from pulumi.runtime.settings import get_monitor
 
 from pulumi_account.exceptions import InvalidInputError
 from pulumi_account.lifecycle import PREVIEW
+from pulumi_account.mocks import checked, refuse_key
 from pulumi_account.provider import provider_of, warn_of_a_plain_key
 from pulumi_account.values import ADOPTING, DEFAULT_PREFIX, INSTANCE_ID, MAX_NAME_PREFIX, parse_key_id
 
@@ -339,28 +340,35 @@ def _arguments(
 
 
 def _inputs(resource_name: str, args: ApiKeyArgs) -> dict[str, Any]:
-    """What the engine is given: plain values, the plaintext as a secret, a prefix where there is no name.
-
-    :raises pulumi.RunError: with a line for each value that the engine cannot carry to `check`.
-    """
-    inputs: dict[str, Any] = {}
-    failures = []
-    for argument in fields(args):
-        try:
-            inputs[argument.name] = _plain(getattr(args, argument.name))
-        except pulumi.RunError as error:
-            failures.append(f"ApiKey {resource_name!r}: {argument.name} {error}")
-    if failures:
-        raise pulumi.RunError("\n".join(failures))
+    """What the engine is given: plain values, the plaintext as a secret, a prefix where there is no name."""
+    inputs = _plain_values(resource_name, args)
+    hints = {PREVIEW: True} if pulumi.runtime.is_dry_run() else {}
+    if args.name is None and args.name_prefix is None:
+        inputs["name_prefix"] = f"{resource_name[: MAX_NAME_PREFIX - 1]}-"
+        hints[DEFAULT_PREFIX] = True
+    hints |= checked(inputs, refuse_key)
     if isinstance(args.name_prefix, pulumi.Output):
         inputs["name_prefix"] = _open(resource_name, inputs["name_prefix"])
     if args.adopt_key is not None:
         inputs["adopt_key"] = pulumi.Output.secret(args.adopt_key)
-    if args.name is None and args.name_prefix is None:
-        inputs |= {"name_prefix": f"{resource_name[: MAX_NAME_PREFIX - 1]}-", DEFAULT_PREFIX: True}
-    if pulumi.runtime.is_dry_run():
-        inputs[PREVIEW] = True
-    return inputs
+    return inputs | hints
+
+
+def _plain_values(resource_name: str, args: ApiKeyArgs) -> dict[str, Any]:
+    """The arguments as the engine can carry them to `check`.
+
+    :raises pulumi.RunError: with a line for each that it cannot.
+    """
+    values: dict[str, Any] = {}
+    failures = []
+    for argument in fields(args):
+        try:
+            values[argument.name] = _plain(getattr(args, argument.name))
+        except pulumi.RunError as error:
+            failures.append(f"ApiKey {resource_name!r}: {argument.name} {error}")
+    if failures:
+        raise pulumi.RunError("\n".join(failures))
+    return values
 
 
 def _id_text(resource_name: str, value: Any) -> Any:

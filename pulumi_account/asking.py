@@ -10,20 +10,28 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
-from pulumi.runtime.rpc import _expand_dependencies
+from pulumi.runtime.rpc import UNKNOWN, _expand_dependencies
 from pulumi.runtime.sync_await import _sync_await
 
-from pulumi_account.exceptions import AccountError, ConfigurationError
+from pulumi_account.exceptions import AccountError, ConfigurationError, InvalidInputError, NotFoundError
+from pulumi_account.mocks import MockedAccount, mocked
 from pulumi_account.provider import Provider, configuration, provider_of, warn_of_a_plain_key
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pulumi_account.answers import Answers
     from pulumi_account.client import AccountClient
     from pulumi_account.config import Settings
+    from pulumi_account.models import Activity, Balance, Key
 
-__all__ = ["Account", "FunctionError", "later", "now"]
+__all__ = ["Account", "FunctionError", "later", "now", "only"]
 
 _T = TypeVar("_T")
+#: the most ids that an error lists of keys that share a name
+_MOST_IDS = 20
+#: stands in place of a configuration under mocks, with the reference of the provider, empty for the default one
+_MOCKED = "mocked"
 
 
 class FunctionError(AccountError, pulumi.RunError):
@@ -38,16 +46,57 @@ class FunctionError(AccountError, pulumi.RunError):
 
 
 @dataclass(frozen=True)
-class Account:
-    """What a question is put to: an account as it is after some resources were made."""
+class RealAccount:
+    """An account as it is after some resources were made; each answer is asked for once in a run."""
 
     answers: Answers
     settings: Settings
     after: frozenset[str]
 
-    def ask(self, question: Hashable, call: Callable[[AccountClient], _T]) -> _T:
-        """The answer, asked for once in a run."""
+    def balance(self) -> Balance:
+        """The balance."""
+        return self._ask("balance", lambda client: client.get_balance())
+
+    def activity(self, days: int) -> Activity:
+        """The usage of the last days."""
+        return self._ask(("activity", days), lambda client: client.get_activity(days))
+
+    def now(self) -> datetime:
+        """The present instant by the account's clock."""
+        return self._ask("now", lambda client: client.now())
+
+    def key(self, key_id: int) -> Key:
+        """One key."""
+        return self._ask(("key", key_id), lambda client: client.get_key(key_id))
+
+    def key_named(self, name: str) -> Key:
+        """The one key of a name."""
+        return only(name, [key for key in self.keys() if key.name == name])
+
+    def keys(self, **_filters: object) -> list[Key]:
+        """All keys: the API has no filters."""
+        return self._ask("keys", lambda client: client.list_keys())
+
+    def _ask(self, question: Hashable, call: Callable[[AccountClient], _T]) -> _T:
         return self.answers.ask(self.settings, (question, self.after), call)
+
+
+#: what a question is put to
+Account = RealAccount | MockedAccount
+
+
+def only(name: str, found: list[Key]) -> Key:
+    """The one key that was found; the name is not quoted: a plaintext may have been put there by mistake."""
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise NotFoundError(
+            f"the account has no key of the name that was asked for, which has {len(name)} characters",
+            status=404,
+        )
+    ids = ", ".join(str(key.id) for key in found[:_MOST_IDS])
+    more = f" or {len(found) - _MOST_IDS} others" if len(found) > _MOST_IDS else ""
+    raise InvalidInputError([f"name is that of {len(found)} keys: give key_id, one of {ids}{more}"])
 
 
 def now(question: Callable[..., _T], opts: pulumi.InvokeOptions | None, **arguments: object) -> _T:
@@ -88,15 +137,26 @@ def _put(
     after: frozenset[str],
     arguments: Mapping[str, object],
 ) -> _T:
-    """Put the question to the account that a configuration names."""
+    """Put the question to the account that a configuration names, or to the mocks."""
+    try:
+        if _MOCKED in configuration:
+            return question(MockedAccount(str(configuration[_MOCKED])), **arguments)
+        return _really(question, configuration, after, arguments)
+    except AccountError as error:
+        raise FunctionError(error) from None
+
+
+def _really(
+    question: Callable[..., _T],
+    configuration: Mapping[str, object],
+    after: frozenset[str],
+    arguments: Mapping[str, object],
+) -> _T:
     from pulumi_account.answers import of_this_run
     from pulumi_account.config import resolve
 
-    try:
-        with of_this_run() as answers:
-            return question(Account(answers, resolve(configuration, os.environ), after), **arguments)
-    except AccountError as error:
-        raise FunctionError(error) from None
+    with of_this_run() as answers:
+        return question(RealAccount(answers, resolve(configuration, os.environ), after), **arguments)
 
 
 def _given(opts: pulumi.InvokeOptions | None) -> dict[str, Any] | pulumi.Output[dict[str, Any]]:
@@ -104,6 +164,8 @@ def _given(opts: pulumi.InvokeOptions | None) -> dict[str, Any] | pulumi.Output[
     from pulumi_account.config import ENDPOINT, PROVISIONING_KEY
 
     provider = provider_of(opts)
+    if provider is None and mocked():
+        return {_MOCKED: ""}
     if provider is None:
         warn_of_a_plain_key(opts)
         given = {name: pulumi.runtime.get_config(name) for name in (ENDPOINT, PROVISIONING_KEY)}
@@ -113,7 +175,16 @@ def _given(opts: pulumi.InvokeOptions | None) -> dict[str, Any] | pulumi.Output[
         raise ConfigurationError(
             "opts: the provider must be a pulumi_account.Provider: only that one tells functions which account it is"
         )
+    if mocked():
+        return pulumi.Output.all(configuration(provider), _reference(provider)).apply(
+            lambda found: {_MOCKED: found[1]}
+        )
     return configuration(provider)
+
+
+async def _reference(provider: Provider) -> str:
+    """A provider as the engine's own functions name it."""
+    return f"{await provider.urn.future()}::{await provider.id.future() or UNKNOWN}"
 
 
 async def _known(given: pulumi.Output[dict[str, Any]]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Each has an ``_output`` form, which takes Outputs and gives one. ``opts`` names another account, as ``provider`` or
 through ``parent``. Within one run of a program the same question is asked once; a question that depends on resources
 is another one than before they were made. A failure is a `FunctionError`, which Pulumi shows as one line instead of a
-traceback.
+traceback. Under ``pulumi.runtime.set_mocks`` the mocks are asked, with the tokens in `mocks`, and nothing is sent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pulumi
 
 from pulumi_account.asking import Account, FunctionError, later, now
-from pulumi_account.exceptions import AccountError, InvalidInputError, NotFoundError
+from pulumi_account.exceptions import AccountError, InvalidInputError
 from pulumi_account.text import elided, exact
 from pulumi_account.values import parse_instant, parse_key_id, parse_number
 
@@ -49,8 +49,6 @@ _T = TypeVar("_T")
 _LONGEST_PERIOD = 30
 _LONGEST_AMOUNT = 60
 _OFFSET = re.compile(r"([Zz]|[+-]\d{2}:?\d{2})$", re.ASCII)
-#: so many ids are told of keys that have the same name
-_MOST_IDS = 20
 
 
 class InsufficientBalanceError(AccountError):
@@ -240,17 +238,12 @@ def runway_output(
 
 
 def _balance(account: Account) -> Balance:
-    return account.ask("balance", lambda client: client.get_balance())
+    return account.balance()
 
 
 def _activity(account: Account, days: object) -> Activity:
     (period,) = _checked(days=(_period, days))
-    answer = account.ask(("activity", period), lambda client: client.get_activity(period))
-    return answer.model_copy(deep=True)  # its lists may be changed
-
-
-def _keys(account: Account) -> list[Key]:
-    return account.ask("keys", lambda client: client.list_keys())
+    return account.activity(period).model_copy(deep=True)  # its lists may be changed
 
 
 def _api_key(account: Account, key_id: object, name: object) -> Key:
@@ -258,24 +251,8 @@ def _api_key(account: Account, key_id: object, name: object) -> Key:
         raise InvalidInputError(["key_id or name must be given, and not both"])
     if name is not None:
         (text,) = _checked(name=(_text, name))
-        return _key_named(text, _keys(account))
-    number = parse_key_id("key_id", key_id)
-    return account.ask(("key", number), lambda client: client.get_key(number))
-
-
-def _key_named(name: str, keys: list[Key]) -> Key:
-    """The one key of a name; the name is not quoted: a plaintext may have been put there by mistake."""
-    found = [key for key in keys if key.name == name]
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise NotFoundError(
-            f"the account has no key of the name that was asked for, which has {len(name)} characters",
-            status=404,
-        )
-    ids = ", ".join(str(key.id) for key in found[:_MOST_IDS])
-    more = f" or {len(found) - _MOST_IDS} others" if len(found) > _MOST_IDS else ""
-    raise InvalidInputError([f"name is that of {len(found)} keys: give key_id, one of {ids}{more}"])
+        return account.key_named(text)
+    return account.key(parse_key_id("key_id", key_id))
 
 
 def _api_keys(
@@ -291,10 +268,11 @@ def _api_keys(
         has_credit_limit=(_optional(_boolean), has_credit_limit),
         expires_before=(_optional(_instant), expires_before),
     )
+    keys = account.keys(name_prefix=prefix, is_enabled=enabled, has_credit_limit=limited, expires_before=end)
     return GetApiKeysResult(
         [
             key
-            for key in _keys(account)
+            for key in keys
             if key.name.startswith(prefix or "")
             and enabled in (None, key.is_enabled)
             and limited in (None, key.credit_limit is not None)
@@ -319,7 +297,7 @@ def _runway(account: Account, days: object) -> Runway:
 
     (period,) = _checked(days=(_period, days))
     activity = _activity(account, _LONGEST_PERIOD)
-    balance, now = _balance(account), account.ask("now", lambda client: client.now())
+    balance, now = _balance(account), account.now()
     return compute(balance, activity, now, days=period)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from weakref import WeakSet
 
@@ -10,6 +10,7 @@ import pulumi
 from pulumi.runtime.config import is_config_secret
 from pulumi.runtime.settings import get_monitor, get_root_resource
 
+from pulumi_account.mocks import checked, mocked
 from pulumi_account.values import API_KEY_TYPE
 
 __all__ = ["Provider", "configuration", "provider_of", "warn_of_a_plain_key"]
@@ -24,7 +25,7 @@ class Provider(pulumi.ProviderResource):
 
     A resource that is moved from one instance to another is replaced. An empty provisioning key or an endpoint
     that cannot be used is a `ConfigurationError` of the resources that use the instance, and a `FunctionError` of
-    the functions. API calls: none of its own.
+    the functions; under Pulumi's mocks, a `ConfigurationError` of the instance. API calls: none of its own.
 
     :param resource_name: the instance's name, such as ``"eu"``.
     :param provisioning_key: the account's provisioning key. Kept as a secret in the state.
@@ -47,7 +48,19 @@ class Provider(pulumi.ProviderResource):
             _PROVISIONING_KEY: pulumi.Output.secret(provisioning_key),
             "account:endpoint": None if endpoint is None else pulumi.Output.from_input(endpoint),
         }
-        super().__init__("pulumi-python", resource_name, {**self._configuration}, opts)
+        given = {"account:provisioningKey": provisioning_key, "account:endpoint": endpoint}
+        hold = checked({**self._configuration, **given}, _refuse)
+        super().__init__("pulumi-python", resource_name, {**self._configuration, **hold}, opts)
+
+
+def _refuse(known: Mapping[str, Any], unknown: Collection[str]) -> None:
+    """Refuse what the provider's process refuses when it is configured, whatever this machine's environment is.
+
+    :raises ConfigurationError: the endpoint or the provisioning key cannot be used.
+    """
+    from pulumi_account.config import resolve
+
+    resolve({**dict.fromkeys(unknown, "https://not-known-yet"), **known}, {})
 
 
 def configuration(provider: Provider) -> pulumi.Output[dict[str, Any]]:
@@ -78,7 +91,7 @@ _warned: WeakSet[Any] = WeakSet()
 
 def warn_of_a_plain_key(opts: pulumi.ResourceOptions | pulumi.InvokeOptions | None) -> None:
     """Say once in a run that the stack's provisioning key is not a secret, if these options use it."""
-    if get_root_resource() is None or get_monitor() in _warned or provider_of(opts) is not None:
+    if mocked() or get_root_resource() is None or get_monitor() in _warned or provider_of(opts) is not None:
         return
     _warned.add(get_monitor())
     if pulumi.runtime.get_config(_PROVISIONING_KEY) and not is_config_secret(_PROVISIONING_KEY):

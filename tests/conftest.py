@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import pulumi
 import pytest
 from hypothesis import settings
 
@@ -40,6 +41,12 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> MakeEngine:
         return partial(LocalEngine, python=warm_python())
     require_cli()
     return lambda project, **options: CliEngine(project, tmp_path / "cli", **options)
+
+
+@pytest.fixture(autouse=True)
+def _no_mocks() -> None:
+    """No mocks of another test are set: the SDK keeps the last ones for the whole process."""
+    pulumi.runtime.configure(pulumi.runtime.Settings("project", "stack"))
 
 
 @pytest.fixture(autouse=True)

@@ -9,12 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import pulumi
 import pytest
+from google.protobuf import empty_pb2
 from hypothesis import settings
 from hypothesis import strategies as st
+from pulumi.runtime.mocks import MockMonitor
+from pulumi.runtime.settings import SETTINGS
+from pulumi.runtime.stack import Stack
 
 from pulumi_account.client import AccountClient
 from pulumi_account.inputs import ApiKeyInputs, declared
@@ -119,6 +125,24 @@ def umask(mask: int) -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+class _Engine:
+    """An engine that makes what is declared as mocks do, but is not the SDK's mocks."""
+
+    def __init__(self, mocks: pulumi.runtime.Mocks) -> None:
+        self._monitor = MockMonitor(mocks)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._monitor, name)
+
+
+def set_engine(mocks: pulumi.runtime.Mocks) -> None:
+    """Run programs of this context on a stand-in for an engine: functions ask the account, as they do on a real one."""
+    monitor, engine = _Engine(mocks), SimpleNamespace(Log=lambda request: None)
+    pulumi.runtime.configure(pulumi.runtime.Settings("project", "stack", monitor=monitor, engine=engine))
+    SETTINGS.monitor_features = set(monitor.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures)
+    Stack()._finish()
 
 
 class FakeClock:

@@ -23,7 +23,7 @@ from pulumi_account.answers import Answers
 from pulumi_account.config import Settings
 from pulumi_account.emulator import Answer, Emulator, Fault
 from tests.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY, assert_clean
-from tests.helpers import refusal
+from tests.helpers import refusal, set_engine
 
 # the SDK's mocks give each of their threads an event loop, and close none
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -76,7 +76,7 @@ def run(program: Callable[[], Any]) -> Any:
     """
 
     async def main() -> Any:
-        pulumi.runtime.set_mocks(Engine(), preview=False)
+        set_engine(Engine())
         given = program()
         if not isinstance(given, pulumi.Output):
             return given

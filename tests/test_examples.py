@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from pulumi_account.emulator import Emulator
 from tests.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY, assert_clean
 from tests.test_end_to_end import ENGINES, Bench
+from tests.test_testing_guide import pytest_in
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted(path.parent.relative_to(ROOT) for path in ROOT.glob("examples/*/__main__.py"))
@@ -62,6 +64,14 @@ def test_example_runs_and_settles(
     assert_clean(bench.files())
     assert bench.run("destroy", **config).ok
     assert account.keys() == eu.keys() == []
+
+
+def test_the_tests_of_an_example_pass(tmp_path: Path) -> None:
+    """The example that shows how to test a program is tested by pytest, and by nothing else of this folder."""
+    folder = copied(Path("examples/unit_tests"), tmp_path)
+    ran = pytest_in(folder)
+    assert ran.returncode == 0, ran.stdout
+    assert re.search(r"^5 passed", ran.stdout, flags=re.MULTILINE)
 
 
 def test_there_are_examples() -> None:

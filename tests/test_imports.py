@@ -31,6 +31,7 @@ ROWS = [
     ["keys", "adoption"],
     ["steps"],
     ["lifecycle"],
+    ["mocks"],
     ["provider"],
     ["api_key"],
     ["asking"],

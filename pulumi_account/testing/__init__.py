@@ -1,4 +1,8 @@
-"""Run Pulumi programs that declare API keys with no Pulumi CLI, against an endpoint on this machine."""
+"""Test Pulumi programs that declare API keys, with no Pulumi CLI and no account.
+
+`AccountMocks` is for unit tests under ``pulumi.runtime.set_mocks``; `LocalEngine` runs whole programs against an
+endpoint on this machine. ``pytest_plugins = ["pulumi_account.testing.fixtures"]`` brings both as fixtures.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pulumi_account.testing.engine import Diagnostic, LocalEngine, Result, StepResult
+    from pulumi_account.testing.mocks import AccountMocks
     from pulumi_account.testing.project import ProjectError
     from pulumi_account.testing.secrets import PassphraseError
     from pulumi_account.testing.state import StateError
 
 __all__ = [
+    "AccountMocks",
     "Diagnostic",
     "LocalEngine",
     "PassphraseError",
@@ -22,7 +28,12 @@ __all__ = [
 ]
 
 #: loaded on first use: the program's process, which is started from this package too, needs none of it
-_HOMES = {"PassphraseError": "secrets", "ProjectError": "project", "StateError": "state"}
+_HOMES = {
+    "AccountMocks": "mocks",
+    "PassphraseError": "secrets",
+    "ProjectError": "project",
+    "StateError": "state",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -1,0 +1,1 @@
+pytest_plugins = ["pulumi_account.testing.fixtures"]
