@@ -50,7 +50,7 @@ class Engine(mocks.Mocks):
             **args.inputs,
             "key_id": 1.0,
             "created_at": "2026-01-01T00:00:00Z",
-            "key": "made",
+            "key": key,
         }
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
