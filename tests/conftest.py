@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import signal
 from collections.abc import Callable, Generator
 from functools import lru_cache, partial
 from pathlib import Path
@@ -17,6 +18,11 @@ from pulumi_account.testing import LocalEngine
 from .canaries import assert_clean, leaks
 from .cli import NO_CLI, CliEngine, require_cli
 from .warm import WarmPython
+
+# where interrupts are ignored, as under nohup and on some build servers, what tests start would ignore them as well
+for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 # a busy machine is no failure, in no property test
 settings.register_profile("unhurried", deadline=None)

@@ -1,0 +1,27 @@
+"""What the tests themselves need of the place where they run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_ignored_signals_are_no_failure(workers: str) -> None:
+    """The tests can be run where signals are ignored, as under nohup: they set what they need."""
+    interrupted = "tests/test_cli.py::test_interrupted"
+    pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers, interrupted]
+    done = subprocess.run(
+        ["sh", "-c", "trap '' INT TERM HUP; exec \"$@\"", "sh", *pytest_],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
