@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Generator, Mapping
-from dataclasses import dataclass
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -55,11 +54,11 @@ def mocked() -> bool:
     return isinstance(get_monitor(), MockMonitor) or isinstance(get_engine(), MockEngine)
 
 
-@dataclass(frozen=True)
 class MockedAccount:
     """What questions are put to under mocks; ``provider`` is the reference of an explicit instance, or empty."""
 
-    provider: str
+    def __init__(self, provider: str) -> None:  # a dataclass would take a millisecond of every program's start
+        self._provider = provider
 
     def balance(self) -> Balance:
         """What `GET_BALANCE` answers."""
@@ -98,7 +97,7 @@ class MockedAccount:
 
     def _ask(self, model: type[_M], token: str, **arguments: object) -> _M:
         given = {name: value for name, value in arguments.items() if value is not None}
-        return _read(model, token, _mocks().call(MockCallArgs(token, given, self.provider)))
+        return _read(model, token, _mocks().call(MockCallArgs(token, given, self._provider)))
 
 
 def _mocks() -> pulumi.runtime.Mocks:
