@@ -57,7 +57,9 @@ def mocked() -> bool:
 class MockedAccount:
     """What questions are put to under mocks; ``provider`` is the reference of an explicit instance, or empty."""
 
-    def __init__(self, provider: str) -> None:  # a dataclass would take a millisecond of every program's start
+    def __init__(
+        self, provider: str
+    ) -> None:  # a dataclass would take a millisecond of every program's start
         self._provider = provider
 
     def balance(self) -> Balance:

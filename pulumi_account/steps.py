@@ -114,17 +114,18 @@ class Steps:
         :raises AdoptionError: the replacement would adopt the very key that it is about to delete, or another
             resource has the key.
         """
-        moved = self._moved(int(key_id), olds, news)
+        number = parse_key_id("id", key_id)
+        moved = self._moved(number, olds, news)
         # where the provider changed, the engine would merely note it, and look for the key in another account
-        replaces = ["provider"] if moved else _replaces(int(key_id), olds, news)
-        if replaces and news.get("adopt_key_id") == int(key_id):
+        replaces = ["provider"] if moved else _replaces(number, olds, news)
+        if replaces and news.get("adopt_key_id") == number:
             raise AdoptionError(
                 f"{replaces[0]} changed, but adopt_key_id {key_id} would adopt again the very key that the "
                 "replacement deletes: remove adopt_key_id"
             )
         if moved:
             return DiffResult(changes=True, replaces=replaces)
-        self._adoptions.keep(int(key_id), olds, news, stays=not replaces)
+        self._adoptions.keep(number, olds, news, stays=not replaces)
         self._warn_if_expired(key_id, _instant(news.get("expires_at")))
         changed = any(_differs(name, olds.get(name), news.get(name)) for name in _INPUTS)
         return DiffResult(changes=None if changed else False, replaces=replaces)
@@ -171,7 +172,7 @@ class Steps:
     def update(self, key_id: str, olds: Bag, news: Bag) -> UpdateResult:
         """One PATCH with just what changed; the plaintext is carried forward."""
         wanted = _inputs(news)
-        before = _known_key(int(key_id), olds)
+        before = _known_key(parse_key_id("id", key_id), olds)
         changes = differences(before, wanted)
         key = self._keys.change(before.id, changes) if changes else before
         _require_same_key(key, before.created_at, "; it has been changed there")
@@ -184,8 +185,9 @@ class Steps:
 
     def delete(self, key_id: str, outputs: Bag) -> None:
         """Delete the key, unless another resource of this stack keeps it."""
-        if self._adoptions.may_delete(int(key_id), outputs):
-            self._keys.delete(int(key_id))
+        number = parse_key_id("id", key_id)
+        if self._adoptions.may_delete(number, outputs):
+            self._keys.delete(number)
         else:
             _log.warning("key %s is kept: adopt_key_id gave it to another resource of this stack", key_id)
 

@@ -8,7 +8,7 @@ import pickle
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -938,6 +938,25 @@ def test_get_of_no_id_is_an_error(provider: ProviderProcess) -> None:
         ProviderError, match=r"InvalidInputError: id must be the id of a key, a whole number$"
     ):
         provider.read(PLAINTEXT)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        lambda provider: provider.diff(PLAINTEXT, EXACT, EXACT),
+        lambda provider: provider.update(PLAINTEXT, EXACT, EXACT),
+        lambda provider: provider.delete(PLAINTEXT, EXACT),
+    ],
+    ids=["diff", "update", "delete"],
+)
+def test_a_state_whose_id_is_none(
+    provider: ProviderProcess, method: Callable[[ProviderProcess], object]
+) -> None:
+    """An id that somebody has edited into the state is refused in one line, too."""
+    with pytest.raises(
+        ProviderError, match=r"InvalidInputError: id must be the id of a key, a whole number$"
+    ):
+        method(provider)
 
 
 # --- delete
