@@ -180,14 +180,16 @@ class ApiKey(Resource, module="account", name="ApiKey"):
         adopts = inputs["adopt_key_id"]
         if isinstance(adopts, (int, float)):
             _adopters.setdefault(get_monitor(), []).append((self, adopts))
-        secret = ["key"] if inputs.get("adopt_key") is None else ["key", "adopt_key"]
-        marked = pulumi.ResourceOptions(additional_secret_outputs=secret)
+        # the SDK makes an Output of each property, which takes long; this one is no output that is documented
+        adopted = {} if inputs["adopt_key"] is None else {"adopt_key": inputs["adopt_key"]}
+        marked = pulumi.ResourceOptions(additional_secret_outputs=["key", *adopted])
         pulumi.CustomResource.__init__(
             self,
             f"pulumi-python:{self._resource_type_name}",
             resource_name,
             {
-                **inputs,
+                **{name: value for name, value in inputs.items() if name != "adopt_key"},
+                **adopted,
                 "key": None,
                 "key_id": None,
                 "created_at": None,
