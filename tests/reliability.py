@@ -113,6 +113,16 @@ PROMISES: dict[str, list[str]] = {
         "test_imports::test_a_preview_with_a_proxy_is_nearly_as_light",
         "test_imports::test_a_call_is_light",
     ],
+    "The preview of an unchanged program is empty, whatever its outputs are used for, before and after a refresh; a "
+    "preview knows what a deployment does not change, and a resource that is renamed keeps its key's name.": [
+        "test_preview_programs",
+        "test_lifecycle::test_a_new_prefix_keeps_the_digits",
+        "test_lifecycle::test_a_default_prefix_is_for_new_keys",
+        "test_lifecycle::test_a_refresh_gives_no_inputs_to_a_key_that_is_read",
+        "test_packaging::test_a_strangers_project_installs_and_runs",
+    ],
+    "Under mocks nothing reaches the network, whatever the environment holds, and wrong inputs fail as they do in a "
+    "preview.": ["test_mocks"],
     "Under a rate limit, one by the minute too, nothing fails as long as each call is let through within the 90 "
     "seconds for which it is retried; the pace is learned, and the user is told.": ["test_pace"],
     "Neither a plaintext nor the provisioning key is shown, logged or told in an error, or lies unencrypted in a file, "
