@@ -206,6 +206,25 @@ def test_a_plaintext_that_nobody_knows(run: Callable[..., dict[str, Any]]) -> No
         run(program)
 
 
+def test_a_mocks_id_may_be_any_text() -> None:
+    """In a preview under mocks it gives no `key_id`, and no error."""
+    found: list[Any] = []
+
+    class Named(Engine):
+        def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+            return f"{args.name}_id", args.inputs
+
+    def program() -> None:
+        ApiKey("k").key_id.apply(found.append)
+
+    async def main() -> None:
+        mocks.set_mocks(Named(), preview=True)
+        await run_pulumi_func(program)
+
+    contextvars.copy_context().run(asyncio.run, main())
+    assert found == []
+
+
 @pytest.mark.parametrize("id", ["seven", 1.5, None, True, -1])
 def test_what_is_no_id_is_one_line(id: Any) -> None:
     """The program says so, as the engine would say less."""

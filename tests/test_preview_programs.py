@@ -19,7 +19,7 @@ HEAD = "import pulumi, pulumi_account as account\nfrom pulumi import ResourceOpt
 #: every output of `k`, by itself and as an input of others
 CONSUMERS = """
 OUTPUTS = ["name", "name_prefix", "credit_limit", "is_enabled", "expires_at", "rotation_triggers", "adopt_key_id",
-           "key", "key_id", "created_at"]
+           "key", "key_id", "created_at", "id"]
 for output in OUTPUTS:
     pulumi.export(output, getattr(k, output))
     account.ApiKey(f"with-{output}", name=getattr(k, output).apply(lambda value: f"its {value}"),
@@ -58,13 +58,23 @@ def assert_empty(result: Result) -> None:
         'k = account.ApiKey("k")',
         'k = account.ApiKey("k", name="k", credit_limit=1)',
         'k = account.ApiKey("k", name="k", adopt_key_id=1)',
+        'k = account.ApiKey("k", name="k", rotation_triggers={})',
         f'k = account.ApiKey("k", name="k", adopt_key_id=1, adopt_key="{PLAINTEXT}")',
         'k = account.ApiKey.get("k", "1")',
         'k = account.ApiKey("k", name="k", opts=ResourceOptions(ignore_changes=["credit_limit"]))',
         "pulumi.runtime.register_stack_transform(lambda args: pulumi.ResourceTransformResult("
         '{**args.props, "credit_limit": None}, args.opts))\nk = account.ApiKey("k", name="k", credit_limit=1)',
     ],
-    ids=["auto", "exact", "adopted", "adopted with its plaintext", "read", "ignored", "transformed"],
+    ids=[
+        "auto",
+        "exact",
+        "adopted",
+        "no triggers",
+        "adopted with its plaintext",
+        "read",
+        "ignored",
+        "transformed",
+    ],
 )
 def test_an_unchanged_program_previews_empty(bench: Bench, declaration: str) -> None:
     """Whatever its outputs are used for, before and after a refresh: None is known to be None."""
