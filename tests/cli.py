@@ -91,13 +91,17 @@ class CliEngine:
         """``pulumi up --replace``."""
         return self._run("up", "--yes", "--skip-preview", *_replacing(replace))
 
-    def refresh(self) -> Result:
+    def refresh(self, *options: str) -> Result:
         """``pulumi refresh``."""
-        return self._run("refresh", "--yes", "--skip-preview")
+        return self._run("refresh", "--yes", "--skip-preview", *options)
 
-    def destroy(self) -> Result:
+    def destroy(self, *options: str) -> Result:
         """``pulumi destroy``."""
-        return self._run("destroy", "--yes", "--skip-preview")
+        return self._run("destroy", "--yes", "--skip-preview", *options)
+
+    def unprotect(self, urn: str) -> None:
+        """``pulumi state unprotect``."""
+        self._pulumi("state", "unprotect", "--yes", urn)
 
     def taint(self, urn: str) -> None:
         """``pulumi state taint``."""
