@@ -286,10 +286,15 @@ def _with_name(inputs: dict[str, Any], olds: Bag, *, preview: bool) -> dict[str,
 
 
 def _digits(olds: Bag) -> str | None:
-    """The digits that auto-naming gave before, unless somebody has renamed the key since."""
-    name, prefix = olds.get("name"), olds.get("name_prefix")
-    auto_named = isinstance(name, str) and isinstance(prefix, str) and is_auto_name(name, prefix)
-    return name[-SUFFIX_DIGITS:] if auto_named and name else None
+    """The digits that auto-naming gave before, unless somebody has renamed the key since.
+
+    What stands before them may be an older prefix: `ignore_changes` keeps the name while the prefix changes.
+    """
+    name, digits = olds.get("name"), str(olds.get("name"))[-SUFFIX_DIGITS:]
+    auto_named = (
+        isinstance(name, str) and isinstance(olds.get("name_prefix"), str) and is_auto_name(digits, "")
+    )
+    return digits if auto_named else None
 
 
 def _instance_ids(olds: Bag, news: Bag) -> dict[str, Any]:

@@ -298,7 +298,6 @@ def test_auto_name_is_new_at_a_replacement(provider: ProviderProcess) -> None:
     "olds",
     [
         {"name": "exact"},
-        {"name": "ci-1234567", "name_prefix": "dev-"},
         {"name": "ci-renamed elsewhere", "name_prefix": "ci-"},
         {"name": "ci-123456g", "name_prefix": "ci-"},
     ],
@@ -317,6 +316,13 @@ def test_a_new_prefix_keeps_the_digits(provider: ProviderProcess) -> None:
     for hints in ({}, {"__preview": True}):
         news, _ = provider.check({**AUTO, "name_prefix": "dev-", **hints}, olds)
         assert news == {**olds, "name_prefix": "dev-", "name": "dev-" + olds["name"][3:]}
+
+
+def test_digits_outlast_ignored_prefixes(provider: ProviderProcess) -> None:
+    """`ignore_changes` had kept the name while the prefix changed; without it, the digits stay."""
+    olds = {"name": "ci-1234567", "name_prefix": "dev-", "is_enabled": True}
+    news, _ = provider.check({"name_prefix": "dev-", "__preview": True}, olds)
+    assert news["name"] == "dev-1234567"
 
 
 def test_a_default_prefix_is_for_new_keys(provider: ProviderProcess) -> None:
