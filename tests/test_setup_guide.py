@@ -48,6 +48,16 @@ def test_links_lead_somewhere(link: str) -> None:
     assert link.startswith("https://") or (PAGE.parent / link).exists()
 
 
+@pytest.mark.parametrize(
+    "anchor",
+    re.findall(r"docs/setup\.md#([\w-]+)", (PAGE.parent.parent / "README.md").read_text(encoding="utf-8")),
+)
+def test_the_readme_links_to_sections(anchor: str) -> None:
+    """Each section that the README names is on the page."""
+    headings = re.findall(r"^## (.*)$", TEXT, flags=re.MULTILINE)
+    assert anchor in [re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings]
+
+
 def test_requirements_admit_this_version() -> None:
     """Both requirements are met by this version of the package."""
     (project,) = (text for kind, _, text in BLOCKS if kind == "toml")
@@ -135,18 +145,20 @@ def test_the_providers_python(
         assert engine.preview().changes == {"same": 2}
 
 
-def test_pulumi_python_cmd_is_taken_without_a_virtualenv(tmp_path: Path, account: Emulator) -> None:
-    """With a program in a subfolder, too."""
-    python = str(environment(tmp_path / "venv") / "bin" / "python")
-    engine = engine_of(
-        tmp_path / "project",
-        account,
-        PROGRAMS["__main__.py"],
-        PLAIN + "main: sub\n",
-        PATH=path_without_the_package(tmp_path),
-        PULUMI_PYTHON_CMD=python,
+@pytest.mark.parametrize("activated", [True, False], ids=["activated", "PULUMI_PYTHON_CMD"])
+def test_without_options_a_subfolder_is_no_problem(
+    tmp_path: Path, account: Emulator, activated: bool
+) -> None:
+    """The activated environment is taken, or the Python that the variable names."""
+    folder = environment(tmp_path / "venv") / "bin"
+    path = path_without_the_package(tmp_path)
+    env = (
+        {"PATH": f"{folder}{os.pathsep}{path}"}
+        if activated
+        else {"PATH": path, "PULUMI_PYTHON_CMD": str(folder / "python")}
     )
-    result = engine.up()
+    settings = PLAIN + "main: sub\n"
+    result = engine_of(tmp_path / "project", account, PROGRAMS["__main__.py"], settings, **env).up()
     assert result.ok, result.text
 
 
@@ -283,6 +295,7 @@ pulumi.export("key_id", key.key_id)
     assert consumer.outputs() == {"key": "[secret]", "key_id": 1}
     keys.configure({"turn": "2"}, {})
     assert keys.up().changes["replace"] == 1
+    assert consumer.refresh().ok
     assert account.key_of(used_by(consumer)) is None
     text = consumer.preview().text
     assert "~ key_id: 1 => 2" in text
@@ -440,3 +453,19 @@ def test_the_environments_provisioning_key(tmp_path: Path, program: str, reached
         env = {"ACCOUNT_ENDPOINT": account.url, "ACCOUNT_PROVISIONING_KEY": OTHER_PROVISIONING_KEY}
         assert CliEngine(tmp_path / "keys", tmp_path / "cli", env=env).refresh().ok == reached
         assert not engine.refresh().ok
+
+
+# --- dates
+
+
+def test_the_cli_quotes_a_date(tmp_path: Path, account: Emulator) -> None:
+    """`pulumi config set` writes the page's line, and a key takes it."""
+    program = """
+import pulumi, pulumi_account as account
+account.ApiKey("service", expires_at=pulumi.Config().require("expires"))
+"""
+    engine = engine_of(tmp_path / "keys", account, program, PLAIN)
+    engine.configure({"expires": "2040-01-01T00:00:00Z"}, {})
+    (shown,) = (text for _, name, text in BLOCKS if name == "Pulumi.dev.yaml")
+    assert shown.partition("config:\n")[2] in (tmp_path / "keys" / "Pulumi.local.yaml").read_text()
+    assert engine.preview().ok
