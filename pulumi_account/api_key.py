@@ -155,7 +155,7 @@ class ApiKey(Resource, module="account", name="ApiKey"):
     def require_key(self) -> pulumi.Output[str]:
         """The plaintext, always a secret, for what needs one.
 
-        :raises pulumi.RunError: nobody knows it: the key was adopted without ``adopt_key``, or only read.
+        :raises pulumi.RunError: the state has no plaintext: the key was adopted without ``adopt_key``, or only read.
         """
 
         def require(key: str | None) -> str:
@@ -247,17 +247,11 @@ class _Property:
         vars(key)[self._name] = value
 
 
-_OPTIONAL = (
-    "name_prefix",
-    "credit_limit",
-    "expires_at",
-    "rotation_triggers",
-    "adopt_key_id",
-    "adopt_key",
-    "key",
-)
-for _name_of_output in (*_OPTIONAL, "key_id", "id"):
-    setattr(ApiKey, _name_of_output, _Property(_name_of_output))
+for _output in (
+    *("name_prefix", "credit_limit", "expires_at", "rotation_triggers", "adopt_key_id", "key"),  # may be None
+    *("key_id", "id"),  # follow from each other
+):
+    setattr(ApiKey, _output, _Property(_output))
 
 
 def _previewed(key: ApiKey, name: str) -> pulumi.Output[Any]:
@@ -286,9 +280,8 @@ async def _known(key: ApiKey, name: str) -> Any:
         adopts = await outputs["adopt_key_id"].future() if key_id is None else None
         if name == "key_id":  # under mocks, an id may be any text
             return int(key_id) if key_id is not None and str(key_id).isdecimal() else adopts or UNKNOWN
-        whole = await outputs[
-            "created_at"
-        ].is_known()  # the answer is what the state has, not just the inputs
+        # where the engine answers with what the state has, and not just with the inputs, nothing is missing
+        whole = await outputs["created_at"].is_known()
         return None if whole or (adopts and await _known(key, "adopt_key") is None) else UNKNOWN
     declared = key._declared[name]
     if isinstance(declared, pulumi.Output):
@@ -296,9 +289,8 @@ async def _known(key: ApiKey, name: str) -> Any:
     carried = declared == {} or isinstance(declared, (str, int, float, type(None)))
     if not key._answered or name in key._answered or not carried:
         return UNKNOWN
-    return (
-        float(declared) if name == "credit_limit" and isinstance(declared, int) else declared
-    )  # as SDKs carry it
+    is_whole = name == "credit_limit" and isinstance(declared, int)
+    return float(declared) if is_whole else declared  # as SDKs carry numbers
 
 
 async def _true() -> bool:

@@ -48,7 +48,7 @@ class Provider(pulumi.ProviderResource):
             _PROVISIONING_KEY: pulumi.Output.secret(provisioning_key),
             "account:endpoint": None if endpoint is None else pulumi.Output.from_input(endpoint),
         }
-        given = {"account:provisioningKey": provisioning_key, "account:endpoint": endpoint}
+        given = {_PROVISIONING_KEY: provisioning_key, "account:endpoint": endpoint}
         hold = checked({**self._configuration, **given}, _refuse)
         super().__init__("pulumi-python", resource_name, {**self._configuration, **hold}, opts)
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from pulumi_account.emulator import Emulator
 from pulumi_account.testing import Result
-from tests.canaries import PLAINTEXT, PROVISIONING_KEY
-from tests.cli import require_cli
-from tests.test_end_to_end import ENGINES, Bench
+from tests.canaries import PLAINTEXT
+from tests.test_adoption_programs import bench as bench  # a fixture
+from tests.test_end_to_end import Bench
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -26,16 +22,6 @@ for output in OUTPUTS:
                    rotation_triggers={"of": "1"})
 account.ApiKey("like", name="like", credit_limit=k.credit_limit, expires_at=k.expires_at)
 """
-
-
-@pytest.fixture(params=ENGINES)
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    """An empty project, and an account with a key."""
-    if request.param == "cli":
-        require_cli()
-    with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
-        emulator.add("there")
-        yield Bench(request.param, tmp_path, emulator)
 
 
 def run(bench: Bench, command: str, *lines: str) -> Result:
