@@ -20,7 +20,7 @@ from benchmarks.account import Accounts, accounts
 from benchmarks.measure import OPERATIONS, OURS, Record, cases, run_case, run_imports, run_rate_limit
 from benchmarks.picture import draw
 from benchmarks.report import put_into, tables
-from pulumi_account.files import narrow, private, private_folder
+from pulumi_account.common.files import narrow, private, private_folder
 
 RESULTS = Path(".local/benchmarks.json")
 SIZES, QUICK_SIZES = [10, 200, 1_000, 10_000], [10, 200]

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from pulumi_account.exceptions import AccountError
 
 if TYPE_CHECKING:
-    from pulumi_account.api_key import ApiKey, ApiKeyArgs
-    from pulumi_account.asking import FunctionError
-    from pulumi_account.client import AccountClient
-    from pulumi_account.functions import (
+    from pulumi_account.api.client import AccountClient
+    from pulumi_account.api.models import Activity, Balance, CreatedKey, Key
+    from pulumi_account.program.api_key import ApiKey, ApiKeyArgs
+    from pulumi_account.program.functions import (
         GetApiKeysResult,
         InsufficientBalanceError,
         get_activity,
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
         runway,
         runway_output,
     )
-    from pulumi_account.models import Activity, Balance, CreatedKey, Key
-    from pulumi_account.provider import Provider
-    from pulumi_account.spending import Runway
+    from pulumi_account.program.invoke import FunctionError
+    from pulumi_account.program.provider import Provider
+    from pulumi_account.spend.runway import Runway
 
 __all__ = [
     "AccountClient",
@@ -66,30 +66,30 @@ __all__ = [
 
 #: loaded on first use: a program that declares keys needs neither httpx nor pydantic, the command line no engine
 _LAZY = {
-    "AccountClient": "client",
-    "Activity": "models",
-    "ApiKey": "api_key",
-    "ApiKeyArgs": "api_key",
-    "Balance": "models",
-    "CreatedKey": "models",
-    "FunctionError": "asking",
-    "GetApiKeysResult": "functions",
-    "InsufficientBalanceError": "functions",
-    "Key": "models",
-    "Provider": "provider",
-    "Runway": "spending",
-    "get_activity": "functions",
-    "get_activity_output": "functions",
-    "get_api_key": "functions",
-    "get_api_key_output": "functions",
-    "get_api_keys": "functions",
-    "get_api_keys_output": "functions",
-    "get_balance": "functions",
-    "get_balance_output": "functions",
-    "require_balance": "functions",
-    "require_balance_output": "functions",
-    "runway": "functions",
-    "runway_output": "functions",
+    "AccountClient": "api.client",
+    "Activity": "api.models",
+    "ApiKey": "program.api_key",
+    "ApiKeyArgs": "program.api_key",
+    "Balance": "api.models",
+    "CreatedKey": "api.models",
+    "FunctionError": "program.invoke",
+    "GetApiKeysResult": "program.functions",
+    "InsufficientBalanceError": "program.functions",
+    "Key": "api.models",
+    "Provider": "program.provider",
+    "Runway": "spend.runway",
+    "get_activity": "program.functions",
+    "get_activity_output": "program.functions",
+    "get_api_key": "program.functions",
+    "get_api_key_output": "program.functions",
+    "get_api_keys": "program.functions",
+    "get_api_keys_output": "program.functions",
+    "get_balance": "program.functions",
+    "get_balance_output": "program.functions",
+    "require_balance": "program.functions",
+    "require_balance_output": "program.functions",
+    "runway": "program.functions",
+    "runway_output": "program.functions",
 }
 
 

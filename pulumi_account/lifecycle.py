@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pulumi
 from pulumi.dynamic import ResourceProvider
 
+from pulumi_account.common.text import place
 from pulumi_account.exceptions import AccountError, ConfigurationError, InternalError
-from pulumi_account.text import place
 
 if TYPE_CHECKING:
     # an SDK that is too old lacks some of these, and must get as far as the check below
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
         UpdateResult,
     )
 
-    from pulumi_account.client import AccountClient
-    from pulumi_account.config import Settings
-    from pulumi_account.peers import Peers
-    from pulumi_account.steps import Steps
+    from pulumi_account.api.client import AccountClient
+    from pulumi_account.api.settings import Settings
+    from pulumi_account.core.peers import Peers
+    from pulumi_account.core.resource import Steps
 
 __all__ = ["OLDEST_SDK", "PREVIEW", "ApiKeyLifecycle", "OldSDKError"]
 
@@ -90,10 +90,10 @@ class ApiKeyLifecycle(ResourceProvider):
         _show_one_line_errors()
         from urllib.request import getproxies
 
-        from pulumi_account.config import ENDPOINT, INSTANCE, PROVISIONING_KEY, resolve
-        from pulumi_account.endpoint import tls_files
-        from pulumi_account.keys import Keys
-        from pulumi_account.steps import Steps
+        from pulumi_account.api.certificates import tls_files
+        from pulumi_account.api.settings import ENDPOINT, INSTANCE, PROVISIONING_KEY, resolve
+        from pulumi_account.core.keys import Keys
+        from pulumi_account.core.resource import Steps
 
         given = {name: req.config.get(name) for name in (ENDPOINT, PROVISIONING_KEY, INSTANCE)}
         # the SDK has no public way to ask for the names
@@ -158,7 +158,7 @@ class _LateClient:
     def _make(self) -> AccountClient:
         # httpx would load its own command line, and with it rich, where that is installed
         sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
-        from pulumi_account.client import AccountClient
+        from pulumi_account.api.client import AccountClient
 
         return AccountClient.of(self._settings)
 
@@ -184,7 +184,7 @@ def _load_models() -> None:
     # what is loaded stays: to look for garbage in it takes time now, and again with every few hundred keys
     gc.disable()
     with suppress(Exception):  # whoever has the answer is told
-        import_module("pulumi_account.models")
+        import_module("pulumi_account.api.models")
     gc.freeze()
     gc.enable()
 
@@ -200,7 +200,7 @@ def _peers() -> Peers | None:
     engine = _engine()
     if engine is None or sys.platform == "win32":
         return None
-    from pulumi_account.peers import Peers
+    from pulumi_account.core.peers import Peers
 
     return Peers(str(engine[1]))
 

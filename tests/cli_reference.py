@@ -14,8 +14,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 from pulumi_account.cli import main
+from pulumi_account.common.instants import utc_now
 from pulumi_account.emulator import Emulator
-from pulumi_account.values import utc_now
 from tests.reference import README
 
 BEGIN = "<!-- commands: written by `make reference` -->"

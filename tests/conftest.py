@@ -14,10 +14,9 @@ import pytest
 from hypothesis import settings
 
 from pulumi_account.testing import LocalEngine
-
-from .canaries import assert_clean, leaks
-from .cli import NO_CLI, CliEngine, require_cli
-from .warm import WarmPython
+from tests.support.canaries import assert_clean, leaks
+from tests.support.cli import NO_CLI, CliEngine, require_cli
+from tests.support.warm import WarmPython
 
 # where interrupts are ignored, as under nohup and on some build servers, what tests start would ignore them as well
 for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

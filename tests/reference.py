@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pulumi_account
 from pulumi_account import Activity, ApiKey, ApiKeyArgs, Balance, GetApiKeysResult, Key, Provider, Runway
-from pulumi_account.models import DailyStats, KeyUsage, ModelUsage, UsageStats
+from pulumi_account.api.models import DailyStats, KeyUsage, ModelUsage, UsageStats
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN = "<!-- reference: written by `make reference` -->"

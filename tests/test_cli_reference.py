@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.cli.test_app import COMMANDS as ALL
 from tests.cli_reference import BEGIN, COMMANDS, END, transcript
 from tests.reference import README
-from tests.test_cli import COMMANDS as ALL
 
 TEXT = README.read_text(encoding="utf-8")
 

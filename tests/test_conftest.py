@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_ignored_signals_are_no_failure(workers: str) -> None:
     """The tests can be run where signals are ignored, as under nohup: they set what they need."""
-    interrupted = "tests/test_cli.py::test_interrupted"
+    interrupted = "tests/cli/test_app.py::test_interrupted"
     pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers, interrupted]
     done = subprocess.run(
         ["sh", "-c", "trap '' INT TERM HUP; exec \"$@\"", "sh", *pytest_],

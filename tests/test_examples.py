@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pulumi_account.emulator import Emulator
-from tests.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY, assert_clean
-from tests.test_end_to_end import ENGINES, Bench
+from tests.end_to_end.test_keys import ENGINES, Bench
+from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY, assert_clean
 from tests.test_testing_guide import pytest_in
 
 ROOT = Path(__file__).parent.parent
@@ -49,7 +49,7 @@ def test_example_runs_and_settles(
     example: Path, kind: str, tmp_path: Path, emulators: tuple[Emulator, Emulator]
 ) -> None:
     """`up` makes the keys, a second `up` changes nothing, `destroy` leaves none."""
-    from tests.cli import require_cli
+    from tests.support.cli import require_cli
 
     if kind == "cli":
         require_cli()

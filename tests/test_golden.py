@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from pulumi_account.testing import LocalEngine, Result
-from tests.canaries import assert_clean
-from tests.cli import CliEngine, require_cli
 from tests.conftest import warm_python
 from tests.golden import PROGRAM, accounts, current_version, folders, restore
 from tests.golden.__main__ import main
+from tests.support.canaries import assert_clean
+from tests.support.cli import CliEngine, require_cli
 
 # a visit is a few runs of the CLI
 pytestmark = pytest.mark.timeout(400)

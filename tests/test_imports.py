@@ -2,98 +2,60 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import pulumi_account
+from tools import rooms as house
 
-ROOT = Path(pulumi_account.__file__).parent
-#: a module imports only from rows above its own
-ROWS = [
-    ["exceptions", "files", "text"],
-    ["values"],
-    ["models", "inputs"],
-    ["usage"],
-    ["spending"],
-    ["endpoint"],
-    ["config"],
-    ["pace", "network"],
-    ["transport"],
-    ["client"],
-    ["leftovers", "answers", "watch"],
-    ["peers"],
-    ["keys", "adoption"],
-    ["steps"],
-    ["lifecycle"],
-    ["mocks"],
-    ["provider"],
-    ["api_key"],
-    ["asking"],
-    ["functions"],
-    ["components"],
-    ["review", "policy"],
-    ["report", "metrics"],
-    ["cli"],
-]
-ROW = {module: row for row, modules in enumerate(ROWS) for module in modules}
-MODULES = sorted(path.stem for path in ROOT.glob("*.py") if not path.stem.startswith("__"))
-PACKAGES = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
-FILES = sorted(p for p in ROOT.rglob("*.py") if p.relative_to(ROOT).parts[0].removesuffix(".py") in ROW)
-EMULATOR = sorted((ROOT / "emulator").glob("*.py"))
+ROOMS = house.rooms()
+MODULES = sorted(
+    ".".join(path.relative_to(house.PACKAGE).with_suffix("").parts)
+    for path in house.PACKAGE.rglob("*.py")
+    if not path.stem.startswith("_")
+)
 
 
-def imported(path: Path) -> Iterator[str]:
-    """The modules of this package that a file imports from outside its own folder, deferred imports included."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [] if node.level == 1 and path.parent != ROOT else ["pulumi_account.relative"]
-        else:
-            continue
-        for name in names:
-            package, _, rest = name.partition(".")
-            if package == "pulumi_account":
-                yield rest.split(".")[0]
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_room_has_a_row(room: str) -> None:
+    """A room has its place in the house before it has imports."""
+    assert [room in row for row in [*house.ROWS, house.BESIDE]].count(True) == 1
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_every_module_has_a_row(module: str) -> None:
-    """A module has its place in the house before it has imports."""
-    assert module in ROW
+def test_arrows_point_down() -> None:
+    """No room imports from its own row or from above; the emulator imports nothing of the package."""
+    assert house.wrong_arrows() == []
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
-def test_modules_import_only_from_above(file: Path) -> None:
-    """No module imports from its own row, from below, or from the emulator; the command line may use all."""
-    module = file.relative_to(ROOT).parts[0].removesuffix(".py")
-    allowed = {name for name, row in ROW.items() if row < ROW[module]}
-    allowed |= {"emulator", "testing"} if module == "cli" else set()
-    assert set(imported(file)) - {module} <= allowed
+@pytest.mark.parametrize(
+    ("room", "line", "wrong"),
+    [
+        ("common", "import pulumi_account.core.keys", "core.keys"),
+        ("core", "from pulumi_account import lifecycle", "lifecycle"),
+        ("core", "def f():\n    from pulumi_account.program.api_key import ApiKey", "program.api_key"),
+        ("core", "from pulumi_account.spend.usage import Usage", "spend.usage"),
+        ("core", "from . import keys", "."),
+        ("api", "from pulumi_account.emulator import Emulator", "emulator"),
+        ("emulator", "from pulumi_account.common.text import usd", "common.text"),
+        ("core", "from pulumi_account.api.client import AccountClient", None),
+        ("core", "import os, pulumi", None),
+        ("cli", "from pulumi_account.testing import LocalEngine", None),
+    ],
+)
+def test_wrong_arrows_are_found(tmp_path: Path, room: str, line: str, wrong: str | None) -> None:
+    """The check overlooks neither a deferred nor a relative import, and objects to nothing else."""
+    (tmp_path / room).mkdir()
+    (tmp_path / room / "__init__.py").write_text(f"{line}\n")
+    assert house.wrong_arrows(tmp_path) == ([f"{room}/__init__.py imports {wrong}"] if wrong else [])
 
 
-@pytest.mark.parametrize("path", EMULATOR, ids=lambda path: path.stem)
-def test_emulator_stands_alone(path: Path) -> None:
-    """The emulator imports nothing of the package, so it cannot repeat a wrong model."""
-    assert list(imported(path)) == []
-
-
-def test_imported_finds_every_form(tmp_path: Path) -> None:
-    """The reader of imports overlooks neither a deferred nor a relative one."""
-    file = tmp_path / "module.py"
-    file.write_text(
-        "import pulumi_account.a\nfrom pulumi_account import b\nfrom pulumi_account.c import x\n"
-        "import os, pulumi\ndef f():\n    from pulumi_account.d.e import y\n    from .. import z\n"
-    )
-    assert sorted(imported(file)) == ["a", "b", "c", "d", "relative"]
+def test_every_module_says_what_it_is_for() -> None:
+    """The table of rooms has no empty line."""
+    assert [line for line in house.table().splitlines() if line.endswith("|  |")] == []
 
 
 def test_public_names_can_be_imported() -> None:
@@ -104,7 +66,7 @@ def test_public_names_can_be_imported() -> None:
 
 def test_all_is_complete() -> None:
     """`__all__` is sorted and holds whatever the package defines or imports under a public name."""
-    submodules = {*MODULES, *PACKAGES}
+    submodules = set(ROOMS)
     helpers = {"annotations", "import_module", "TYPE_CHECKING"}
     seen = {name for name in vars(pulumi_account) if not name.startswith("_")} - submodules - helpers
     assert pulumi_account.__all__ == sorted(pulumi_account.__all__)
@@ -121,7 +83,7 @@ def test_unknown_name_is_an_attribute_error() -> None:
 def test_modules_export_what_they_have(module: str) -> None:
     """Each name in a module's own `__all__` exists."""
     loaded = importlib.import_module(f"pulumi_account.{module}")
-    assert [name for name in loaded.__all__ if not hasattr(loaded, name)] == []
+    assert [name for name in getattr(loaded, "__all__", []) if not hasattr(loaded, name)] == []
 
 
 def loads(code: str, *modules: str) -> str:
@@ -146,11 +108,18 @@ def test_a_program_loads_nothing_of_the_providers() -> None:
     """Nor does it load the modules that only the provider's process needs."""
     modules = [
         f"pulumi_account.{name}"
-        for name in ("steps", "keys", "client", "transport", "pace", "models", "inputs", "config")
+        for name in (
+            "core.resource",
+            "core.keys",
+            "core.declaration",
+            "api.client",
+            "api.retry",
+            "api.rate_limit",
+        )
     ]
-    assert loads("pulumi_account.ApiKey, pulumi_account.Provider", *modules, "pulumi_account.api_key") == (
-        "pulumi_account.api_key"
-    )
+    assert loads(
+        "pulumi_account.ApiKey, pulumi_account.Provider", *modules, "pulumi_account.program.api_key"
+    ) == ("pulumi_account.program.api_key")
 
 
 PREVIEW = """
@@ -188,17 +157,17 @@ def test_a_preview_with_a_proxy_is_nearly_as_light() -> None:
 def test_a_call_is_light() -> None:
     """To call the account, the provider's process does not load the command line of httpx, and rich with it."""
     code = (
-        "from pulumi_account.config import Settings; from pulumi_account.lifecycle import _LateClient; "
-        "_LateClient(Settings('http://127.0.0.1:1', 'prov-1')).made(); import pulumi_account.models"
+        "from pulumi_account.api.settings import Settings; from pulumi_account.lifecycle import _LateClient; "
+        "_LateClient(Settings('http://127.0.0.1:1', 'prov-1')).made(); import pulumi_account.api.models"
     )
     assert loads(code, "pydantic", "rich", "click", "pygments") == "pydantic"
 
 
 UPDATE = """
 import httpx
-from pulumi_account.client import AccountClient
-from pulumi_account.keys import Keys
-from pulumi_account.steps import Steps
+from pulumi_account.api.client import AccountClient
+from pulumi_account.core.keys import Keys
+from pulumi_account.core.resource import Steps
 def answer(request):
     print(request.method, "pydantic" in sys.modules, end=" ")
     return httpx.Response(200, json={**olds, "id": 1, "credit_limit": 2})

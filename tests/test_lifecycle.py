@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from pulumi.dynamic import ConfigureRequest
 from pulumi.dynamic.dynamic import serialize_provider
 
-from pulumi_account import api_key
 from pulumi_account.emulator import Answer, Drop, Emulator, Fault
 from pulumi_account.exceptions import InternalError
 from pulumi_account.lifecycle import OLDEST_SDK, ApiKeyLifecycle
-from tests.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY, assert_clean
-from tests.helpers import FAR, refusal
-from tests.provider_process import PROVIDER, UNKNOWN, ProviderError, ProviderProcess
+from pulumi_account.program import api_key
+from tests.support.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY, assert_clean
+from tests.support.helpers import FAR, refusal
+from tests.support.provider_process import PROVIDER, UNKNOWN, ProviderError, ProviderProcess
 
 EXACT = {"name": "production", "credit_limit": 500.0, "expires_at": "2099-01-01T00:00:00Z"}
 AUTO = {"name_prefix": "ci-", "credit_limit": 5.0}

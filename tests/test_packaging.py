@@ -19,8 +19,8 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from pulumi_account.emulator import Emulator
-from tests.canaries import PROVISIONING_KEY
-from tests.cli import CliEngine, require_cli
+from tests.support.canaries import PROVISIONING_KEY
+from tests.support.cli import CliEngine, require_cli
 
 ROOT = Path(__file__).parent.parent
 EXTRAS = ["", "cli", "emulator", "testing", "report", "metrics"]

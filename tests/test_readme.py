@@ -13,9 +13,9 @@ import pytest
 from google.protobuf import struct_pb2
 from pulumi.runtime.proto import provider_pb2
 
-from pulumi_account import config
-from tests.provider_process import ProviderProcess
+from pulumi_account.api import settings as config
 from tests.reference import BEGIN, END, README, reference
+from tests.support.provider_process import ProviderProcess
 
 ROOT = Path(__file__).parent.parent
 TEXT = README.read_text(encoding="utf-8")

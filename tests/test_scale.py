@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from pulumi_account.emulator import Emulator
-from tests.canaries import PROVISIONING_KEY
-from tests.provider_process import ProviderProcess
+from tests.support.canaries import PROVISIONING_KEY
+from tests.support.provider_process import ProviderProcess
 
 MIB = 1024
 #: of ten thousand keys

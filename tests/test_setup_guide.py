@@ -18,10 +18,10 @@ import pytest
 from packaging.requirements import Requirement
 
 from pulumi_account.emulator import Emulator
-from tests.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY
-from tests.cli import CliEngine, require_cli
-from tests.test_end_to_end import Bench
-from tests.test_end_to_end import bench as bench  # a fixture
+from tests.end_to_end.test_keys import Bench
+from tests.end_to_end.test_keys import bench as bench
+from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY
+from tests.support.cli import CliEngine, require_cli
 
 pytestmark = pytest.mark.timeout(400)
 

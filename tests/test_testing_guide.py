@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from pulumi_account import mocks
-from pulumi_account.models import Activity, Balance, Key, KeyList
+from pulumi_account.api.models import Activity, Balance, Key, KeyList
+from pulumi_account.program import mocks
 from pulumi_account.testing import fixtures
+from tests.program.test_mocks import real_account  # noqa: F401 - a fixture
 from tests.test_imports import loads
-from tests.test_mocks import real_account  # noqa: F401 - a fixture
 
 PAGE = Path(__file__).parent.parent / "docs" / "testing.md"
 TEXT = PAGE.read_text(encoding="utf-8")

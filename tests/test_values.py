@@ -14,20 +14,12 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from pulumi_account.api.models import Balance, read_model
+from pulumi_account.common.ids import parse_key_id
+from pulumi_account.common.instants import INSTANT, format_instant, parse_instant, same_instant, utc_now
+from pulumi_account.common.money import parse_json, parse_number, to_number
 from pulumi_account.exceptions import InvalidInputError
-from pulumi_account.models import Balance, read_model
-from pulumi_account.values import (
-    INSTANT,
-    format_instant,
-    parse_instant,
-    parse_json,
-    parse_key_id,
-    parse_number,
-    same_instant,
-    to_number,
-    utc_now,
-)
-from tests.helpers import NOW, NUMBERS, refusal, unhurried
+from tests.support.helpers import NOW, NUMBERS, refusal, unhurried
 
 UTC = timezone.utc
 SECOND = timedelta(seconds=1)

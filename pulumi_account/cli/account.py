@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pulumi_account.api.client import AccountClient
+from pulumi_account.api.settings import resolve
 from pulumi_account.cli.output import waiting
-from pulumi_account.client import AccountClient
-from pulumi_account.config import resolve
 
 __all__ = ["account", "open_client"]
 

@@ -14,8 +14,8 @@ from typer.core import TyperGroup
 from pulumi_account.cli import keys, others, spending, watching
 from pulumi_account.cli.options import examples
 from pulumi_account.cli.output import fail, say, write
+from pulumi_account.common.text import place
 from pulumi_account.exceptions import AccountError
-from pulumi_account.text import place
 
 __all__ = ["app", "run"]
 

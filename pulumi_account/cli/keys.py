@@ -9,14 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
+from pulumi_account.api.models import Key
 from pulumi_account.cli.account import account
 from pulumi_account.cli.options import examples
 from pulumi_account.cli.output import Column, Csv, Json, Row, emit, emit_one, fail, form
 from pulumi_account.cli.spending import CONDITION
-from pulumi_account.cli.stacks import StackKey, read_export
-from pulumi_account.models import Key, is_reservation
-from pulumi_account.usage import KeySpending
-from pulumi_account.values import LARGEST_ID
+from pulumi_account.common.ids import LARGEST_ID
+from pulumi_account.core.reservations import is_reservation
+from pulumi_account.spend.usage import KeySpending
+from pulumi_account.stacks.exports import StackKey, read_export
 
 __all__ = ["register"]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pulumi_account.values import parse_number
+from pulumi_account.common.money import parse_number
 
 __all__ = ["Days", "examples", "usd"]
 

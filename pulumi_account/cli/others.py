@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
+from pulumi_account.api.models import Key
 from pulumi_account.cli.account import account, open_client
 from pulumi_account.cli.options import Days, examples
 from pulumi_account.cli.output import Column, Csv, Form, Json, emit, form, say, write, write_utf8
-from pulumi_account.files import private
-from pulumi_account.leftovers import IN_USE, remove
-from pulumi_account.models import Key
-from pulumi_account.usage import in_both_periods
-from pulumi_account.values import format_instant
+from pulumi_account.common.files import private
+from pulumi_account.common.instants import format_instant
+from pulumi_account.core.reservations import IN_USE, find_reservations, remove
+from pulumi_account.spend.usage import in_both_periods
 
 __all__ = ["register"]
 
@@ -57,7 +57,7 @@ def leftovers(
     done: list[tuple[Key, str | None]] = []
     try:
         with account() as client:
-            for key in client.find_reservations():
+            for key in find_reservations(client):
                 done.append((key, remove(client, key) if delete else None))
     except BaseException:
         if done:  # what was deleted is told, even if the next deletion fails
@@ -139,7 +139,7 @@ def metrics(
     --allow-host names; others with 421. A connection may last five seconds, and 32 may be open.
     SIGINT and SIGTERM end it with status 0. Needs `pulumi_account[metrics]`.
     """
-    from pulumi_account.metrics import serve
+    from pulumi_account.metrics.exporter import serve
 
     with open_client() as client:
         serve(

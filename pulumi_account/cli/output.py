@@ -24,8 +24,8 @@ from unicodedata import combining, east_asian_width, normalize
 
 import typer
 
-from pulumi_account.text import elided, exact, visible
-from pulumi_account.values import format_instant
+from pulumi_account.common.instants import format_instant
+from pulumi_account.common.text import elided, exact, visible
 
 __all__ = [
     "Column",

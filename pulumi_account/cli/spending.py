@@ -11,12 +11,12 @@ from typing import Annotated
 
 import typer
 
+from pulumi_account.api.models import Activity, Key, UsageStats
 from pulumi_account.cli.account import account
 from pulumi_account.cli.options import Days, examples, usd
 from pulumi_account.cli.output import Column, Csv, Form, Json, Row, emit, fail, form, money, say, write
-from pulumi_account.models import Activity, Key, UsageStats
-from pulumi_account.spending import runway
-from pulumi_account.usage import (
+from pulumi_account.spend.runway import runway
+from pulumi_account.spend.usage import (
     Usage,
     in_both_periods,
     other_models,

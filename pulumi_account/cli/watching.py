@@ -19,9 +19,9 @@ import typer
 from pulumi_account.cli.account import open_client
 from pulumi_account.cli.options import examples, usd
 from pulumi_account.cli.output import money, say, write
+from pulumi_account.common.instants import format_instant
 from pulumi_account.exceptions import ConfigurationError
-from pulumi_account.values import format_instant
-from pulumi_account.watch import (
+from pulumi_account.watch.watcher import (
     Command,
     Crossing,
     Messenger,

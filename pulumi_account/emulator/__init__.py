@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .calls import Call, Calls
-from .clock import Clock
-from .faults import Answer, Drip, Drop, Edit, Fault, Faults, HalfBody, Hang
-from .store import StoreError
-from .table import format_table
+from pulumi_account.emulator.calls import Call, Calls
+from pulumi_account.emulator.clock import Clock
+from pulumi_account.emulator.faults import Answer, Drip, Drop, Edit, Fault, Faults, HalfBody, Hang
+from pulumi_account.emulator.store import StoreError
+from pulumi_account.emulator.table import format_table
 
 if TYPE_CHECKING:
-    from .emulator import Emulator
+    from pulumi_account.emulator.emulator import Emulator
 
 __all__ = [
     "Answer",
@@ -44,6 +44,6 @@ def __getattr__(name: str) -> Any:
     """Import `Emulator` when it is asked for: the command must be able to say that Starlette is missing."""
     if name != "Emulator":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .emulator import Emulator
+    from pulumi_account.emulator.emulator import Emulator
 
     return Emulator

@@ -2,6 +2,6 @@
 
 import sys
 
-from .cli import main
+from pulumi_account.emulator.cli import main
 
 sys.exit(main())

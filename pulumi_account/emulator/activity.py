@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
     from datetime import date, datetime
 
-    from .store import Usage
+    from pulumi_account.emulator.store import Usage
 
 TOP_MODELS = 10
 

@@ -10,11 +10,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from . import jsontext
-from .activity import ActivityCache, activity, first_day
-from .clock import write_instant
-from .errors import ApiError, error_body
-from .validation import Rules
+from pulumi_account.emulator import jsontext
+from pulumi_account.emulator.activity import ActivityCache, activity, first_day
+from pulumi_account.emulator.clock import write_instant
+from pulumi_account.emulator.errors import ApiError, error_body
+from pulumi_account.emulator.validation import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from .clock import Clock
-    from .credentials import Credentials
-    from .options import Options
-    from .store import Store, StoredKey
+    from pulumi_account.emulator.clock import Clock
+    from pulumi_account.emulator.credentials import Credentials
+    from pulumi_account.emulator.options import Options
+    from pulumi_account.emulator.store import Store, StoredKey
 
     Handler = Callable[[Request], Awaitable[Response]]
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Match
 
-from .calls import Call
-from .errors import ApiError
-from .exchange import ClientGoneError, Exchange, Reply
-from .faults import Answer, Drip, Drop, Edit, HalfBody, Hang
-from .ratelimit import RateLimit
-from .replies import body_too_large, edited, made_up, too_many_requests
+from pulumi_account.emulator.calls import Call
+from pulumi_account.emulator.errors import ApiError
+from pulumi_account.emulator.exchange import ClientGoneError, Exchange, Reply
+from pulumi_account.emulator.faults import Answer, Drip, Drop, Edit, HalfBody, Hang
+from pulumi_account.emulator.ratelimit import RateLimit
+from pulumi_account.emulator.replies import body_too_large, edited, made_up, too_many_requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.types import Receive, Scope, Send
 
-    from .clock import Clock
-    from .credentials import Credentials
-    from .faults import Action, Faults
-    from .options import Options
+    from pulumi_account.emulator.clock import Clock
+    from pulumi_account.emulator.credentials import Credentials
+    from pulumi_account.emulator.faults import Action, Faults
+    from pulumi_account.emulator.options import Options
 
 MOST_BYTES = 2**20
 """How long a body may be: far longer than any key needs."""

@@ -11,17 +11,17 @@ import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
-from .clock import TIMESTAMP_STYLES
-from .faults import OPERATIONS, Answer, Drip, Drop, Fault, Faults, HalfBody, Hang
-from .store import MEMORY, Store, StoreError
-from .table import format_table
+from pulumi_account.emulator.clock import TIMESTAMP_STYLES
+from pulumi_account.emulator.faults import OPERATIONS, Answer, Drip, Drop, Fault, Faults, HalfBody, Hang
+from pulumi_account.emulator.store import MEMORY, Store, StoreError
+from pulumi_account.emulator.table import format_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
 
-    from .emulator import Emulator
-    from .faults import Action
+    from pulumi_account.emulator.emulator import Emulator
+    from pulumi_account.emulator.faults import Action
 
 PROGRAM = "python -m pulumi_account.emulator"
 KEY_VARIABLE = "ACCOUNT_PROVISIONING_KEY"
@@ -84,7 +84,7 @@ def serve(arguments: Sequence[str]) -> NoReturn:
 
 def _emulator(options: argparse.Namespace, keys: list[str]) -> Emulator:
     try:
-        from .emulator import Emulator
+        from pulumi_account.emulator.emulator import Emulator
     except ModuleNotFoundError as error:
         raise ValueError(f"{error.name} is missing: pip install 'pulumi_account[emulator]'") from error
     return Emulator(
@@ -108,7 +108,7 @@ def _emulator(options: argparse.Namespace, keys: list[str]) -> Emulator:
 
 
 def _fill(emulator: Emulator, balance: str | None) -> None:
-    from .demo import fill
+    from pulumi_account.emulator.demo import fill
 
     fill(emulator)
     if balance is not None:

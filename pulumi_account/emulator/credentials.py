@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from typing import TYPE_CHECKING
 
-from .errors import ApiError
+from pulumi_account.emulator.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -7,12 +7,12 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from .activity import first_day
+from pulumi_account.emulator.activity import first_day
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from .emulator import Emulator
+    from pulumi_account.emulator.emulator import Emulator
 
 DAYS = 30
 _BALANCE = "386.40"

@@ -7,23 +7,23 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from .api import AccountApi
-from .app import EmulatorApp
-from .calls import Call, Calls
-from .clock import Clock
-from .credentials import Credentials, digest
-from .faults import Faults
-from .options import Options
-from .server import ServerThread, listen, url_of
-from .store import MEMORY, Store, Usage
-from .validation import Expiry, parse_instant
+from pulumi_account.emulator.api import AccountApi
+from pulumi_account.emulator.app import EmulatorApp
+from pulumi_account.emulator.calls import Call, Calls
+from pulumi_account.emulator.clock import Clock
+from pulumi_account.emulator.credentials import Credentials, digest
+from pulumi_account.emulator.faults import Faults
+from pulumi_account.emulator.options import Options
+from pulumi_account.emulator.server import ServerThread, listen, url_of
+from pulumi_account.emulator.store import MEMORY, Store, Usage
+from pulumi_account.emulator.validation import Expiry, parse_instant
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
     from types import TracebackType
 
-    from .clock import TimestampStyle
+    from pulumi_account.emulator.clock import TimestampStyle
 
 Money = Decimal | int | float | str
 Instant = datetime | str

@@ -16,7 +16,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from .checks import require
+from pulumi_account.emulator.checks import require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .checks import require
-from .clock import TIMESTAMP_STYLES
+from pulumi_account.emulator.checks import require
+from pulumi_account.emulator.clock import TIMESTAMP_STYLES
 
 if TYPE_CHECKING:
-    from .clock import TimestampStyle
+    from pulumi_account.emulator.clock import TimestampStyle
 
 
 @dataclass(frozen=True, kw_only=True)

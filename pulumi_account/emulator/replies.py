@@ -6,14 +6,14 @@ from datetime import timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
-from . import jsontext
-from .errors import error_body
-from .exchange import Reply
+from pulumi_account.emulator import jsontext
+from pulumi_account.emulator.errors import error_body
+from pulumi_account.emulator.exchange import Reply
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from .faults import Answer, Edit
+    from pulumi_account.emulator.faults import Answer, Edit
 
 _MESSAGE = "This answer was made by a fault of the emulator."
 _HTML = "<!doctype html><html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .exchange import TRANSPORT
+from pulumi_account.emulator.exchange import TRANSPORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

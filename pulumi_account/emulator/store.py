@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .credentials import digest, new_plaintext
+from pulumi_account.emulator.credentials import digest, new_plaintext
 
 MEMORY = ":memory:"
 

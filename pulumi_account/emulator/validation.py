@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from . import jsontext
-from .errors import ApiError
+from pulumi_account.emulator import jsontext
+from pulumi_account.emulator.errors import ApiError
 
 MAX_NAME = 255
 MAX_DAYS = 30

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from pulumi_account.models import Activity, Balance, Key
+from pulumi_account.api.models import Activity, Balance, Key
+from pulumi_account.common.text import visible
 from pulumi_account.report.page import Account, page
-from pulumi_account.text import visible
 
 __all__ = ["render"]
 

@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from pulumi_account.common.text import elided, exact
 from pulumi_account.exceptions import ConfigurationError
 from pulumi_account.report.html import Html, join, tag
-from pulumi_account.text import elided, exact
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

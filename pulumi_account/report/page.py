@@ -9,12 +9,12 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
-from pulumi_account.models import Activity, Balance, Key
+from pulumi_account.api.models import Activity, Balance, Key
+from pulumi_account.common.text import count, elided, exact, usd, visible
 from pulumi_account.report.charts import Bar, bar_chart, column_chart
 from pulumi_account.report.html import Html, join, tag
-from pulumi_account.spending import Runway, mean_daily_cost, runway
-from pulumi_account.text import count, elided, exact, usd, visible
-from pulumi_account.usage import (
+from pulumi_account.spend.runway import Runway, mean_daily_cost, runway
+from pulumi_account.spend.usage import (
     NEAR_LIMIT,
     SOON,
     DayUsage,

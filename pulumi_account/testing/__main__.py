@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pulumi_account.common.text import place
 from pulumi_account.emulator.cli import parse
-from pulumi_account.text import place
-
-from .engine import LocalEngine
-from .project import ProjectError
-from .secrets import PassphraseError
-from .state import StateError
+from pulumi_account.testing.engine import LocalEngine
+from pulumi_account.testing.project import ProjectError
+from pulumi_account.testing.secrets import PassphraseError
+from pulumi_account.testing.state import StateError
 
 _VERBS = {
     "preview": "show what an update would do",

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from .provider import Diff, Factory, Provider, ProviderError, ignoring, replacing
-from .state import Resource, Snapshot, now
-from .values import (
+from pulumi_account.testing.provider import Diff, Factory, Provider, ProviderError, ignoring, replacing
+from pulumi_account.testing.state import Resource, Snapshot, now
+from pulumi_account.testing.values import (
     UNKNOWN,
     Change,
     Properties,

@@ -8,13 +8,13 @@ from collections import defaultdict
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, TextIO
 
-from .state import Resource, entry
-from .values import UNKNOWN, Value, masked, path_text, plain, same
+from pulumi_account.testing.state import Resource, entry
+from pulumi_account.testing.values import UNKNOWN, Value, masked, path_text, plain, same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .deploy import Step
+    from pulumi_account.testing.deploy import Step
 
 _HEADS = {"preview": "Previewing update", "up": "Updating", "refresh": "Refreshing", "destroy": "Destroying"}
 _SIGNS = {"create": "+ ", "update": "~ ", "delete": "- ", "replace": "+-", "refresh": "~ ", "read": "> "}

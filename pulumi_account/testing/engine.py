@@ -23,17 +23,16 @@ from urllib.parse import quote, quote_plus
 import grpc
 from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
 
-from pulumi_account.files import narrow, private_folder
-
-from ._exit import SHOWN
-from .deploy import PARALLEL, STACK, Deployment, Step, counted
-from .display import Display
-from .monitor import EngineService, Monitor
-from .project import check_endpoints, check_name, load_config, load_project
-from .provider import OPTIONS, Launch, Provider, finish
-from .secrets import Vault, passphrase
-from .state import Snapshot, locked
-from .values import Properties, Secret, plain, secret_texts, visible
+from pulumi_account.common.files import narrow, private_folder
+from pulumi_account.testing._exit import SHOWN
+from pulumi_account.testing.deploy import PARALLEL, STACK, Deployment, Step, counted
+from pulumi_account.testing.display import Display
+from pulumi_account.testing.monitor import EngineService, Monitor
+from pulumi_account.testing.project import check_endpoints, check_name, load_config, load_project
+from pulumi_account.testing.provider import OPTIONS, Launch, Provider, finish
+from pulumi_account.testing.secrets import Vault, passphrase
+from pulumi_account.testing.state import Snapshot, locked
+from pulumi_account.testing.values import Properties, Secret, plain, secret_texts, visible
 
 _TELLING = 3  # characters of a secret, at least, that is looked for in messages
 _GRACE = 2.0  # seconds for a program to end by itself when the run has stopped

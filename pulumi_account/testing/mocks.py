@@ -10,13 +10,15 @@ from typing import Any
 
 import pulumi
 
-from pulumi_account.asking import only
+from pulumi_account.api.models import Key
+from pulumi_account.common.instants import format_instant, utc_now
+from pulumi_account.common.money import to_number
+from pulumi_account.core.properties import API_KEY_TYPE
 from pulumi_account.emulator.activity import activity, first_day
 from pulumi_account.emulator.store import Usage
 from pulumi_account.exceptions import AdoptionError, NotFoundError
-from pulumi_account.mocks import GET_ACTIVITY, GET_API_KEY, GET_API_KEYS, GET_BALANCE
-from pulumi_account.models import Key
-from pulumi_account.values import API_KEY_TYPE, format_instant, to_number, utc_now
+from pulumi_account.program.invoke import only
+from pulumi_account.program.mocks import GET_ACTIVITY, GET_API_KEY, GET_API_KEYS, GET_BALANCE
 
 __all__ = ["AccountMocks"]
 

@@ -11,10 +11,10 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, resource_pb2_grpc
 
-from .deploy import PACKAGE, Alias, Deployment, Goal, StoppedError
-from .project import ProjectError, check_inputs
-from .transforms import TransformError, Transforms
-from .values import UnsupportedError, decode, decode_value, encode
+from pulumi_account.testing.deploy import PACKAGE, Alias, Deployment, Goal, StoppedError
+from pulumi_account.testing.project import ProjectError, check_inputs
+from pulumi_account.testing.transforms import TransformError, Transforms
+from pulumi_account.testing.values import UnsupportedError, decode, decode_value, encode
 
 # Fields of a registration that only some versions of the SDK have, and the options they come from.
 _REFUSED = {

@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from pulumi_account.endpoint import is_loopback
-
-from .values import Properties, Secret
+from pulumi_account.api.settings import is_loopback
+from pulumi_account.testing.values import Properties, Secret
 
 
 class ProjectError(Exception):

@@ -13,7 +13,7 @@ from typing import IO, Any
 import grpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from .values import (
+from pulumi_account.testing.values import (
     Change,
     Properties,
     annotate,

@@ -16,14 +16,13 @@ from datetime import datetime, timezone
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from pulumi_account.files import narrow, private, private_folder
-
-from .values import SECRET, SIGNATURE, Properties, Secret, Value, plain
+from pulumi_account.common.files import narrow, private, private_folder
+from pulumi_account.testing.values import SECRET, SIGNATURE, Properties, Secret, Value, plain
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .secrets import Vault
+    from pulumi_account.testing.secrets import Vault
 
 
 class StateError(Exception):

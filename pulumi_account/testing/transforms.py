@@ -8,8 +8,8 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto import callback_pb2, callback_pb2_grpc, resource_pb2
 
-from .provider import OPTIONS
-from .values import decode, encode_outputs, output_urns
+from pulumi_account.testing.provider import OPTIONS
+from pulumi_account.testing.values import decode, encode_outputs, output_urns
 
 #: an option as a transform has it, and the field of a registration that it is
 _FIELDS = {

@@ -15,8 +15,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pulumi_account.common.files import narrow, private_folder
 from pulumi_account.emulator import Emulator, format_table
-from pulumi_account.files import narrow, private_folder
 
 __all__ = ["main"]
 

@@ -24,17 +24,17 @@ from typing import Any, NamedTuple
 import certifi
 import pytest
 
+from pulumi_account.common.instants import parse_instant
+from pulumi_account.core.reservations import LEASE, RESERVATION_PREFIX
 from pulumi_account.emulator import Answer, Drop, Emulator
-from pulumi_account.keys import LEASE, RESERVATION_PREFIX
 from pulumi_account.testing import LocalEngine, Result
 from pulumi_account.testing.state import StateError
-from pulumi_account.values import parse_instant
-from tests.canaries import PROVISIONING_KEY, assert_clean
-from tests.cli import CliEngine
 from tests.faults.door import Door
 from tests.faults.matrix import Case, Declared, Site
-from tests.provider_process import ProviderError, ProviderProcess
-from tests.warm import WarmPython
+from tests.support.canaries import PROVISIONING_KEY, assert_clean
+from tests.support.cli import CliEngine
+from tests.support.provider_process import ProviderError, ProviderProcess
+from tests.support.warm import WarmPython
 
 Keys = dict[int, dict[str, Any]]
 

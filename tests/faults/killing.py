@@ -22,11 +22,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from pulumi_account.core.declaration import is_auto_name
+from pulumi_account.core.reservations import RESERVATION_PREFIX
 from pulumi_account.emulator import Answer, Drop, Emulator, Fault, Hang
-from pulumi_account.keys import RESERVATION_PREFIX, is_auto_name
 from pulumi_account.testing import LocalEngine, Result
-from tests.canaries import PROVISIONING_KEY
-from tests.cli import CliEngine, require_cli
+from tests.support.canaries import PROVISIONING_KEY
+from tests.support.cli import CliEngine, require_cli
 
 Account = Mapping[int, Mapping[str, Any]]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from pulumi_account.emulator import Answer, Drip, Drop, Edit, Fault, HalfBody, Hang
 from pulumi_account.emulator.faults import OPERATIONS, Action
-from tests.canaries import PLAINTEXT
-from tests.helpers import FAR
+from tests.support.canaries import PLAINTEXT
+from tests.support.helpers import FAR
 
 Declared = Mapping[str, Mapping[str, Any]]
 

@@ -20,18 +20,18 @@ import httpx
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from pulumi_account.client import AccountClient
+from pulumi_account.api.client import AccountClient
+from pulumi_account.api.retry import RetryTransport
+from pulumi_account.common.instants import parse_instant
+from pulumi_account.core.keys import Keys
+from pulumi_account.core.resource import Steps
 from pulumi_account.emulator import Emulator
 from pulumi_account.emulator.store import MEMORY, Store
 from pulumi_account.exceptions import AccountError
-from pulumi_account.keys import Keys
-from pulumi_account.steps import Steps
 from pulumi_account.testing import LocalEngine
-from pulumi_account.transport import RetryTransport
-from pulumi_account.values import parse_instant
-from tests.canaries import PROVISIONING_KEY, assert_clean
-from tests.cli import CliEngine
-from tests.helpers import ENDPOINT, FakeClock
+from tests.support.canaries import PROVISIONING_KEY, assert_clean
+from tests.support.cli import CliEngine
+from tests.support.helpers import ENDPOINT, FakeClock
 
 Bag = dict[str, Any]
 #: name, credit_limit, expires_at, is_enabled: what a key is like

@@ -11,18 +11,18 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from pulumi_account.client import AccountClient
+from pulumi_account.api.client import AccountClient
+from pulumi_account.core.keys import Keys
+from pulumi_account.core.peers import Peers
+from pulumi_account.core.resource import Steps
 from pulumi_account.emulator import Emulator
 from pulumi_account.exceptions import AccountError
-from pulumi_account.keys import Keys
-from pulumi_account.peers import Peers
-from pulumi_account.steps import Steps
-from tests.canaries import PROVISIONING_KEY, assert_clean
-from tests.cli import require_cli
 from tests.faults.bench import FRAME
 from tests.faults.model import EXAMPLES, Bag, Unserved, carried, clear, engine_of, exported_keys, play
-from tests.helpers import ENDPOINT
-from tests.warm import WarmPython
+from tests.support.canaries import PROVISIONING_KEY, assert_clean
+from tests.support.cli import require_cli
+from tests.support.helpers import ENDPOINT
+from tests.support.warm import WarmPython
 
 RESOURCES = ["a", "b", "c"]
 END = "the end"

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from pulumi_account.common.instants import format_instant, parse_instant, utc_now
+from pulumi_account.core.reservations import LEASE
 from pulumi_account.emulator import Emulator
-from pulumi_account.keys import LEASE
-from pulumi_account.values import format_instant, parse_instant, utc_now
-from tests.canaries import PROVISIONING_KEY
-from tests.cli import require_cli
 from tests.faults.bench import SECRETS, Bench, GrpcStack, ProgramStack, Stack, assert_settled
 from tests.faults.matrix import Declared
-from tests.provider_process import ProviderProcess
-from tests.warm import WarmPython
+from tests.support.canaries import PROVISIONING_KEY
+from tests.support.cli import require_cli
+from tests.support.provider_process import ProviderProcess
+from tests.support.warm import WarmPython
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -9,8 +9,7 @@ from itertools import product
 
 import pytest
 
-from pulumi_account.values import utc_now
-from tests.canaries import assert_clean
+from pulumi_account.common.instants import utc_now
 from tests.faults.killing import (
     CASES,
     ENGINE,
@@ -24,7 +23,8 @@ from tests.faults.killing import (
     play,
 )
 from tests.faults.matrix import EVERY_FAULT
-from tests.warm import WarmPython
+from tests.support.canaries import assert_clean
+from tests.support.warm import WarmPython
 
 # two interrupts of the CLI take five seconds, and the next runs some more
 pytestmark = pytest.mark.timeout(300)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli import require_cli
 from tests.faults.bench import Hold, all_held, selected
 from tests.faults.matrix import KEEPING, Case, runs
+from tests.support.cli import require_cli
 
 # all cases are over before the first one tells, and every fault on the CLI takes long
 pytestmark = pytest.mark.timeout(3600)

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
+from pulumi_account.common.instants import parse_instant
+from pulumi_account.core.reservations import RESERVATION_PREFIX
 from pulumi_account.emulator import Answer, Drop, Emulator, Fault
-from pulumi_account.keys import RESERVATION_PREFIX
-from pulumi_account.values import parse_instant
-from tests.canaries import PROVISIONING_KEY
-from tests.cli import require_cli
 from tests.faults.bench import Keys, ProgramStack, Run
 from tests.faults.matrix import Declared
-from tests.helpers import FAR
-from tests.warm import WarmPython
+from tests.support.canaries import PROVISIONING_KEY
+from tests.support.cli import require_cli
+from tests.support.helpers import FAR
+from tests.support.warm import WarmPython
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -15,11 +15,11 @@ from hypothesis.stateful import (
     rule,
 )
 
+from pulumi_account.core.declaration import is_auto_name
 from pulumi_account.emulator import Answer, Drop, Edit, Fault, HalfBody
-from pulumi_account.keys import is_auto_name
-from tests.cli import require_cli
 from tests.faults.model import EXAMPLES, FIELDS, Engine, Fields, InProcess, Known, Spec, Whole, play
-from tests.warm import WarmPython
+from tests.support.cli import require_cli
+from tests.support.warm import WarmPython
 
 Change: TypeAlias = tuple[str, Any, Any]  # what is done, to which resource, and with what
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_account.emulator import Emulator
-from tests.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY
+from tests.support.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY
 
 HOME = Path(__file__).parent
 PROGRAM = HOME / "program.py"

@@ -1,0 +1,27 @@
+"""Ids of keys, as programs, the engine and the shell write them."""
+
+from __future__ import annotations
+
+import re
+
+from pulumi_account.exceptions import InvalidInputError
+
+__all__ = ["LARGEST_ID", "parse_key_id"]
+
+#: the largest id of a key, as of any signed integer of eight bytes
+LARGEST_ID = 2**63 - 1
+#: as a text, or as the text of a float, which a stack reference makes of a number
+_ID = re.compile(r"([0-9]{1,19})(\.0)?")
+
+
+def parse_key_id(name: str, value: object) -> int:
+    """The id of a key: a whole number, a float as the engine's numbers are, or the same as text.
+
+    :raises InvalidInputError: it is none. It is not quoted: a plaintext may have been put there by mistake.
+    """
+    number = int(value) if isinstance(value, float) and value.is_integer() else value
+    if isinstance(number, str) and (found := _ID.fullmatch(number)):
+        number = int(found[1])
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= LARGEST_ID:
+        raise InvalidInputError([f"{name} must be the id of a key, a whole number"])
+    return number

@@ -1,0 +1,81 @@
+"""Instants as the wire and the state write them: ISO 8601, UTC."""
+
+from __future__ import annotations
+
+import re
+from datetime import MAXYEAR, datetime, timedelta, timezone
+
+__all__ = ["INSTANT", "format_instant", "parse_instant", "same_instant", "utc_now"]
+
+INSTANT = re.compile(
+    r"(?P<minute>\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2})(?P<second>:\d{2}(\.\d+)?)?(?P<offset>[Zz]|[+-]\d{2}:?\d{2})?",
+    re.ASCII,
+)
+_LEAP_SECOND = re.compile(r":60(\.\d+)?")
+
+
+def utc_now() -> datetime:
+    """The present instant by this machine's clock."""
+    return datetime.now(timezone.utc)
+
+
+def parse_instant(text: str) -> datetime:
+    """An ISO 8601 date and time as an instant in UTC; a missing offset means UTC.
+
+    :raises ValueError: it is no such thing.
+    """
+    shape = INSTANT.fullmatch(text)
+    if not shape:
+        raise ValueError("is not an ISO 8601 date and time")
+    if _LEAP_SECOND.fullmatch(shape["second"] or ""):
+        return _after_leap_second(shape)
+    try:
+        return datetime.fromisoformat(_plain(shape)).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise ValueError("is not a date and time that exists") from None
+
+
+def _plain(shape: re.Match[str]) -> str:
+    """The one notation that every Python reads: microseconds, whole or cut off, and an offset."""
+    day, minute = shape["minute"][:10], shape["minute"][11:]
+    second, _, fraction = (shape["second"] or ":00").partition(".")
+    offset = (shape["offset"] or "Z").upper().replace("Z", "+00:00")
+    offset = offset if ":" in offset else f"{offset[:3]}:{offset[3:]}"
+    if minute.startswith("24") or offset[4:] > "59":  # no error to every Python
+        raise ValueError
+    return f"{day}T{minute}{second}.{fraction[:6]:0<6}{offset}"
+
+
+def _after_leap_second(shape: re.Match[str]) -> datetime:
+    """Python's clock knows no leap seconds: such an instant is the beginning of the next day."""
+    before = parse_instant(f"{shape['minute']}:59{shape['offset'] or ''}")
+    if (before.hour, before.minute) != (23, 59) or before.year == MAXYEAR:
+        raise ValueError("is not a date and time that exists")
+    return before + timedelta(seconds=1)
+
+
+def format_instant(moment: datetime) -> str:
+    """The one way in which an instant is written: UTC, ``Z``, a fraction only where there is one.
+
+    :raises ValueError: it is none, as it has no offset: Python would take that of this machine; or it is in no year
+        from 1 to 9999 in UTC.
+    """
+    if moment.utcoffset() is None:
+        raise ValueError(f"{moment.isoformat()} has no offset from UTC: give the datetime a tzinfo")
+    try:
+        return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        raise ValueError(f"{moment.isoformat()} is in no year from 1 to 9999 in UTC") from None
+
+
+def same_instant(one: datetime | None, other: datetime | None) -> bool:
+    """Whether two instants are the same, for a server that may keep seconds or milliseconds only."""
+    if one is None or other is None:
+        return one is other
+    return one == other or abs(one - other) < max(_precision(one), _precision(other))
+
+
+def _precision(moment: datetime) -> timedelta:
+    if moment.microsecond % 1000:
+        return timedelta(microseconds=1)
+    return timedelta(milliseconds=1) if moment.microsecond else timedelta(seconds=1)

@@ -1,0 +1,69 @@
+"""Amounts and other numbers, exact and bounded, in JSON and in texts."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+__all__ = ["MAGNITUDE", "parse_json", "parse_number", "to_number"]
+
+#: the powers of ten, up and down, that an amount or a count may have: a float holds it, and any sum of such
+MAGNITUDE = 300
+#: values of a JSON text, each of which takes up to a hundred times the memory of its two bytes; 10,000 keys whose names
+#: are 255 commas each look like fewer
+_MOST_VALUES = 3_000_000
+
+
+def parse_number(text: str) -> Decimal:
+    """A finite number, exact; a zero has no sign.
+
+    :raises ValueError: it is none, or far from one of 1e-300 to 1e300: arithmetic would fail, or never end.
+    """
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    _require_bounded(number)
+    return number or abs(number)
+
+
+def to_number(money: Decimal) -> int | float:
+    """Money as a JSON number: an integer where it is one.
+
+    :raises ValueError: it is not finite, or far from one of 1e-300 to 1e300.
+    """
+    _require_bounded(money)
+    return int(money) if money == money.to_integral_value() else float(money)
+
+
+def _require_bounded(number: Decimal) -> None:
+    if not (number.is_finite() and abs(number.adjusted()) <= MAGNITUDE):
+        raise ValueError(f"is not a finite number from 1e-{MAGNITUDE} to 1e{MAGNITUDE}")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """JSON with its numbers exact (``Decimal``) and in bounds, and without NaN and Infinity, which are not JSON.
+
+    :raises ValueError: it is not JSON, or holds a number that is out of range, or too many values.
+    """
+    data = text.encode() if isinstance(text, str) else text
+    if sum(map(data.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        raise ValueError(f"there are more than {_MOST_VALUES:,} values")
+    return json.loads(text, parse_float=_bounded, parse_int=_whole, parse_constant=_no_constant)
+
+
+def _bounded(digits: str) -> Decimal:
+    try:
+        return parse_number(digits)
+    except ValueError:
+        raise ValueError("a number is out of range") from None
+
+
+def _whole(digits: str) -> int:
+    # most have few digits, and nothing is quicker to tell
+    return int(digits if len(digits) < MAGNITUDE else _bounded(digits))
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

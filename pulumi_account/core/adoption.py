@@ -1,0 +1,165 @@
+"""Who has which key in this run: no deletion may take a key away from a resource that holds it.
+
+The engine asks for a deletion without saying why, or whose the key is by now. Two entries of a state may name one
+key: the resource that had it, and the one that adopted it. So each adoption draws a token, which stays in the
+outputs of its resource, and a deletion is its own only if no resource with another token keeps the key.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from pulumi_account.exceptions import AdoptionError
+
+if TYPE_CHECKING:
+    from pulumi_account.core.peers import Peers
+
+__all__ = ["ADOPTION", "Adoptions", "is_new"]
+
+#: the output that holds an adoption's token; two underscores hide it from displays
+ADOPTION = "__adoption"
+#: stands for the token of a key that was made here, and of one that an older version adopted
+_MADE, _OLDER = "", "?"
+
+
+class Adoptions:
+    """What the checks, diffs and creations of this run show of who has which key; safe for any number of threads.
+
+    :param peers: the other processes of this run, which may see other resources of the same account.
+    """
+
+    def __init__(self, peers: Peers | None = None) -> None:
+        self._lock = threading.Lock()
+        self._peers = peers
+        self._managed: set[int] = set()  # by a resource of this stack
+        self._wanted: set[int] = set()  # by an adopt_key_id
+        self._wanted_by_new: set[int] = set()
+        self._wanted_as_before: set[int] = set()
+        self._undecided: set[int] = set()  # their resources' adopt_key_id is not known yet
+        self._holders: dict[int, set[str]] = {}  # the tokens of the resources that have a key
+        self._refreshed: Counter[int] = Counter()  # read, with a diff yet to come
+
+    def want(self, key_ids: Iterable[float]) -> None:
+        """Note that these keys are to be adopted, if only by resources that are declared later."""
+        with self._lock:
+            self._wanted.update(int(key_id) for key_id in key_ids)
+
+    def declare(self, key_id: int, olds: Mapping[str, Any]) -> str | None:
+        """Note that a resource with these old inputs is to adopt a key; returns why it cannot.
+
+        The engine checks a resource without its old inputs when it makes it, and once more when it replaces it.
+        """
+        with self._lock:
+            self._wanted.add(key_id)
+            if is_new(olds):
+                self._wanted_by_new.add(key_id)
+            elif olds.get("adopt_key_id") == key_id:
+                self._wanted_as_before.add(key_id)
+            twice = key_id in self._wanted_by_new & self._wanted_as_before
+            return _managed_already(key_id) if twice or (is_new(olds) and key_id in self._managed) else None
+
+    def refresh(self, key_id: int) -> None:
+        """Note that a refresh has read this key: the diff that follows is about the state, not about the program."""
+        with self._lock:
+            self._refreshed[key_id] += 1
+
+    def keep(self, key_id: int, olds: Mapping[str, Any], news: Mapping[str, Any], *, stays: bool) -> None:
+        """Note that a resource has this key, and whether it keeps it.
+
+        :raises AdoptionError: another resource is to adopt it.
+        """
+        token, adopts = _token_of(key_id, olds), news.get("adopt_key_id")
+        undecided = adopts is not None and not isinstance(adopts, (int, float))
+        with self._lock:
+            self._hold(key_id, olds, token, has=stays)
+            if self._refreshed[key_id]:
+                self._refreshed[key_id] -= 1
+                return
+            if key_id in self._wanted and adopts != key_id and not undecided:
+                raise AdoptionError(
+                    f"key {key_id} is this resource's, and another one of this stack is to adopt it: "
+                    "remove one of the two"
+                )
+            self._managed.add(key_id)
+            (self._undecided.add if undecided else self._undecided.discard)(key_id)
+
+    def make(self, key_id: int) -> None:
+        """Note that a resource has made this key."""
+        with self._lock:
+            self._managed.add(key_id)
+
+    def _hold(self, key_id: int, outputs: Mapping[str, Any], token: str, *, has: bool = True) -> None:
+        holders = self._holders.setdefault(key_id, set())
+        (holders.add if has else holders.discard)(token)
+        if self._peers:
+            self._peers.tell(_name(key_id, outputs), token, has=has)
+
+    def claim(self, key_id: int) -> None:
+        """Take a key for a resource that is about to adopt it.
+
+        :raises AdoptionError: another resource has it.
+        """
+        with self._lock:
+            if key_id in self._managed:
+                raise AdoptionError(_managed_already(key_id))
+            self._managed.add(key_id)
+
+    def adopt(self, key_id: int, outputs: Mapping[str, Any]) -> dict[str, str]:
+        """Note that a resource has adopted this key; returns the output that holds the adoption's token."""
+        token = secrets.token_hex(8)
+        with self._lock:
+            self._hold(key_id, outputs, token)
+        return {ADOPTION: token}
+
+    def may_delete(self, key_id: int, outputs: Mapping[str, Any]) -> bool:
+        """Whether a resource with these outputs may delete its key; False if another one has it, which may do so later.
+
+        :raises AdoptionError: that cannot be known, or it is to be adopted and has not been.
+        """
+        token = _token_of(key_id, outputs)
+        with self._lock, self._peers.alone() if self._peers else nullcontext():
+            holders = self._holders.get(key_id, set())
+            elsewhere = self._peers.tokens(_name(key_id, outputs)) if self._peers else set()
+            if (holders | elsewhere) - {token}:
+                self._hold(key_id, outputs, token, has=False)
+                return False
+            if token == _OLDER and _OLDER in holders:
+                raise AdoptionError(
+                    f"key {key_id} is not deleted: two resources of this state adopted it under an older version, and "
+                    "cannot be distinguished: remove adopt_key_id from the program and run `pulumi up`"
+                )
+            if key_id in self._wanted | self._undecided:
+                raise AdoptionError(
+                    f"key {key_id} is not deleted, as adopt_key_id gives it to a resource of this stack, which may be "
+                    "the very one that is replaced: to keep the key, take back what forces the replacement "
+                    "(`pulumi state untaint`); to replace it, remove adopt_key_id and run `pulumi up` first"
+                )
+        return True
+
+
+def is_new(olds: Mapping[str, Any]) -> bool:
+    """Whether these old inputs are none: that the key is to be made, be it as a replacement."""
+    return "is_enabled" not in olds
+
+
+def _token_of(key_id: int, outputs: Mapping[str, Any]) -> str:
+    """The token of a resource with these outputs."""
+    token = outputs.get(ADOPTION)
+    return str(token) if token else _OLDER if outputs.get("adopt_key_id") == key_id else _MADE
+
+
+def _name(key_id: int, outputs: Mapping[str, Any]) -> str:
+    """The key's name among processes, which may be of several accounts: whole seconds, as a server may keep no more."""
+    return f"{key_id}@{str(outputs.get('created_at'))[:19]}"
+
+
+def _managed_already(key_id: int) -> str:
+    return (
+        f"adopt_key_id {key_id}: this key is managed by a resource of this stack already; "
+        "if it is the one to be replaced, remove adopt_key_id from it first"
+    )

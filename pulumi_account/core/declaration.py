@@ -1,0 +1,235 @@
+"""What a user declares: every rule about a valid key. Light to import, as every preview does."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from pulumi_account.common.instants import INSTANT, format_instant, parse_instant, same_instant
+from pulumi_account.common.money import MAGNITUDE, parse_number
+from pulumi_account.common.secret import Secret
+from pulumi_account.exceptions import InvalidInputError
+
+__all__ = [
+    "MAX_NAME",
+    "MAX_NAME_PREFIX",
+    "SUFFIX_DIGITS",
+    "ApiKeyInputs",
+    "auto_name",
+    "declared",
+    "is_auto_name",
+]
+
+#: the most characters that the API admits
+MAX_NAME = 255
+#: what auto-naming adds to a prefix: seven random hex digits, Pulumi's own habit
+SUFFIX_DIGITS = 7
+MAX_NAME_PREFIX = MAX_NAME - SUFFIX_DIGITS
+
+#: beyond, the engine's numbers, which are floats, cannot tell one id from the next
+_LARGEST_ID = 2**53
+#: as `id` has it, and a stack reference
+_ID_AS_TEXT = re.compile(r"[0-9]{1,16}(\.0)?")
+#: what YAML makes of a date without quotes, and Pulumi of that
+_READ_BY_YAML = re.compile(r"([0-9-]{10}) ([0-9:.]{8,18}) ([+-]\d\d)(\d\d) (UTC|[+-]\d{4})", re.ASCII)
+#: text made of these alone may be quoted in an error: no credential is
+_QUOTABLE = re.compile(r"[0-9TtZz:+\-. /]{1,40}", re.ASCII)
+
+
+def auto_name(prefix: str) -> str:
+    """A new name that no other key has: the prefix and seven random hex digits."""
+    return prefix + secrets.token_hex(SUFFIX_DIGITS)[:SUFFIX_DIGITS]
+
+
+def is_auto_name(name: str, prefix: str) -> bool:
+    """Whether `auto_name` can have made this name from this prefix."""
+    digits = name.removeprefix(prefix)
+    return name.startswith(prefix) and len(digits) == SUFFIX_DIGITS and not digits.strip("0123456789abcdef")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyInputs:
+    """What a user declares of a key, valid: amounts in USD, instants in UTC. Made by `declared`."""
+
+    name: str | None = None
+    name_prefix: str | None = None
+    credit_limit: Decimal | None = None
+    is_enabled: bool = True
+    expires_at: datetime | None = None
+    rotation_triggers: Mapping[str, str] = field(default_factory=dict)
+    adopt_key_id: int | None = None
+    adopt_key: Secret | None = None
+
+
+def declared(
+    properties: Mapping[str, object],
+    *,
+    now: datetime,
+    settled: datetime | None = None,
+    rotated: bool = False,
+    auto_named: object = None,
+    unknown: Collection[str] = (),
+) -> ApiKeyInputs:
+    """Validate what a user declared.
+
+    :param properties: the declared properties that are known; None counts as left out.
+    :param now: the present instant, in UTC.
+    :param settled: the expiry that is already in force and may therefore lie in the past.
+    :param rotated: the key is to be replaced by a new one, for which it may not.
+    :param auto_named: the name that auto-naming gave; it may stand beside its ``name_prefix``.
+    :param unknown: names of the properties that are declared, but not known yet.
+    :raises InvalidInputError: with one sentence for each broken rule, all at once.
+    """
+    given = {name: value for name, value in properties.items() if value is not None}
+    own_name = auto_named is None or given.get("name") != auto_named
+    values, failures = _validated(given, _rules(now, settled, rotated))
+    failures += _conflicts({*given, *unknown}, own_name=own_name)
+    if failures:
+        raise InvalidInputError(failures)
+    return ApiKeyInputs(**values)
+
+
+def _rules(now: datetime, settled: datetime | None, rotated: bool) -> dict[str, Callable[[object], object]]:
+    """The rule of each property, in the order in which failures are told."""
+    return {
+        "name": partial(_of_length, MAX_NAME, ""),
+        "name_prefix": partial(_of_length, MAX_NAME_PREFIX, " (seven are added)"),
+        "credit_limit": _credit_limit,
+        "is_enabled": _is_enabled,
+        "expires_at": partial(_expires_at, now, settled, rotated),
+        "rotation_triggers": _rotation_triggers,
+        "adopt_key_id": _adopt_key_id,
+        "adopt_key": _adopt_key,
+    }
+
+
+def _validated(
+    given: Mapping[str, object], rules: Mapping[str, Callable[[object], object]]
+) -> tuple[dict[str, Any], list[str]]:
+    """The values that obey their rules, and a sentence for each that does not."""
+    values: dict[str, Any] = {}
+    failures = []
+    for name, rule in rules.items():
+        if name not in given:
+            continue
+        try:
+            values[name] = rule(given[name])
+        except ValueError as error:
+            failures.append(f"{name} {error}")
+    unknown = [f"{name} is not a property of an API key" for name in given if name not in rules]
+    return values, failures + unknown
+
+
+def _conflicts(given: Collection[str], *, own_name: bool) -> list[str]:
+    rules = {
+        "name and name_prefix exclude each other: give one of them": (
+            own_name and {"name", "name_prefix"} <= set(given)
+        ),
+        "name or name_prefix must be given": not {"name", "name_prefix"} & set(given),
+        "adopt_key_id needs name: say which name the adopted key shall have": (
+            "adopt_key_id" in given and "name" not in given
+        ),
+        "adopt_key goes with adopt_key_id: give both": "adopt_key" in given and "adopt_key_id" not in given,
+    }
+    return [rule for rule, broken in rules.items() if broken]
+
+
+def _kind(value: object) -> str:
+    """What a wrong value is, in words that cannot hold a credential."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        short = isinstance(value, float) or abs(value) <= 10**MAGNITUDE
+        return str(value) if short else f"one of more than {MAGNITUDE} digits"
+    kinds = {bool: "a boolean", str: "text", list: "a list", dict: "a map", type(None): "nothing"}
+    return kinds.get(type(value), f"a {type(value).__name__}")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"must be text, not {_kind(value)}")
+    return value
+
+
+def _of_length(most: int, note: str, value: object) -> str:
+    text = _text(value)
+    if not 1 <= len(text) <= most:
+        raise ValueError(f"must have 1 to {most} characters{note}, not {len(text)}")
+    return text
+
+
+def _credit_limit(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"must be a number of USD, not {_kind(value)}")
+    try:
+        money = parse_number(_kind(value))
+    except ValueError as error:
+        raise ValueError(f"must be a number of USD, but {_kind(value)} {error}") from None
+    if money < 0:
+        raise ValueError(f"must be 0 USD or more, not {value}")
+    return money
+
+
+def _is_enabled(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"must be true or false, not {_kind(value)}")
+    return value
+
+
+def _expires_at(now: datetime, settled: datetime | None, rotated: bool, value: object) -> datetime:
+    text = _text(value)
+    if read := _READ_BY_YAML.fullmatch(text):
+        offset = "Z" if read[5] == "UTC" else f"{read[3]}:{read[4]}"
+        raise ValueError(f'{text!r} is a date that YAML has read: quote it, as "{read[1]}T{read[2]}{offset}"')
+    quoted = repr(text) if _QUOTABLE.fullmatch(text) else f"text of {len(text)} characters"
+    if not (shape := INSTANT.fullmatch(text)):
+        raise ValueError(
+            f"must be an ISO 8601 date and time with an offset, such as 2027-01-01T00:00:00Z, not {quoted}"
+        )
+    if not shape["offset"]:
+        raise ValueError(f"{quoted} has no offset from UTC: add Z, or one such as +01:00")
+    try:
+        moment = parse_instant(text)
+    except ValueError as error:
+        raise ValueError(f"{quoted} {error}") from None
+    # one that is already in force may have passed: it must not block a deployment
+    in_force = same_instant(moment, settled)
+    if moment <= now and in_force and rotated:
+        raise ValueError(f"{format_instant(moment)} is over: a new key needs a later one, or none")
+    if moment <= now and not in_force:
+        raise ValueError(
+            f"{format_instant(moment)} lies in the past: this machine's clock says {format_instant(now)}"
+        )
+    return moment
+
+
+def _rotation_triggers(value: object) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"must be a map of texts, not {_kind(value)}")
+    wrong = [
+        f"the value of {name!r} is {_kind(text)}" if isinstance(name, str) else f"a name is {_kind(name)}"
+        for name, text in value.items()
+        if not (isinstance(name, str) and isinstance(text, str))
+    ]
+    if wrong:
+        raise ValueError(f"must be a map of texts, but {', '.join(sorted(wrong))}")
+    return dict(value)
+
+
+def _adopt_key_id(value: object) -> int:
+    if isinstance(value, str) and _ID_AS_TEXT.fullmatch(value):
+        value = float(value)
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else 0
+    if not (1 <= number <= _LARGEST_ID and number == number // 1):
+        raise ValueError(f"must be the id of a key, a whole number from 1, not {_kind(value)}")
+    return int(number)
+
+
+def _adopt_key(value: object) -> Secret:
+    if not (text := _text(value)):
+        raise ValueError("must not be empty")
+    return Secret(text)

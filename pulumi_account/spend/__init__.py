@@ -1,0 +1,1 @@
+"""Who spent what, and how long the balance lasts."""

@@ -1,0 +1,1 @@
+"""Reading what Pulumi writes: exports of stacks."""

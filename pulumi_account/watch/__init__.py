@@ -1,0 +1,1 @@
+"""Watching the balance, and reporting when it crosses a threshold."""

@@ -1,0 +1,481 @@
+"""The command line as a whole: help, examples, how commands end, what goes where."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from pulumi_account.cli.app import app
+from pulumi_account.emulator import Answer, Drop, Edit, Emulator, Fault, HalfBody, Hang
+from pulumi_account.emulator.faults import Action
+from tests.cli_reference import seed, write_exports
+from tests.support.canaries import PROVISIONING_KEY, assert_clean
+from tests.support.helpers import mode, umask
+from tests.support.shell import PYTHON, Done, Shell, environment, run
+
+
+@pytest.fixture
+def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """The account of the documentation."""
+    with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
+        seed(emulator)
+        for name, value in environment(emulator).items():
+            monkeypatch.setenv(name, value)
+        yield emulator
+
+
+@pytest.fixture
+def shell(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """Commands that ask it."""
+    return Shell(capsys)
+
+
+def commands(command: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command and every group of them."""
+    command = command or get_command(app)
+    yield path, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands(inner, (*path, name))
+
+
+COMMANDS = dict(commands())
+#: what asks the account one question, and ends
+QUESTIONS = [
+    ("balance",),
+    ("activity",),
+    ("activity", "--by", "model"),
+    ("activity", "--by", "key"),
+    ("keys", "list"),
+    ("keys", "show", "1"),
+    ("keys", "unmanaged", "production.json"),
+    ("leftovers",),
+]
+
+
+def text_of(path: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> str:
+    """A command's help."""
+    done = Shell(capsys)(*path, "--help")
+    assert (done.status, done.err) == (0, "")
+    return done.out
+
+
+# --- help and examples
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids="-".join)
+def test_every_command_has_help_and_an_example(
+    path: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each says what it does, and each of its options does; an example shows the command itself."""
+    text, command = text_of(path, capsys), COMMANDS[path]
+    assert len((command.help or "").split()) > 3
+    assert [param.name for param in command.params if not param.help and param.name != "help"] == []
+    assert re.search(rf"\n  Examples:\n(    \$ .*\n)*    \$ .*{' '.join(('pulumi-account', *path))}\b", text)
+
+
+def test_summaries_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    """The list of commands cuts no sentence off."""
+    for path in [(), ("keys",)]:
+        assert "..." not in text_of(path, capsys).partition("Commands:")[2].partition("Examples:")[0]
+
+
+@pytest.mark.parametrize("status", ["0", "1", "2", "3", "130", "141"])
+def test_exit_statuses_are_documented(status: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The help lists them."""
+    assert re.search(rf"^    {status} +\w", text_of((), capsys).partition("Exit status:")[2], re.MULTILINE)
+
+
+def examples() -> list[str]:
+    """Every example of every help."""
+    epilogs = [command.epilog or "" for command in COMMANDS.values()]
+    return [line.removeprefix("  $ ") for text in epilogs for line in text.splitlines() if line[:4] == "  $ "]
+
+
+ENDLESS = {"watch", "metrics", "emulator"}
+EXAMPLES = dict.fromkeys(examples())
+
+
+def is_endless(example: str) -> bool:
+    """Whether it runs until a signal ends it."""
+    return bool(ENDLESS & set(example.split())) and "--help" not in example
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with what the examples name: exports of stacks, and other programs."""
+    write_exports(tmp_path)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, text in {"run-batch": "echo running", "notify": ":", "pulumi": "cat production.json"}.items():
+        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (programs / name).chmod(0o700)
+    monkeypatch.chdir(tmp_path)
+    return programs
+
+
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if not is_endless(e)])
+def test_examples_work(example: str, shell: Shell, emulator: Emulator, folder: Path) -> None:
+    """Each ends as it should, without a word on stderr but those it documents."""
+    if set(example) & set("|&>"):
+        path = f"{folder}{os.pathsep}{environment(emulator)['PATH']}"
+        done = run(emulator, "bash", "-c", example, PATH=path)
+    else:
+        done = shell(*shlex.split(example)[1:])
+    assert done.status == (3 if "--fail" in example else 0)
+    assert done.err in ("", "no such keys\n", "wrote account.html\n")
+    assert ("running" in done.out) == ("run-batch" in example)
+
+
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if is_endless(e) and "watch" in e])
+def test_watches_work(
+    example: str, shell: Shell, emulator: Emulator, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each example checks the balance, and ends with status 0 when it is told to."""
+    *variables, _, command = re.findall(r"^(\w+=\S+)? ?(pulumi-account) (.*)", example)[0]
+    for name, value in (v.split("=", 1) for v in variables if v):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+
+    def end() -> None:
+        while "get_balance" not in emulator.calls.operations:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    ender = threading.Thread(target=end)
+    ender.start()
+    assert shell(*shlex.split(command)) == Done(0, "", "")
+    ender.join()
+
+
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if is_endless(e) and "watch" not in e])
+def test_servers_work(example: str, emulator: Emulator) -> None:
+    """Each example tells where it listens, and ends with status 0 when it is told to."""
+    program, *arguments = shlex.split(re.sub(r"--port \d+", "--port 0", example))
+    with subprocess.Popen(
+        [PYTHON.parent / program, *arguments],
+        env=environment(emulator), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert "http://127.0.0.1:" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == 0
+
+
+# --- what goes wrong
+
+FAULTS: dict[str, Action] = {
+    "unavailable": Answer(503),
+    "refused": Answer(401),
+    "cut": Drop(),
+    "half": HalfBody(),
+    "silent": Hang(),
+    "page": Answer(200, body="html"),
+    "garbage": Answer(200, body="garbage"),
+    "steered": Answer(500, body=b'{"error": {"message": "\\u001b[31m[red]\\u202e\\nred"}}'),
+    "indiscreet": Answer(500, body=f'{{"error": {{"message": "not {PROVISIONING_KEY}"}}}}'.encode()),
+}
+
+
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [(("balance",), name) for name in FAULTS] + [(asked, "steered") for asked in QUESTIONS[1:]],
+)
+def test_an_api_that_fails(
+    question: tuple[str, ...], name: str, shell: Shell, emulator: Emulator, folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """One clear line on stderr, nothing on stdout, and status 1."""
+    monkeypatch.setenv("ACCOUNT_TIMEOUT", "0.2")
+    emulator.faults.add(Fault(FAULTS[name], times=None))
+    done = shell(*question)
+    assert (done.status, done.out) == (1, "")
+    assert re.fullmatch(r"error: .+\n", done.err)
+    assert done.err[:-1].isprintable()
+
+
+@pytest.mark.parametrize("question", [*QUESTIONS, ("watch", "--below", "5"), ("metrics",)], ids=" ".join)
+@pytest.mark.parametrize("content", [None, "garbage"])
+def test_certificates_that_cannot_be_used(
+    question: tuple[str, ...],
+    content: str | None,
+    shell: Shell,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every command names the variable and the path in one line, and ends with status 1."""
+    if content:
+        Path("certificates.pem").write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", "certificates.pem")
+    monkeypatch.setenv("ACCOUNT_ENDPOINT", "https://127.0.0.1:1")
+    done = shell(*question)
+    assert (done.status, done.out) == (1, "")
+    assert re.fullmatch(r"error: SSL_CERT_FILE is certificates\.pem, which .+\n", done.err)
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=" ".join)
+def test_an_api_that_lies(question: tuple[str, ...], shell: Shell, emulator: Emulator, folder: Path) -> None:
+    """An answer of the wrong shape is refused, and the field is named."""
+    lie = Edit(remove=("balance", "daily_stats", "keys.0.name", "name"))
+    emulator.faults.add(Fault(lie, times=None))
+    done = shell(*question)
+    assert (done.status, done.out) == (1, "")
+    assert re.fullmatch(r"error: GET \S+: unexpected answer with status 200: [\w.]+: is missing\n", done.err)
+
+
+def test_no_provisioning_key(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing credential is told in one line; there is no option for it."""
+    monkeypatch.delenv("ACCOUNT_PROVISIONING_KEY")
+    done = shell("balance")
+    assert (done.status, done.err.count("\n")) == (1, 1)
+    assert "ACCOUNT_PROVISIONING_KEY" in done.err
+
+
+def test_no_command_takes_a_credential() -> None:
+    """The provisioning key is no option of any command."""
+    options = {option for command in COMMANDS.values() for param in command.params for option in param.opts}
+    assert not [option for option in options if "key" in option.replace("key_id", "")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["keys"],
+        ["balances"],
+        ["balance", "--min", "a lot"],
+        ["balance", "--min", "nan"],
+        ["balance", "--min", "1e999999999"],
+        ["watch", "--below", "1e999999999"],
+        ["watch", "--below", "1", "--every", "nan"],
+        ["watch", "--below", "1", "--every", "inf"],
+        ["watch", "--below", "1", "--every", "0"],
+        ["keys", "show", str(2**63)],
+        ["keys", "list", "--expires-within", "9" * 5000],
+        ["balance", "--json", "--csv"],
+        ["activity", "--days", "31"],
+        ["activity", "--by", "week"],
+        ["keys", "show"],
+        ["keys", "show", "1", "--name", "n"],
+        ["keys", "show", "one"],
+        ["keys", "unmanaged"],
+        ["watch"],
+        ["watch", "--below", "1", "--exec", "no-such-command"],
+        ["watch", "--below", "1", "--exec", "'"],
+        ["emulator", "--no-such-option"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage(arguments: list[str], shell: Shell, emulator: Emulator) -> None:
+    """Status 2, nothing on stdout but a group's help, and the account is not asked."""
+    done = shell(*arguments)
+    assert done.status == 2
+    assert "Usage: pulumi-account" in done.out + done.err or arguments[0] == "emulator"
+    assert emulator.calls.operations == []
+
+
+def test_a_wrong_clock_is_told(shell: Shell, emulator: Emulator) -> None:
+    """What the client warns of is a line on stderr, and the result stays what it is."""
+    emulator.clock.advance(3600)
+    done = shell("balance")
+    assert (done.status, done.out) == (0, "125.50 USD\n")
+    assert done.err.startswith("warning: this machine's clock is 60 minutes behind the API's")
+    assert done.err.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_written(shell: Shell, tmp_path: Path) -> None:
+    """One line names it."""
+    done = shell("report", "--out", str(tmp_path))
+    assert (done.status, done.out) == (1, "")
+    assert done.err == f"error: {tmp_path}: Is a directory\n"
+
+
+@pytest.mark.parametrize("mask", [0, 0o022])
+def test_a_report_is_private(mask: int, shell: Shell, tmp_path: Path) -> None:
+    """It tells names and spend: nobody but its owner can open it, whatever the umask is."""
+    with umask(mask):
+        done = shell("report", "--out", str(tmp_path / "page.html"))
+    assert done.err == f"wrote {tmp_path / 'page.html'}\n"
+    assert mode(tmp_path / "page.html") == 0o600
+
+
+def test_a_report_that_others_can_open_is_told(shell: Shell, tmp_path: Path) -> None:
+    """A file that was there keeps its mode, as a web server may need it; the line says so."""
+    page = tmp_path / "page.html"
+    page.touch()
+    page.chmod(0o644)
+    assert shell("report", "--out", str(page)).err == (
+        f"wrote {page}; other users can open it: an existing file keeps its mode\n"
+    )
+    assert mode(page) == 0o644
+
+
+def test_a_report_may_go_to_a_device(shell: Shell) -> None:
+    """Which is not changed, and not spoken of."""
+    before = mode(Path(os.devnull))
+    assert shell("report", "--out", os.devnull).err == f"wrote {os.devnull}\n"
+    assert mode(Path(os.devnull)) == before
+
+
+def test_a_report_goes_to_standard_output(emulator: Emulator, tmp_path: Path) -> None:
+    """A hyphen is stdout, which gets what a file would, whatever its encoding, and no word beside; no file is made."""
+    emulator.add("clé", expires_at="2020-01-01T00:00:00Z")
+    script = f"cd {tmp_path} && pulumi-account report --out - > page.html && ls"
+    done = run(emulator, "sh", "-c", script, PYTHONIOENCODING="latin-1")
+    assert (done.status, done.out, done.err) == (0, "page.html\n", "")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert page.endswith("</html>\n")
+    assert "clé expired on 1 Jan 2020" in page
+
+
+def test_a_report_says_which_account_it_is_about(shell: Shell, emulator: Emulator) -> None:
+    """The endpoint's host is in its title, and no path, query or credential of it is anywhere."""
+    page = shell("report", "--out", "-").out
+    assert f"<title>Account report, {emulator.url.removeprefix('http://')}, " in page
+
+
+@pytest.mark.parametrize("days", ["1", "7", "30"])
+def test_a_report_compares_limits_with_thirty_days(days: str, shell: Shell, emulator: Emulator) -> None:
+    """A key at 113 % of its limit is on the page, whatever its period is."""
+    key_id, _ = emulator.add("spendthrift", credit_limit=100)
+    for ago in (2, 20):
+        day = emulator.clock.now().date() - timedelta(days=ago)
+        emulator.add_usage(key_id, cost="56.5", day=day)
+    assert "spendthrift has used 113.0% of its limit." in shell("report", "--out", "-", "--days", days).out
+
+
+def python(emulator: Emulator, code: str) -> Done:
+    """The command in an interpreter of its own, after some code."""
+    end = "; from pulumi_account.cli import main; sys.exit(main(sys.argv[1:]))"
+    return run(emulator, sys.executable, "-c", f"import sys; {code}{end}", "balance")
+
+
+def test_without_the_extra(emulator: Emulator) -> None:
+    """Where what it needs is not installed, one line says what to install."""
+    done = python(emulator, "sys.modules['typer'] = None")
+    assert done == Done(1, "", "error: typer is missing: pip install 'pulumi_account[cli]'\n")
+
+
+def test_a_defect_is_one_line(emulator: Emulator) -> None:
+    """An unforeseen error is told by its kind and place: its message may quote anything."""
+    done = python(
+        emulator, f"import pulumi_account.cli.account as a; a.resolve = lambda *_: {PROVISIONING_KEY!r} + 1"
+    )
+    assert done.status == 1
+    assert re.fullmatch(
+        r"error: unexpected TypeError at <string>:1 < account\.py:\d+.*: a defect, .*\n", done.err
+    )
+
+
+def test_the_engine_is_not_loaded(emulator: Emulator) -> None:
+    """Asking for the balance loads neither Pulumi nor gRPC."""
+    code = "import atexit; atexit.register(lambda: print(*{'pulumi', 'grpc', 'httpx'} & set(sys.modules)))"
+    assert python(emulator, code).out == "125.50 USD\nhttpx\n"
+
+
+# --- streams and signals
+
+
+def test_module_and_script_are_the_same(shell: Shell, emulator: Emulator) -> None:
+    """`python -m pulumi_account` is `pulumi-account`, down to the name in its usage."""
+    module = run(emulator, sys.executable, "-m", "pulumi_account", "--help")
+    assert module == shell("--help")
+    assert module.out.startswith("Usage: pulumi-account ")
+
+
+def test_nobody_reads_on(shell: Shell, emulator: Emulator) -> None:
+    """A reader that goes away is no error: nothing is said."""
+    for number in range(500):
+        emulator.add(f"{number:0200d}")
+    done = run(emulator, "bash", "-c", "pulumi-account keys list | head -1; echo ${PIPESTATUS[0]}")
+    assert done.lines[0].split()[:2] == ["ID", "NAME"]
+    assert (done.lines[1:], done.err) == (["141"], "")
+
+
+def test_interrupted(emulator: Emulator) -> None:
+    """SIGINT ends a command without a word, with status 130."""
+    emulator.faults.add(Fault(Hang()))
+    with subprocess.Popen(
+        [sys.executable, "-m", "pulumi_account", "balance"],
+        env=environment(emulator), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        while "get_balance" not in emulator.calls.operations:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30) == (b"", b"")
+    assert process.returncode == 130
+
+
+def test_a_pipe_gets_plain_text(shell: Shell, emulator: Emulator) -> None:
+    """Whatever the environment asks for: no colours, no box drawing, nothing cut to a width."""
+    emulator.add("n" * 255)
+    asked = {"FORCE_COLOR": "1", "COLUMNS": "40", "TERM": "xterm-256color"}
+    done = run(emulator, "pulumi-account", "keys", "list", **asked)
+    assert done == shell("keys", "list")
+    assert "n" * 255 in done.out
+    assert done.out.isascii()
+    assert "\x1b" not in done.out
+
+
+def test_an_encoding_that_lacks_a_character(emulator: Emulator) -> None:
+    """It is written out, instead of ending in an error."""
+    emulator.edit(1, name="clé 日本")
+    done = run(emulator, "pulumi-account", "keys", "show", "1", PYTHONIOENCODING="ascii")
+    assert (done.status, done.err) == (0, "")
+    assert r"cl\xe9 \u65e5\u672c" in done.out
+
+
+def test_the_version(shell: Shell) -> None:
+    """The package's own."""
+    assert re.fullmatch(r"pulumi-account \d+\.\d+\.\d+\n", shell("--version").out)
+
+
+# --- completion
+
+
+def test_completion_script(emulator: Emulator) -> None:
+    """In a bash, a script for bash can be had."""
+    done = run(
+        emulator,
+        "bash",
+        "-c",
+        "pulumi-account --show-completion > script; bash -n script && cat script; rm script",
+    )
+    assert (done.status, done.err) == (0, "")
+    assert "_PULUMI_ACCOUNT_COMPLETE=complete_bash" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("ke", ["keys"]), ("keys ", ["list", "show", "unmanaged"]), ("activity --b", ["--by"])],
+)
+def test_completion(
+    words: str, offered: list[str], shell: Shell, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commands and options are completed, without asking the account."""
+    line = f"pulumi-account {words}"
+    monkeypatch.setenv("_PULUMI_ACCOUNT_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split(" ")) - 1))
+    assert shell() == Done(0, "".join(f"{word}\n" for word in offered), "")
+    assert emulator.calls.operations == []
+
+
+def test_nothing_is_clean_by_chance() -> None:
+    """The tests' own look for credentials finds the one that these commands use."""
+    with pytest.raises(AssertionError):
+        assert_clean(f"error: {PROVISIONING_KEY}")

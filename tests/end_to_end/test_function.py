@@ -1,0 +1,159 @@
+"""Functions in whole programs, on both engines: LocalEngine and the real CLI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi import automation
+
+import pulumi_account as account
+from pulumi_account.emulator import Emulator
+from pulumi_account.testing import Result
+from tests.end_to_end.test_keys import ENGINES, Bench, ended_with
+from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY, assert_clean
+from tests.support.cli import require_cli
+
+pytestmark = pytest.mark.timeout(300)
+
+PROGRAM = """
+    import os
+    import pulumi, pulumi_account as account
+    from pulumi import InvokeOptions, InvokeOutputOptions, ResourceOptions
+
+    class Team(pulumi.ComponentResource):
+        def __init__(self, name, opts=None):
+            super().__init__("account:index:Team", name, {}, opts)
+            self.key = account.ApiKey("k", name="k", opts=ResourceOptions(parent=self))
+
+    eu = account.Provider("eu", endpoint=os.environ["EU_ENDPOINT"],
+                          provisioning_key=pulumi.Config().require_secret("euProvisioningKey"))
+    team = Team("search", ResourceOptions(provider=eu))
+    opts = InvokeOptions(provider=eu)
+
+    pulumi.export("stack", str(account.require_balance(50, warn_below="100.5").balance))
+    pulumi.export("stack again", account.get_balance_output().balance.apply(str))
+    pulumi.export("runway", account.runway_output(7).apply(str))
+    pulumi.export("eu", str(account.get_balance(opts=opts).balance))
+    pulumi.export("eu again", account.get_balance_output(opts=opts).balance.apply(str))
+    pulumi.export("eu by parent", str(account.get_balance(opts=InvokeOptions(parent=team)).balance))
+    pulumi.export("before", len(account.get_api_keys(opts=opts).keys))
+    after = account.get_api_keys_output(opts=InvokeOutputOptions(provider=eu, depends_on=[team]))
+    pulumi.export("after", after.keys.apply(len))
+    pulumi.export("id by name", account.get_api_key_output(name=team.key.name, opts=opts).id)
+    pulumi.export("id", team.key.key_id)
+"""
+WARNING = "the account's balance is 100.499999999999999999 USD, less than 100.5 USD: top it up soon"
+
+
+@pytest.fixture(params=ENGINES)
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    """An empty project and account."""
+    if request.param == "cli":
+        require_cli()
+    with Emulator(provisioning_key=PROVISIONING_KEY, balance="49.999999") as emulator:
+        yield Bench(request.param, tmp_path, emulator)
+
+
+def warned_of(result: Result) -> list[str]:
+    """What a run warned of."""
+    return [d.message.strip() for d in result.diagnostics if d.severity == "warning"]
+
+
+def test_functions_in_a_program(bench: Bench) -> None:
+    """Two accounts; each question once in a run; answers are no secrets, and no credential is left anywhere."""
+    bench.write(PROGRAM)
+    bench.emulator.balance = "100.499999999999999999"
+    with Emulator(provisioning_key=OTHER_PROVISIONING_KEY, balance="-7") as eu:
+        bench.options = {
+            "env": {"EU_ENDPOINT": eu.url},
+            "secrets": {"euProvisioningKey": OTHER_PROVISIONING_KEY},
+        }
+        preview = bench.run("preview")
+        assert preview.ok, preview.text
+        assert warned_of(preview) == [WARNING]
+        assert sorted(map(str, bench.emulator.calls.operations)) == ["get_activity", "get_balance"]
+        # what is to be made cannot be asked for
+        assert sorted(map(str, eu.calls.operations)) == ["get_balance", "list_keys"]
+
+        bench.emulator.calls.clear()
+        eu.calls.clear()
+        made = bench.run("up")
+        assert made.ok, made.text
+        assert warned_of(made) == [WARNING]
+        assert sorted(map(str, bench.emulator.calls.operations)) == ["get_activity", "get_balance"]
+        asked = [call for call in eu.calls.operations if call not in ("create_key", "update_key")]
+        assert asked == ["get_balance", "list_keys", "list_keys"]
+
+        key_id = eu.keys()[0]["id"]
+        assert made.outputs["runway"].startswith("no end in sight")
+        assert {name: value for name, value in made.outputs.items() if name != "runway"} == {
+            "stack": "100.499999999999999999", "stack again": "100.499999999999999999",
+            "eu": "-7", "eu again": "-7", "eu by parent": "-7",
+            "before": 0, "after": 1, "id by name": key_id, "id": key_id,
+        }  # fmt: skip
+        assert_clean(bench.files(), json.dumps(bench.engine().export()))
+
+
+SHORT = "the account's balance is 49.999999 USD, but at least 50 USD are needed: top it up, or require less"
+
+
+@pytest.mark.parametrize("command", ["preview", "up"])
+def test_too_little_stops_the_deployment(bench: Bench, command: str) -> None:
+    """A preview and a deployment end with one line, and nothing that comes after it is made."""
+    bench.write("""
+        import pulumi_account as account
+        account.require_balance(50, warn_below=60)
+        account.ApiKey("k")
+    """)
+    result = bench.run(command)
+    assert ended_with(result) == [SHORT]
+    assert warned_of(result) == []
+    assert bench.emulator.calls.operations == ["get_balance"]
+
+
+def test_too_little_stops_what_needs_it(bench: Bench) -> None:
+    """A key with an input from the `_output` form is not made, and the deployment fails with one line."""
+    bench.write("""
+        import pulumi, pulumi_account as account
+        enough = account.require_balance_output(pulumi.Output.from_input(50))
+        account.ApiKey("k", name="k", credit_limit=enough.apply(lambda _: 20))
+    """)
+    assert ended_with(bench.run("up")) == [SHORT]
+    assert bench.emulator.keys() == []
+
+
+def test_inline_programs_of_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the automation API the next run of the same process asks anew."""
+    require_cli()
+    told: list[str] = []
+
+    def program() -> None:
+        told.append(str(account.get_balance().balance))
+        told.append(str(account.get_balance().balance))
+
+    with Emulator(provisioning_key=PROVISIONING_KEY, balance="1") as emulator:
+        (tmp_path / "backend").mkdir()
+        for name, value in inline_environment(emulator, tmp_path).items():
+            monkeypatch.setenv(name, value)
+        stack = automation.create_or_select_stack("dev", "inline", program)
+        stack.preview()
+        emulator.balance = "2"
+        stack.preview()
+    assert told == ["1", "1", "2", "2"]
+    assert emulator.calls.operations == ["get_balance"] * 2
+
+
+def inline_environment(emulator: Emulator, folder: Path) -> dict[str, Any]:
+    """The emulated account, and a backend of the test's own."""
+    return {
+        "ACCOUNT_ENDPOINT": emulator.url,
+        "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
+        "PULUMI_BACKEND_URL": f"file://{folder / 'backend'}",
+        "PULUMI_HOME": str(folder / "home"),
+        "PULUMI_CONFIG_PASSPHRASE": "",
+        "PULUMI_SKIP_UPDATE_CHECK": "1",
+    }

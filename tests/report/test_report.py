@@ -1,0 +1,584 @@
+"""The report: one page that needs nothing beside itself, and shows every account right."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulumi_account.api.client import AccountClient
+from pulumi_account.api.models import Activity, Balance, Key
+from pulumi_account.emulator import Emulator
+from pulumi_account.report import render
+from pulumi_account.report.page import CHART_ROWS
+from tests.support.canaries import PROVISIONING_KEY, assert_clean
+from tests.support.helpers import NOW, key_json, refusal
+
+MARKUP = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
+ODD = 'price $x_1$ & "q" \u202egnp.exe\x1b[31m'
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+#: without them Chromium asks the network, or needs what containers lack
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+]
+ELEMENTS = """html head meta title style body main header h1 h2 p time dl div dt dd data section ul li figure figcaption
+svg desc g path text details summary table caption thead tbody tr th td bdi span"""
+#: where there is nothing to say
+NONE = "\N{EN DASH}"
+
+
+# --- accounts ----------------------------------------------------------------------------------------------
+
+
+def key(key_id: int, name: str, **changes: Any) -> Key:
+    """A key without a limit that never expires, unless told otherwise."""
+    plain = {"expires_at": None, "credit_limit": None}
+    return Key.model_validate(key_json(id=key_id, name=name, **{**plain, **changes}))
+
+
+def use(cost: str, requests: int = 10, tokens: int = 100) -> dict[str, Any]:
+    """Usage as the API writes it."""
+    return {
+        "request_count": requests,
+        "total_cost": cost,
+        "total_input_tokens": tokens,
+        "total_output_tokens": 5,
+    }
+
+
+def stats(cost: str, requests: int = 10, **more: Any) -> dict[str, Any]:
+    """Statistics as the API writes them."""
+    usage = use(cost)
+    return {"total_requests": requests, **{name: usage[name] for name in list(usage)[1:]}, **more}
+
+
+def spent(
+    by_key: dict[int, str] | None = None, models: dict[str, str] | None = None, cost: str = "", **changes: Any
+) -> Activity:
+    """The activity of thirty days in which these keys, by id, and these models cost so much, all but all on one day."""
+    keys = by_key or {}
+    cost = cost or str(sum(map(Decimal, keys.values()), Decimal(0)))
+    return Activity.model_validate(
+        {
+            "period_days": 30,
+            "total_stats": stats(cost),
+            "daily_stats": [stats("0", date="2026-05-03"), stats(cost, date="2026-05-31")]
+            if cost != "0"
+            else [],
+            "top_models": [{"model_name": name, **use(each)} for name, each in (models or {}).items()],
+            "api_key_usage": [
+                {"api_key_id": key_id, "api_key_name": f"name {key_id}", **use(each)}
+                for key_id, each in keys.items()
+            ],
+            **changes,
+        }
+    )
+
+
+NOTHING = spent(total_stats=stats("0", 0))
+USED = spent({1: "40", 2: "4.60", 3: "0.000001", 99: "2"}, {"large": "30", MARKUP: "0.5"})
+KEYS = [
+    key(1, "production", credit_limit=500),
+    key(2, MARKUP, credit_limit=5, expires_at="2026-06-04T22:00:00Z"),
+    key(3, ODD, is_enabled=False, expires_at="2026-06-02T00:00:00Z"),
+    key(4, "idle", credit_limit=0),
+    key(5, "long ago", expires_at="2026-01-01T00:00:00Z"),
+]
+
+
+def shown(balance: str = "125.50", activity: Activity = NOTHING, keys: list[Key] | None = None) -> Page:
+    """The page of such an account, read."""
+    return Page(render(Balance(balance=Decimal(balance)), activity, keys or [], made_at=NOW))
+
+
+@cache
+def full() -> Page:
+    """The page of an account with something of everything."""
+    return shown("125.503000000000000001", USED, KEYS)
+
+
+class Page(HTMLParser):
+    """A page as a browser reads it, as far as tests ask."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.source = source
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.rows: dict[str, list[list[str]]] = {}
+        self._path: list[str] = []
+        self._heading = ""
+        self._cells: list[str] = []
+        self._texts: list[tuple[str, str]] = []
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag != "meta":
+            self._path.append(tag)
+        if tag == "tr":
+            self._cells = []
+            self.rows.setdefault(self._heading, []).append(self._cells)
+        if tag in ("th", "td"):
+            self._cells.append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._path.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self._texts.append((self._path[-1] if self._path else "", data))
+        if self._path[-1:] == ["h2"]:
+            self._heading = data
+        if {"th", "td"} & set(self._path):
+            self._cells[-1] += data
+
+    def texts(self, *tags: str) -> list[str]:
+        """The texts right in such elements, in their order."""
+        return [text for tag, text in self._texts if tag in tags]
+
+    @property
+    def bars(self) -> dict[str, float]:
+        """The length of each bar of a ranking, by what it says of itself, in the layout for telephones."""
+        pictures = "".join(re.findall(r'<svg class="narrow".*?</svg>', self.source))
+        found = re.findall(r'<title>([^<]*)</title><path d="M 0 \S+\s+L (\S+)', pictures)
+        return {note: float(length) for note, length in found}
+
+    @property
+    def text(self) -> str:
+        """All that is read as text, the style aside."""
+        return "\n".join(text for tag, text in self._texts if tag != "style")
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        """The attributes of all such elements."""
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+# --- what is said ------------------------------------------------------------------------------------------
+
+
+def test_tiles() -> None:
+    """Balance, runway, spend and keys, with the balance's digits where they are rounded."""
+    text = " ".join(" ".join(full().texts("dt", "dd", "data")).split())
+    assert "Balance 125.50 USD exactly 125.503000000000000001 USD" in text
+    assert (
+        "Runway 18.9 days until 20 Jun 2026, at 6.66 USD a day, the mean of the last 7 whole days; "
+        "18.9 days at the 7-day mean, 78.1 days at the 30-day mean" in text
+    )
+    assert "Spent in the last 30 days 46.60 USD 10 requests, 105 tokens" in text
+    assert "Keys 5 3 active, 1 disabled, 1 expired" in text
+
+
+def test_keys_beside_their_limits() -> None:
+    """Each key with its spend, its limit, what is used of it, its expiry and its state."""
+    head, *rows = full().rows["Keys"]
+    assert head == ["Key", "Spend, USD", "Limit, USD", "Limit used", "Requests", "Tokens", "Expires", "State"]
+    assert rows == [
+        [f"{MARKUP} #2", "4.60", "5.00", "92.0%", "10", "105", "4 Jun 2026, 22:00 UTC", "active"],
+        ["long ago #5", "0.00", "none", NONE, "0", "0", "1 Jan 2026, 00:00 UTC", "expired"],
+        ["production #1", "40.00", "500.00", "8.0%", "10", "105", "never", "active"],
+        ["name 99 #99", "2.00", NONE, NONE, "10", "105", NONE, "deleted"],
+        [rows[4][0], "<0.0001", "none", NONE, "10", "105", "2 Jun 2026, 00:00 UTC", "disabled"],
+        ["idle #4", "0.00", "0.00", NONE, "0", "0", "never", "active"],
+    ]
+
+
+def test_amounts_keep_their_digits() -> None:
+    """What is rounded for reading stands beside it in full."""
+    assert "0.000001" in [data["value"] for data in full().named("data")]
+
+
+def test_what_needs_attention() -> None:
+    """Keys near their limit, keys about to expire and expired ones; a disabled one may expire unnoticed."""
+    assert full().texts("li") == [
+        f"{MARKUP} has used 92.0% of its limit.",
+        f"{MARKUP} expires on 4 Jun 2026, 22:00 UTC.",
+        "long ago expired on 1 Jan 2026, 00:00 UTC.",
+    ]
+
+
+def test_models_and_the_rest() -> None:
+    """What the API counts under no model stands in a line of text, which is no row and no bar."""
+    assert [row[:2] for row in full().rows["Spend by model"]] == [
+        ["Model", "Spend, USD"],
+        ["large", "30.00"],
+        [MARKUP, "0.5000"],
+    ]
+    assert "All other models together: 16.10 USD, 0 requests, 0 tokens." in full().texts("p")
+
+
+@pytest.mark.parametrize("name", ["other", "all other models", "2 more keys together"])
+def test_no_name_merges_with_the_rest(name: str) -> None:
+    """A model and a key that have the name of the rest keep their own row and bar."""
+    models = {name: "1", **{f"m{n}": "0.5" for n in range(CHART_ROWS + 1)}}
+    page = shown("10", spent({1: "1", **dict.fromkeys(range(2, 24), "0.5")}, models, "20"), [key(1, name)])
+    assert page.rows["Spend by model"][1][:2] == [name, "1.00"]
+    assert f"{name}: 1.00 USD" in page.texts("title")
+    assert "All other models together: 9.50 USD, 20 requests, 210 tokens." in page.texts("p")
+    assert "3 more keys together: 1.50 USD, 30 requests, 315 tokens." in page.texts("p")
+
+
+def test_days_without_activity_are_shown() -> None:
+    """Each day of the period has its row, the latest first."""
+    rows = full().rows["Spend per day"][1:]
+    assert len(rows) == 30
+    assert rows[:2] == [["1 Jun 2026", "0.00", "0", "0"], ["31 May 2026", "46.60", "10", "105"]]
+
+
+@pytest.mark.parametrize(
+    ("activity", "keys", "sentences"),
+    [
+        (NOTHING, [], ["Nothing was spent in the last 30 days.", "No model was used in the last 30 days.",
+                       "The account has no keys."]),
+        (NOTHING, [key(1, "idle")], ["No key spent anything in the last 30 days.",
+                                     "No key has a credit limit that it could spend."]),
+        (spent(total_stats=stats("0", 12)), [], ["Nothing was spent in the last 30 days, in 12 requests."]),
+    ],
+)  # fmt: skip
+def test_sentences_instead_of_empty_charts(activity: Activity, keys: list[Key], sentences: list[str]) -> None:
+    """Where there is nothing to draw, a sentence says so."""
+    page = shown("10", activity, keys)
+    assert set(sentences) <= set(page.texts("p"))
+    assert page.named("svg") == []
+    assert "no end in sight" in page.text
+
+
+@pytest.mark.parametrize(
+    ("balance", "line", "runway"),
+    [
+        ("-3.2", "The balance is negative.", "nothing left"),
+        ("0", "The account is empty.", "nothing left"),
+        ("4", "The money lasts less than 7 days.", "0.7 days"),
+    ],
+)
+def test_little_money(balance: str, line: str, runway: str) -> None:
+    """A negative balance and a short runway are told first."""
+    page = shown(balance, spent(cost="40"), [])
+    assert page.texts("li") == [line]
+    assert runway in page.texts("dd")
+
+
+def test_many_keys() -> None:
+    """Of ten thousand keys the charts show twenty, the table two hundred; the others are summed up, none is lost."""
+    keys = [key(n, f"key {n}", credit_limit=2) for n in range(1, 10_001)]
+    page = shown("10000", spent(dict.fromkeys(range(1, 10_001), "1")), keys)
+    assert len(page.rows["Keys"]) == 1 + 200
+    assert "Not in the table: 9,800 more keys, which spent 9,800.00 USD together." in page.texts("p")
+    assert "9,980 more keys together: 9,980.00 USD, 99,800 requests, 1,047,900 tokens." in page.texts("p")
+    assert len(page.source) < 500_000
+
+
+def test_the_rest_is_no_bar() -> None:
+    """The sum of thousands of keys is a line of text: as a bar it would dwarf all others."""
+    page = shown("10", spent({1: "9", **dict.fromkeys(range(2, 3_000), "1")}), [])
+    bars = page.bars
+    assert bars.pop("name 1 (deleted): 9.00 USD") == pytest.approx(340)
+    assert [*bars.values()] == [pytest.approx(340 / 9)] * (CHART_ROWS - 1)
+
+
+def severe(page: Page, names: list[str]) -> None:
+    """These keys, and no others, come first in the table, and each has its own line above."""
+    assert [row[0].rpartition(" ")[0] for row in page.rows["Keys"][1 : len(names) + 1]] == names
+    told = [line for line in page.texts("li") if not line.startswith("The ")]
+    assert sorted(told) == sorted(line for line in told if line.split(" ")[0] in names)
+    assert {line.split(" ")[0] for line in told} == set(names)
+
+
+def test_the_worst_of_thousands_of_keys() -> None:
+    """However little they spent: keys over and near their limit, about to expire and expired."""
+    costs = dict.fromkeys(range(1, 5001), "5") | {10_001: "1.2", 10_002: "0.95", 10_003: "0", 10_004: "0"}
+    keys = [key(n, f"key-{n}", credit_limit=100) for n in range(1, 5_001)]
+    keys += [
+        key(10_004, "expired", expires_at="2026-05-01T00:00:00Z"),
+        key(10_003, "soon", expires_at="2026-06-03T00:00:00Z"),
+        key(10_002, "near", credit_limit=1),
+        key(10_001, "over", credit_limit=1),
+    ]
+    severe(shown("100000", spent(costs), keys), ["over", "near", "soon", "expired"])
+
+
+def test_thousands_of_bad_keys() -> None:
+    """Each is listed, in the table and above, where most of them are folded away; none is summed up."""
+    keys = [key(n, f"key-{n}", credit_limit=1) for n in range(1_001, 2_001)]
+    page = shown("100000", spent(dict.fromkeys(range(1_001, 2_001), "1")), keys)
+    severe(page, [f"key-{n}" for n in range(1_001, 2_001)])
+    assert "and 990 more" in page.texts("summary")
+
+
+def test_limits_go_by_the_longest_period() -> None:
+    """A key that spent 113 % of its limit, most of it before the page's period, is over it."""
+    week, month = spent({1: "1"}, period_days=7), spent({1: "113"})
+    keys = [key(1, "k", credit_limit=100)]
+    page = Page(render(Balance(balance=Decimal(1000)), week, keys, made_at=NOW, longest=month))
+    assert "k has used 113.0% of its limit." in page.texts("li")
+    assert page.rows["Keys"][1][1:4] == ["1.00", "100.00", "113.0%"]
+    assert "113.0% of 100.00 USD" in page.texts("text")
+    assert "Spend in the last 30 days as a share of each key's credit limit" in page.texts("figcaption")
+
+
+def test_which_account_it_is_about() -> None:
+    """Where it is, when its balance was asked for, and its oldest key, as it has no name."""
+    keys = [key(2, "second"), key(1, "f\x1b", created_at="2025-03-01T00:00:00Z")]
+    page = Page(render(Balance(balance=Decimal(1)), NOTHING, keys, made_at=NOW, host="api.example"))
+    assert page.texts("title")[0] == "Account report, api.example, 1 Jun 2026"
+    assert " ".join(page.text.split()).startswith(
+        "Account report, api.example, 1 Jun 2026 Account report The account at api.example , whose oldest key is "
+        "f[U+001B] #1, made on 1 Mar 2025. Balance and keys are as of 1 Jun 2026, 12:00 UTC . Usage is that of the last"
+    )
+
+
+def test_an_account_two_days_old() -> None:
+    """Its mean is that of its one whole day, in the tile and in the chart; today is left out."""
+    daily = [stats("30", date="2026-05-31"), stats("500", date="2026-06-01")]
+    page = shown("60", spent({1: "530"}, daily_stats=daily), [key(1, "k")])
+    assert "2.0 days" in page.texts("dd")
+    assert "until 3 Jun 2026, at 30.00 USD a day, the mean of the last whole day" in page.texts("dd")
+    assert "The money lasts less than 7 days." in page.texts("li")
+    assert page.texts("figcaption")[0] == (
+        "USD for each day. The dashed line is the mean of the last whole day, 30.00 USD."
+    )
+
+
+def test_an_account_first_used_today() -> None:
+    """There is no whole day to go by: the page has neither a number of days nor a mean."""
+    page = shown("60", spent({1: "30"}, daily_stats=[stats("30", date="2026-06-01")]), [key(1, "k")])
+    assert {"too early to tell", "the account was first used today"} <= set(page.texts("dd"))
+    assert page.texts("figcaption")[0] == "USD for each day."
+
+
+def test_absurd_answers() -> None:
+    """Amounts, counts, days and a period that cannot be are shown as they are, and break nothing."""
+    page = shown(
+        "9E+300",
+        spent(
+            {1: "9E+300", 2: "-9E+300", 3: "-5"},
+            {"m" * 100_000: "9E+300"},
+            "-9E+300",
+            period_days=-3,
+            total_stats=stats("-9E+300", 10**300),
+            daily_stats=[stats("9E+300", date="9999-12-31"), stats("1E+300", date="2026-06-01")],
+        ),
+        [key(1, "", credit_limit="1E-300")],
+    )
+    assert "(no name) #1" in [row[0] for row in page.rows["Keys"]]
+    assert "over 100,000%" in page.text
+    assert "The API also named 1 day outside of the last -3 days: left out." in page.texts("p")
+    assert len(page.source) < 500_000
+
+
+# --- how it is said ----------------------------------------------------------------------------------------
+
+
+def test_names_are_text() -> None:
+    """A name that looks like markup is read as text: the page has no element that could do something."""
+    assert {tag for tag, _ in full().tags} == set(ELEMENTS.split())
+    assert f"{MARKUP} has used 92.0% of its limit." in full().texts("li")
+    assert any(text.startswith("<script>document") for text in full().texts("text"))
+
+
+def test_names_are_visible() -> None:
+    """Control characters and those that turn the text around are written out, and a $ is no formula."""
+    assert 'price $x_1$ & "q" [U+202E]gnp.exe[U+001B][31m #3' in [row[0] for row in full().rows["Keys"]]
+    assert all(character.isprintable() or character == "\n" for character in full().source)
+    assert any("price $x_1$ &" in text for text in full().texts("text"))
+
+
+def test_nothing_is_loaded() -> None:
+    """No attribute and no style names anything outside, and the page forbids it to itself."""
+    outside = {"src", "href", "xlink:href", "srcset", "action", "data", "poster", "background"}
+    assert [tag for tag, attributes in full().tags if outside & set(attributes)] == []
+    assert [name for _, attributes in full().tags for name in attributes if name.startswith("on")] == []
+    assert "url(" not in full().source
+    assert "@import" not in full().source
+    policy = {
+        "http-equiv": "Content-Security-Policy",
+        "content": "default-src 'none'; style-src 'unsafe-inline'",
+    }
+    assert full().named("meta")[1] == policy
+
+
+def test_charts_have_alternatives() -> None:
+    """Each chart is an image with a name and a description, in a layout for telephones and one for the rest."""
+    charts = full().named("svg")
+    assert [chart["class"] for chart in charts] == ["wide", "narrow"] * 4
+    assert {chart["role"] for chart in charts} == {"img"}
+    assert all(chart["aria-label"] for chart in charts)
+    assert len(full().named("desc")) == len(charts)
+    days = charts[0]["aria-label"] or ""
+    assert days.endswith("The most was spent on 31 May 2026: 46.60 USD. All values are in the table below.")
+
+
+def test_each_bar_says_its_value() -> None:
+    """A bar tells its name and value when it is pointed at."""
+    assert {"31 May: 46.60 USD", "production: 40.00 USD", "production: 8.0% of 500.00 USD"} <= set(
+        full().texts("title")
+    )
+
+
+def test_colours_are_the_pages() -> None:
+    """No chart has a colour or a font of its own, so light and dark are one matter of style."""
+    styles = [attributes.get("style") or "" for _, attributes in full().tags]
+    assert [style for style in styles if "#" in style or "font-family" in style or "font:" in style] == []
+    assert any("fill: var(--accent)" in style for style in styles)
+    assert any("fill: var(--warn)" in style for style in styles)
+
+
+def test_same_account_same_page() -> None:
+    """The page is the same byte for byte, whatever the user's own settings of matplotlib."""
+    import matplotlib as mpl
+
+    with mpl.rc_context({"svg.fonttype": "path", "grid.linestyle": ":", "xtick.labelsize": 30}):
+        again = shown("125.503000000000000001", USED, KEYS).source
+        assert mpl.rcParams["svg.fonttype"] == "path"
+    assert again == full().source
+
+
+def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra, one line says what to install."""
+    from pulumi_account.exceptions import ConfigurationError
+
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    refusal(ConfigurationError, lambda: shown("1", USED), r"pip install 'pulumi_account\[report\]'")
+
+
+def test_imports_are_light() -> None:
+    """The extras' libraries are loaded when they are used, not before."""
+    code = (
+        "import sys, pulumi_account.report, pulumi_account.metrics; "
+        "print(*{'matplotlib', 'prometheus_client'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.strip() == ""
+
+
+def test_of_an_account() -> None:
+    """What a client reads can be shown, and holds no credential."""
+    with (
+        Emulator(provisioning_key=PROVISIONING_KEY, balance="7.25") as emulator,
+        AccountClient(emulator.url, PROVISIONING_KEY) as client,
+    ):
+        key_id, plaintext = emulator.add("production", credit_limit=10)
+        emulator.add_usage(key_id, cost="1.50", requests=3, day=date.today() - timedelta(days=1))
+        page = render(client.get_balance(), client.get_activity(), client.list_keys(), made_at=client.now())
+    assert_clean(page)
+    assert plaintext not in page
+    assert "15.0% of 10.00 USD" in Page(page).texts("text")
+
+
+# --- in a browser ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def browser() -> str:
+    """A Chromium; without one the test is skipped, or fails where there has to be one."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None and os.environ.get("PULUMI_ACCOUNT_REQUIRE_BROWSER") == "1":
+        pytest.fail("no Chromium on the PATH")
+    if found is None:
+        pytest.skip("no Chromium on the PATH")
+    return found
+
+
+def browse(browser: str, folder: Path, *arguments: str) -> str:
+    """What a headless browser prints."""
+    command = [browser, *FLAGS, f"--user-data-dir={folder / 'profile'}", *arguments]
+    run = subprocess.run(command, capture_output=True, timeout=90, check=True, cwd=folder)
+    shutil.rmtree(folder / "profile", ignore_errors=True)
+    return run.stdout.decode()
+
+
+MEASURE = """<!DOCTYPE html><title>measuring</title><pre></pre>
+<iframe style="width:360px;height:800px" srcdoc="PAGE"></iframe>
+<iframe style="width:1100px;height:800px" srcdoc="PAGE"></iframe>
+<script>addEventListener("load", () => {
+  document.querySelector("pre").textContent = JSON.stringify([0, 1].map(place => {
+    const frame = frames[place];
+    const seen = node => frame.getComputedStyle(node).display !== "none";
+    const page = frame.document, charts = [...page.querySelectorAll("svg")].filter(seen);
+    return {
+      title: page.title,
+      overflow: page.documentElement.scrollWidth - page.documentElement.clientWidth,
+      loaded: frame.performance.getEntriesByType("resource").length,
+      scripts: page.scripts.length + page.images.length,
+      charts: charts.map(chart => chart.classList[0]),
+      scale: Math.min(...charts.map(chart => chart.getBoundingClientRect().width / chart.viewBox.baseVal.width)),
+      outside: charts.flatMap(chart => [...chart.querySelectorAll("text")]).filter(
+        text => text.getBoundingClientRect().right > page.documentElement.clientWidth).length,
+      paper: frame.getComputedStyle(page.body).backgroundColor,
+    };
+  }));
+})</script>"""
+
+
+@pytest.mark.parametrize(("scheme", "paper"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(13, 17, 23)")])
+def test_in_a_browser(scheme: str, paper: str, browser: str, tmp_path: Path) -> None:
+    """Nothing runs, nothing is loaded, nothing overflows, on a telephone and on a desk, light and dark."""
+    (tmp_path / "page.html").write_text(MEASURE.replace("PAGE", html.escape(full().source)), encoding="utf-8")
+    setting = f"--blink-settings=preferredColorScheme={int(scheme == 'light')}"
+    dom = browse(browser, tmp_path, setting, "--dump-dom", (tmp_path / "page.html").as_uri())
+    found = json.loads(html.unescape(re.findall(r"<pre>(.*?)</pre>", dom)[0]))
+    letters = [13 * frame.pop("scale") for frame in found]
+    assert found == [
+        {
+            "title": "Account report, 1 Jun 2026",
+            "overflow": 0,
+            "loaded": 0,
+            "scripts": 0,
+            "charts": [layout] * 4,
+            "outside": 0,
+            "paper": paper,
+        }
+        for layout in ("narrow", "wide")
+    ]
+    assert min(letters) >= 11.5  # pixels, on the telephone too
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_screenshot(scheme: str, browser: str, tmp_path: Path) -> None:
+    """The page opens from disk and is drawn in the scheme's colours; PULUMI_ACCOUNT_PICTURES is where to keep it."""
+    from matplotlib.image import imread
+
+    (tmp_path / "page.html").write_text(full().source, encoding="utf-8")
+    picture = Path(os.environ.get("PULUMI_ACCOUNT_PICTURES", tmp_path)) / f"report-{scheme}.png"
+    setting = f"--blink-settings=preferredColorScheme={int(scheme == 'light')}"
+    browse(
+        browser,
+        tmp_path,
+        setting,
+        "--window-size=1100,1900",
+        f"--screenshot={picture.resolve()}",
+        (tmp_path / "page.html").as_uri(),
+    )
+    pixels = (imread(picture)[:, :, :3] * 255).round().astype(int).reshape(-1, 3)
+    colours = {tuple(pixel) for pixel in pixels.tolist()}
+    wanted = {"light": ["#ffffff", "#0969da", "#9a6700"], "dark": ["#0d1117", "#4493f8", "#d29922"]}[scheme]
+    assert {tuple(bytes.fromhex(colour[1:])) for colour in wanted} <= colours
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget() -> Iterator[None]:
+    """A page is rendered once for all tests of this file."""
+    yield
+    full.cache_clear()

@@ -1,0 +1,193 @@
+"""`AccountMocks` answers as the provider and the account do."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+import pulumi_account as account
+from pulumi_account import exceptions as err
+from pulumi_account.emulator import Emulator
+from pulumi_account.testing import AccountMocks
+from tests.conftest import MakeEngine
+from tests.program.test_mocks import run
+from tests.support.helpers import refusal
+
+# the SDK's mocks give each of their threads an event loop, and close none
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+PROGRAM = """
+import pulumi
+import pulumi_account as account
+
+def program():
+    keys = [
+        account.ApiKey("plain", name="n"),
+        account.ApiKey("full", name="f", credit_limit=12.5, is_enabled=False, rotation_triggers={"a": "1"},
+                       expires_at="2040-01-01T01:00:00+01:00"),
+        account.ApiKey("whole", name="w", credit_limit=5),
+        account.ApiKey("auto", name_prefix="auto-"),
+        account.ApiKey("adopted", name="adopted", credit_limit=3, adopt_key_id=1, adopt_key="plain-text"),
+        account.ApiKey.get("got", id="2"),
+    ]
+    return {f"{i} {name}": getattr(key, name) for i, key in enumerate(keys) for name in (
+        "name", "name_prefix", "credit_limit", "is_enabled", "expires_at", "rotation_triggers", "adopt_key_id",
+        "key_id", "created_at", "key")}
+"""
+#: what differs from one key to the next
+OWN = [f"{i} {name}" for i in range(4) for name in ("key_id", "created_at", "key")]
+OWN += ["3 name", "4 created_at", "5 created_at"]
+
+
+def filled(accounts: Any) -> Any:
+    """Two keys that the program does not declare."""
+    accounts.add("legacy", credit_limit=1)
+    accounts.add("other", expires_at="2040-01-01T00:00:00Z", is_enabled=False)
+    return accounts
+
+
+def test_outputs_are_those_of_a_real_run(tmp_path: Path, engine: MakeEngine) -> None:
+    """Made, auto-named, adopted and read keys have the same outputs under mocks as from the provider."""
+    (tmp_path / "Pulumi.yaml").write_text("name: p\nruntime: python\n")
+    end = "\nfor name, value in program().items():\n    pulumi.export(name, value)\n"
+    (tmp_path / "__main__.py").write_text(textwrap.dedent(PROGRAM) + end)
+    with Emulator() as emulator:
+        filled(emulator)
+        env = {"ACCOUNT_ENDPOINT": emulator.url, "ACCOUNT_PROVISIONING_KEY": emulator.provisioning_key}
+        made = engine(tmp_path, env=env)
+        ran = made.up()
+        assert ran.ok, ran.text
+        real = made.outputs(show_secrets=True)
+    names: dict[str, Any] = {}
+    exec(PROGRAM, names)
+    mocked = run(
+        lambda: pulumi.Output.unsecret(pulumi.Output.all(**names["program"]())), filled(AccountMocks())
+    )
+    real = {name: real.get(name) for name in mocked}
+    assert type(mocked["0 key_id"]) is int
+    same = {name: real[name] for name in real if name not in OWN}
+    assert {name: mocked[name] for name in same} == same
+    for name in OWN:
+        assert isinstance(mocked[name], int if "key_id" in name else str)
+        assert (mocked[name] is None) == (real[name] is None)
+    assert mocked["3 name"].startswith("auto-")
+    assert len(mocked["3 name"]) == len(real["3 name"])
+
+
+def test_the_plaintext_is_a_secret() -> None:
+    """`key` is one, whatever it holds."""
+
+    def program() -> Any:
+        made = account.ApiKey("k")
+        return pulumi.Output.from_input(made.key.is_secret())
+
+    assert run(program, AccountMocks()) is True
+
+
+def test_functions_find_what_is_declared() -> None:
+    """A key of the program is one of the account's."""
+    mocks = filled(AccountMocks())
+
+    def program() -> Any:
+        made = account.ApiKey("k", name="k", credit_limit=5)
+        return account.get_api_key_output(made.id)
+
+    assert run(program, mocks).name == "k"
+    assert [key.name for key in mocks.keys] == ["legacy", "other", "k"]
+
+
+def test_functions_answer() -> None:
+    """Balance, activity, keys by id, by name and by filters."""
+    mocks = filled(AccountMocks(balance=Decimal("70")))
+    today = datetime.now(timezone.utc).date()
+    yesterday = today - timedelta(days=1)
+    mocks.add_usage(1, "large", requests=2, cost="7", input_tokens=5, output_tokens=6, day=yesterday)
+    mocks.add_usage(1, "large", cost="100", day=today - timedelta(days=9))
+
+    def program() -> None:
+        assert account.get_balance().balance == 70
+        assert account.runway(7).days == 70
+        assert account.get_activity().total_stats.total_cost == 107
+        assert account.get_activity(7).api_key_usage[0].api_key_name == "legacy"
+        assert account.get_api_key(2).name == "other"
+        assert account.get_api_key(name="legacy").credit_limit == 1
+        assert [key.name for key in account.get_api_keys(is_enabled=False).keys] == ["other"]
+
+    run(program, mocks)
+    assert [args.token.rpartition(":")[2] for args in mocks.calls][:3] == [
+        "getBalance",
+        "getActivity",
+        "getBalance",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ask", "line"),
+    [
+        (lambda: account.get_api_key(9), "the account has no key 9"),
+        (lambda: account.get_api_key(name="none"), "the account has no key of the name that was asked for"),
+        (lambda: account.get_api_key(name="twice"), "name is that of 2 keys: give key_id, one of 3, 4"),
+    ],
+)
+def test_what_is_not_there(ask: Callable[[], object], line: str) -> None:
+    """A key that is missing or ambiguous fails as it does on an account."""
+    mocks = filled(AccountMocks())
+    mocks.add("twice")
+    mocks.add("twice")
+    refusal(account.FunctionError, lambda: run(ask, mocks), line)
+
+
+@pytest.mark.parametrize(
+    ("declare", "kind", "line"),
+    [
+        (
+            lambda: account.ApiKey("k", name="n", adopt_key_id=9),
+            err.AdoptionError,
+            "the account has no such key",
+        ),
+        (lambda: account.ApiKey.get("g", "9"), err.NotFoundError, "the account has no key 9"),
+    ],
+)
+def test_keys_that_are_not_there(declare: Callable[[], object], kind: type[Exception], line: str) -> None:
+    """Nor can a missing key be adopted or read."""
+    refusal(kind, lambda: run(lambda: declare() and None, AccountMocks()), line)
+
+
+def test_a_keys_secrets_are_not_shown() -> None:
+    """The plaintext of an adopted key stays a secret, and is in no repr of the mocks' keys."""
+    mocks = filled(AccountMocks())
+
+    def program() -> Any:
+        made = account.ApiKey("k", name="n", adopt_key_id=1, adopt_key="plain-text")
+        return pulumi.Output.all(pulumi.Output.unsecret(made.key), made.key.is_secret())
+
+    assert run(program, mocks) == ["plain-text", True]
+    assert "plain-text" not in repr(mocks.keys)
+
+
+def test_resources_of_others_are_taken() -> None:
+    """Their inputs are their outputs."""
+    mocks = AccountMocks()
+    run(lambda: account.Provider("eu", provisioning_key="p") and None, mocks)
+    assert [args.typ for args in mocks.resources] == ["pulumi:providers:pulumi-python"]
+
+
+def test_functions_of_others_are_not_made_up() -> None:
+    """The error says what to override."""
+    with pytest.raises(NotImplementedError, match="does not answer aws:index/x:x: override `call`"):
+        run(lambda: pulumi.runtime.invoke("aws:index/x:x", {}) and None, AccountMocks())
+
+
+def test_instants_of_added_keys() -> None:
+    """A `datetime` may be given."""
+    mocks = AccountMocks()
+    mocks.add("k", expires_at=datetime(2030, 1, 1, tzinfo=timezone(timedelta(hours=1))))
+    found = run(lambda: account.get_api_key(1), mocks)
+    assert found.expires_at == datetime(2029, 12, 31, 23, tzinfo=timezone.utc)

@@ -1,0 +1,114 @@
+"""`make up` and its companions, without make: the first lap of a newcomer."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.reference import README
+from tests.support.canaries import leaks
+from tests.support.cli import require_cli
+from tests.support.helpers import mode
+from tests.test_examples import copied
+
+pytestmark = pytest.mark.timeout(300)
+
+
+class Newcomer:
+    """Somebody with a clone, with or without the CLI, and with a real account in the environment."""
+
+    def __init__(self, folder: Path, *, with_cli: bool) -> None:
+        self.project = copied(Path("examples/environments"), folder)
+        path = [
+            p for p in os.environ["PATH"].split(os.pathsep) if with_cli or not (Path(p) / "pulumi").exists()
+        ]
+        self._env = {
+            **os.environ,
+            "PATH": os.pathsep.join(path),
+            "ACCOUNT_PROVISIONING_KEY": "prov-canary-real",
+            "ACCOUNT_ENDPOINT": "https://account.example",
+        }
+
+    def make(self, command: str) -> str:
+        """Run it; nothing that it prints is a credential."""
+        done = subprocess.run(
+            [sys.executable, "-m", "pulumi_account.testing.tryout", command, str(self.project)],
+            env=self._env, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert not leaks(done.stdout + done.stderr)
+        return done.stdout
+
+
+@pytest.fixture(params=["local", "cli"])
+def newcomer(request: pytest.FixtureRequest, tmp_path: Path) -> Newcomer:
+    """One without the CLI, and one with."""
+    if request.param == "cli":
+        require_cli()
+    return Newcomer(tmp_path, with_cli=request.param == "cli")
+
+
+def test_the_lap(newcomer: Newcomer) -> None:
+    """`up` twice, `preview`, `refresh` and `destroy` succeed, and the second `up` changes nothing."""
+    first = newcomer.make("up")
+    assert "+ 5 created" in first
+    assert len(re.findall(r"^\d+ +(?:acme|development|ci)-", first, flags=re.MULTILINE)) == 4
+    for command in ("up", "preview", "refresh"):
+        assert "    5 unchanged" in newcomer.make(command)
+    last = newcomer.make("destroy")
+    assert "- 5 deleted" in last
+    assert "acme-production" not in last.partition("The account has these keys:")[2]
+
+
+def test_everything_stays_in_the_ignored_folder(newcomer: Newcomer) -> None:
+    """State, account, backend and the CLI's home are below `.local`, which nobody else can enter; only the CLI's stack
+    file is not.
+    """
+    before = set(newcomer.project.iterdir())
+    local = newcomer.project / ".local"
+    local.mkdir(mode=0o755)  # as an earlier version made it
+    newcomer.make("up")
+    (engine,) = local.iterdir()
+    assert (mode(local), mode(engine)) == (0o700, 0o700)
+    assert mode(engine / "account.sqlite") == 0o600
+    new = {path.name for path in set(newcomer.project.iterdir()) - before}
+    assert new - {"Pulumi.tryout.yaml"} == {".local"}
+
+
+def test_no_cli_is_told(tmp_path: Path) -> None:
+    """Without the CLI it says which engine runs, and where to get the CLI."""
+    printed = Newcomer(tmp_path, with_cli=False).make("preview")
+    assert printed.startswith("Engine: LocalEngine, for there is no `pulumi` on your PATH (https://")
+
+
+def test_readme_shows_what_is_printed(tmp_path: Path) -> None:
+    """The README's transcript is what `make up` ends with, but for random digits and the order of creation."""
+    text = README.read_text(encoding="utf-8")
+    shown = re.search(r"<!-- transcript: up -->\n```text\n(.*?)```", text, flags=re.DOTALL)
+    assert shown
+    printed = Newcomer(tmp_path, with_cli=False).make("up")
+    assert _settled(shown[1]) <= _settled(printed)
+
+
+def _settled(text: str) -> set[str]:
+    lines = [re.sub(r"-[0-9a-f]{7}\b", "-*", line) for line in text.splitlines()]
+    return {re.sub(r"^\d+ +", "", line).rstrip() for line in lines}
+
+
+def test_failure_is_the_exit_status(tmp_path: Path) -> None:
+    """A program that fails makes the command fail."""
+    shutil.copy(README, tmp_path)
+    (tmp_path / "Pulumi.yaml").write_text("name: broken\nruntime: python\n")
+    (tmp_path / "__main__.py").write_text("raise SystemExit(3)")
+    done = subprocess.run(
+        [sys.executable, "-m", "pulumi_account.testing.tryout", "up", str(tmp_path)],
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode != 0
