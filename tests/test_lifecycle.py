@@ -1261,7 +1261,7 @@ def test_unforeseen_error_is_one_line_with_its_place(provider: ProviderProcess) 
     """A defect is told by kind and place, without a traceback and without any value."""
     with pytest.raises(
         ProviderError,
-        match=r"^pulumi_account\.exceptions\.InternalError: unexpected InvalidOperation at steps\.py:\d+ < ",
+        match=r"^pulumi_account\.exceptions\.InternalError: unexpected InvalidOperation at resource\.py:\d+ < ",
     ) as caught:
         provider.update("1", {"credit_limit": PLAINTEXT}, EXACT)
     assert_clean(caught.value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,23 +13,10 @@ from typing import Any
 from pulumi_account.common.instants import INSTANT, format_instant, parse_instant, same_instant
 from pulumi_account.common.money import MAGNITUDE, parse_number
 from pulumi_account.common.secret import Secret
+from pulumi_account.core.naming import MAX_NAME, MAX_NAME_PREFIX
 from pulumi_account.exceptions import InvalidInputError
 
-__all__ = [
-    "MAX_NAME",
-    "MAX_NAME_PREFIX",
-    "SUFFIX_DIGITS",
-    "ApiKeyInputs",
-    "auto_name",
-    "declared",
-    "is_auto_name",
-]
-
-#: the most characters that the API admits
-MAX_NAME = 255
-#: what auto-naming adds to a prefix: seven random hex digits, Pulumi's own habit
-SUFFIX_DIGITS = 7
-MAX_NAME_PREFIX = MAX_NAME - SUFFIX_DIGITS
+__all__ = ["ApiKeyInputs", "declared"]
 
 #: beyond, the engine's numbers, which are floats, cannot tell one id from the next
 _LARGEST_ID = 2**53
@@ -40,17 +26,6 @@ _ID_AS_TEXT = re.compile(r"[0-9]{1,16}(\.0)?")
 _READ_BY_YAML = re.compile(r"([0-9-]{10}) ([0-9:.]{8,18}) ([+-]\d\d)(\d\d) (UTC|[+-]\d{4})", re.ASCII)
 #: text made of these alone may be quoted in an error: no credential is
 _QUOTABLE = re.compile(r"[0-9TtZz:+\-. /]{1,40}", re.ASCII)
-
-
-def auto_name(prefix: str) -> str:
-    """A new name that no other key has: the prefix and seven random hex digits."""
-    return prefix + secrets.token_hex(SUFFIX_DIGITS)[:SUFFIX_DIGITS]
-
-
-def is_auto_name(name: str, prefix: str) -> bool:
-    """Whether `auto_name` can have made this name from this prefix."""
-    digits = name.removeprefix(prefix)
-    return name.startswith(prefix) and len(digits) == SUFFIX_DIGITS and not digits.strip("0123456789abcdef")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,8 +21,9 @@ from pulumi_account.common.instants import format_instant, parse_instant, same_i
 from pulumi_account.common.money import to_number
 from pulumi_account.common.text import visible
 from pulumi_account.core.adoption import ADOPTION, Adoptions, is_new
-from pulumi_account.core.declaration import SUFFIX_DIGITS, ApiKeyInputs, auto_name, declared, is_auto_name
+from pulumi_account.core.declaration import ApiKeyInputs, declared
 from pulumi_account.core.keys import Keys, KnownKey, differences
+from pulumi_account.core.naming import SUFFIX_DIGITS, auto_name, is_auto_name
 from pulumi_account.core.properties import ADOPTING, DEFAULT_PREFIX, INSTANCE_ID
 from pulumi_account.exceptions import AdoptionError, ConfigurationError, InvalidInputError, NotFoundError
 

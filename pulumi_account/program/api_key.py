@@ -17,7 +17,7 @@ from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_ON_THE_WIRE
 from pulumi.runtime.settings import get_monitor
 
 from pulumi_account.common.ids import parse_key_id
-from pulumi_account.core.declaration import MAX_NAME_PREFIX
+from pulumi_account.core.naming import MAX_NAME_PREFIX
 from pulumi_account.core.properties import ADOPTING, DEFAULT_PREFIX, INSTANCE_ID
 from pulumi_account.exceptions import InvalidInputError
 from pulumi_account.lifecycle import PREVIEW

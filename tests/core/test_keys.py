@@ -23,8 +23,9 @@ from pulumi_account.api.connections import default_transport
 from pulumi_account.api.models import CreatedKey, Key
 from pulumi_account.api.retry import RetryTransport
 from pulumi_account.common.instants import parse_instant, utc_now
-from pulumi_account.core.declaration import ApiKeyInputs, auto_name, is_auto_name
+from pulumi_account.core.declaration import ApiKeyInputs
 from pulumi_account.core.keys import Keys, differences
+from pulumi_account.core.naming import auto_name, is_auto_name
 from pulumi_account.core.reservations import LEASE, RESERVATION_PREFIX
 from pulumi_account.emulator import Answer, Drip, Drop, Edit, Emulator, Fault, HalfBody
 from tests.support.canaries import PROVISIONING_KEY, assert_clean

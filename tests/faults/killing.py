@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pulumi_account.core.declaration import is_auto_name
+from pulumi_account.core.naming import is_auto_name
 from pulumi_account.core.reservations import RESERVATION_PREFIX
 from pulumi_account.emulator import Answer, Drop, Emulator, Fault, Hang
 from pulumi_account.testing import LocalEngine, Result

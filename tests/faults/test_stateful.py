@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from pulumi_account.core.declaration import is_auto_name
+from pulumi_account.core.naming import is_auto_name
 from pulumi_account.emulator import Answer, Drop, Edit, Fault, HalfBody
 from tests.faults.model import EXAMPLES, FIELDS, Engine, Fields, InProcess, Known, Spec, Whole, play
 from tests.support.cli import require_cli

@@ -480,7 +480,7 @@ def test_a_stopped_source_is_silent(caplog: pytest.LogCaptureFixture) -> None:
 
 PROGRAM = """
 import os
-from pulumi_account.client import AccountClient
+from pulumi_account.api.client import AccountClient
 from pulumi_account.metrics import serve
 with AccountClient(os.environ["ACCOUNT_ENDPOINT"], os.environ["ACCOUNT_PROVISIONING_KEY"]) as client:
     serve(client, port=0, on_ready=lambda url: print(url, flush=True))

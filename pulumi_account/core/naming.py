@@ -1,0 +1,24 @@
+"""Names of keys: how long one may be, and how an auto-name is made."""
+
+from __future__ import annotations
+
+import secrets
+
+__all__ = ["MAX_NAME", "MAX_NAME_PREFIX", "SUFFIX_DIGITS", "auto_name", "is_auto_name"]
+
+#: the most characters that the API admits
+MAX_NAME = 255
+#: what auto-naming adds to a prefix: seven random hex digits, Pulumi's own habit
+SUFFIX_DIGITS = 7
+MAX_NAME_PREFIX = MAX_NAME - SUFFIX_DIGITS
+
+
+def auto_name(prefix: str) -> str:
+    """A new name that no other key has: the prefix and seven random hex digits."""
+    return prefix + secrets.token_hex(SUFFIX_DIGITS)[:SUFFIX_DIGITS]
+
+
+def is_auto_name(name: str, prefix: str) -> bool:
+    """Whether `auto_name` can have made this name from this prefix."""
+    digits = name.removeprefix(prefix)
+    return name.startswith(prefix) and len(digits) == SUFFIX_DIGITS and not digits.strip("0123456789abcdef")
