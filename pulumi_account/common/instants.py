@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from datetime import MAXYEAR, datetime, timedelta, timezone
 
-__all__ = ["INSTANT", "format_instant", "parse_instant", "same_instant", "utc_now"]
+__all__ = [
+    "INSTANT",
+    "format_instant",
+    "parse_declared_instant",
+    "parse_instant",
+    "read_instant",
+    "same_instant",
+    "utc_now",
+]
 
 INSTANT = re.compile(
     r"(?P<minute>\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2})(?P<second>:\d{2}(\.\d+)?)?(?P<offset>[Zz]|[+-]\d{2}:?\d{2})?",
@@ -33,6 +41,27 @@ def parse_instant(text: str) -> datetime:
         return datetime.fromisoformat(_plain(shape)).astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise ValueError("is not a date and time that exists") from None
+
+
+def parse_declared_instant(text: str) -> datetime:
+    """An instant that a person writes. It must have an offset: the API may leave it out for UTC, a person may not.
+
+    :raises ValueError: it is not an ISO 8601 date and time, or has no offset.
+    """
+    shape = INSTANT.fullmatch(text)
+    if not shape:
+        raise ValueError("is not an ISO 8601 date and time with an offset, such as 2027-01-01T00:00:00Z")
+    if not shape["offset"]:
+        raise ValueError("has no offset from UTC: add Z, or one such as +01:00")
+    return parse_instant(text)
+
+
+def read_instant(value: object) -> datetime | None:
+    """The instant that a state holds; None where it is missing, encrypted, unknown or unreadable."""
+    try:
+        return parse_instant(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _plain(shape: re.Match[str]) -> str:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from pulumi_account.common.instants import INSTANT, format_instant, parse_instant, same_instant
+from pulumi_account.common.instants import format_instant, parse_declared_instant, same_instant
 from pulumi_account.common.money import MAGNITUDE, parse_number
 from pulumi_account.common.secret import Secret
 from pulumi_account.core.naming import MAX_NAME, MAX_NAME_PREFIX
@@ -161,14 +161,8 @@ def _expires_at(now: datetime, settled: datetime | None, rotated: bool, value: o
         offset = "Z" if read[5] == "UTC" else f"{read[3]}:{read[4]}"
         raise ValueError(f'{text!r} is a date that YAML has read: quote it, as "{read[1]}T{read[2]}{offset}"')
     quoted = repr(text) if _QUOTABLE.fullmatch(text) else f"text of {len(text)} characters"
-    if not (shape := INSTANT.fullmatch(text)):
-        raise ValueError(
-            f"must be an ISO 8601 date and time with an offset, such as 2027-01-01T00:00:00Z, not {quoted}"
-        )
-    if not shape["offset"]:
-        raise ValueError(f"{quoted} has no offset from UTC: add Z, or one such as +01:00")
     try:
-        moment = parse_instant(text)
+        moment = parse_declared_instant(text)
     except ValueError as error:
         raise ValueError(f"{quoted} {error}") from None
     # one that is already in force may have passed: it must not block a deployment

@@ -17,7 +17,7 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 from pulumi.output import UNKNOWN, Unknown
 
 from pulumi_account.common.ids import parse_key_id
-from pulumi_account.common.instants import format_instant, parse_instant, same_instant, utc_now
+from pulumi_account.common.instants import format_instant, read_instant, same_instant, utc_now
 from pulumi_account.common.money import to_number
 from pulumi_account.common.text import visible
 from pulumi_account.core.adoption import ADOPTION, Adoptions, is_new
@@ -79,7 +79,7 @@ class Steps:
             inputs = declared(
                 known,
                 now=utc_now(),
-                settled=_instant(olds.get("expires_at")),
+                settled=read_instant(olds.get("expires_at")),
                 rotated=not is_new(olds) and _rotates(olds, news),
                 auto_named=olds.get("name") if "name_prefix" in olds else None,
                 unknown=unknown,
@@ -119,7 +119,7 @@ class Steps:
         if moved:
             return DiffResult(changes=True, replaces=replaces)
         self._adoptions.keep(number, olds, news, stays=not replaces)
-        self._warn_if_expired(key_id, _instant(news.get("expires_at")))
+        self._warn_if_expired(key_id, read_instant(news.get("expires_at")))
         changed = any(_differs(name, olds.get(name), news.get(name)) for name in _INPUTS)
         return DiffResult(changes=None if changed else False, replaces=replaces)
 
@@ -153,7 +153,7 @@ class Steps:
             )
         if key is None:
             return ReadResult("", {})
-        _require_same_key(key, _instant(props.get("created_at")))
+        _require_same_key(key, read_instant(props.get("created_at")))
         if refreshing:
             self._adoptions.refresh(key.id)
         inputs = _on_server(key) | _kept(props, *_DECLARED_ONLY, INSTANCE_ID)
@@ -211,7 +211,9 @@ class Steps:
         if expires_at and expires_at <= utc_now() and key_id not in self._expired:
             self._expired.add(key_id)
             _log.warning(
-                "key %s expired at %s: change expires_at, or remove it", key_id, format_instant(expires_at)
+                "key %s expired at %s: change expires_at, or remove it",
+                key_id,
+                format_instant(expires_at),
             )
 
     def _moved(self, key_id: int, olds: Bag, news: Bag) -> bool:
@@ -225,7 +227,7 @@ class Steps:
         same_id = None in (former, present) or former == present  # what is not known yet equals nothing
         if same_name and same_id and not isinstance(present, Unknown):
             return False
-        key, created_at = self._keys.read(key_id), _instant(olds.get("created_at"))
+        key, created_at = self._keys.read(key_id), read_instant(olds.get("created_at"))
         return key is None or not same_instant(key.created_at, created_at or key.created_at)
 
 
@@ -320,7 +322,7 @@ def _told(name: str, bag: Bag) -> str:
 def _inputs(props: Bag) -> ApiKeyInputs:
     """Inputs that `check` has passed; an expiry that has passed since then is the API's to refuse."""
     known, _ = _split(props)
-    settled = _instant(props.get("expires_at"))
+    settled = read_instant(props.get("expires_at"))
     return declared(known, now=utc_now(), settled=settled, auto_named=known.get("name"))
 
 
@@ -363,8 +365,8 @@ def _known_key(key_id: int, olds: Bag) -> KnownKey:
     return KnownKey(
         id=key_id,
         name=olds.get("name"),
-        created_at=_instant(olds.get("created_at")),
-        expires_at=_instant(olds.get("expires_at")),
+        created_at=read_instant(olds.get("created_at")),
+        expires_at=read_instant(olds.get("expires_at")),
         is_enabled=olds.get("is_enabled"),
         credit_limit=None if limit is None else Decimal(repr(limit)),
     )
@@ -386,17 +388,10 @@ def _rotates(olds: Bag, news: Bag) -> bool:
 
 def _differs(name: str, old: Any, new: Any) -> bool:
     if name == "expires_at" and isinstance(old, str) and isinstance(new, str):
-        return not same_instant(_instant(old), _instant(new))
+        return not same_instant(read_instant(old), read_instant(new))
     if name == "rotation_triggers":
         return bool((old or {}) != (new or {}))
     return bool(old != new)
-
-
-def _instant(value: object) -> datetime | None:
-    try:
-        return parse_instant(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
 
 
 def _require_same_key(key: Key | KnownKey, created_at: datetime | None, what_was_done: str = "") -> None:

@@ -8,7 +8,6 @@ traceback. Under ``pulumi.runtime.set_mocks`` the mocks are asked, with the toke
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pulumi
 
 from pulumi_account.common.ids import parse_key_id
-from pulumi_account.common.instants import parse_instant
+from pulumi_account.common.instants import parse_declared_instant
 from pulumi_account.common.money import parse_number
 from pulumi_account.common.text import elided, exact
 from pulumi_account.exceptions import AccountError, InvalidInputError
@@ -50,7 +49,6 @@ __all__ = [
 _T = TypeVar("_T")
 _LONGEST_PERIOD = 30
 _LONGEST_AMOUNT = 60
-_OFFSET = re.compile(r"([Zz]|[+-]\d{2}:?\d{2})$", re.ASCII)
 
 
 class InsufficientBalanceError(AccountError):
@@ -352,10 +350,8 @@ def _amount(value: object) -> Decimal:
 
 def _instant(value: object) -> datetime:
     text = value.isoformat() if isinstance(value, datetime) else str(value)
-    if not _OFFSET.search(text):  # the API may leave it out, for UTC; whoever declares an instant must not
-        text = ""
     try:
-        return parse_instant(text)
+        return parse_declared_instant(text)
     except ValueError:
         raise ValueError("an ISO 8601 date and time with an offset, such as 2027-01-01T00:00:00Z") from None
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_account.api.models import Key
-from pulumi_account.common.instants import parse_instant, same_instant
+from pulumi_account.common.instants import read_instant, same_instant
 from pulumi_account.core.properties import API_KEY_TYPE
 from pulumi_account.exceptions import AccountError
 
@@ -64,7 +64,7 @@ def _keys(deployment: dict[str, Any]) -> Iterator[StackKey]:
     for entry in [*_list(deployment.get("resources")), *pending]:
         resource = _object(entry)
         if resource.get("type") == API_KEY_TYPE and resource.get("id"):
-            created_at = _instant(_object(resource.get("outputs") or {}).get("created_at"))
+            created_at = read_instant(_object(resource.get("outputs") or {}).get("created_at"))
             yield StackKey(str(resource["id"]), created_at, not resource.get("external"))
 
 
@@ -79,11 +79,3 @@ def _list(value: Any) -> list[Any]:
     if not isinstance(value, (list, type(None))):
         raise ValueError("not a list")
     return value or []
-
-
-def _instant(value: object) -> datetime | None:
-    """None where it is missing, encrypted or unreadable."""
-    try:
-        return parse_instant(value) if isinstance(value, str) else None
-    except ValueError:
-        return None

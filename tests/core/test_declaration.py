@@ -157,12 +157,12 @@ WRONG: list[tuple[str, object, str]] = [
     (
         "expires_at",
         "2027-01-01",
-        "must be an ISO 8601 date and time with an offset, such as 2027-01-01T00:00:00Z, not '2027-01-01'",
+        "'2027-01-01' is not an ISO 8601 date and time with an offset, such as 2027-01-01T00:00:00Z",
     ),
     (
         "expires_at",
         "tomorrow",
-        "must be an ISO 8601 date and time with an offset, such as 2027-01-01T00:00:00Z, not text of 8 characters",
+        "text of 8 characters is not an ISO 8601 date and time with an offset, such as 2027-01-01T00:00:00Z",
     ),
     (
         "expires_at",

@@ -481,7 +481,7 @@ def test_a_stopped_source_is_silent(caplog: pytest.LogCaptureFixture) -> None:
 PROGRAM = """
 import os
 from pulumi_account.api.client import AccountClient
-from pulumi_account.metrics import serve
+from pulumi_account.metrics.exporter import serve
 with AccountClient(os.environ["ACCOUNT_ENDPOINT"], os.environ["ACCOUNT_PROVISIONING_KEY"]) as client:
     serve(client, port=0, on_ready=lambda url: print(url, flush=True))
 print("done", flush=True)
