@@ -12,7 +12,7 @@ import pytest
 from pulumi_account.emulator import Emulator
 from tests.end_to_end.test_keys import ENGINES, Bench
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY, assert_clean
-from tests.test_testing_guide import pytest_in
+from tests.support.pages import pytest_in
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted(path.parent.relative_to(ROOT) for path in ROOT.glob("examples/*/__main__.py"))

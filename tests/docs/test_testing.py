@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +13,15 @@ from pulumi_account.api.models import Activity, Balance, Key, KeyList
 from pulumi_account.program import mocks
 from pulumi_account.testing import fixtures
 from tests.program.test_mocks import real_account  # noqa: F401 - a fixture
+from tests.support.pages import Page, pytest_in
 from tests.test_imports import loads
 
-PAGE = Path(__file__).parent.parent / "docs" / "testing.md"
-TEXT = PAGE.read_text(encoding="utf-8")
-FILES = dict(re.findall(r"```python\n# (\S+\.py)\n(.*?)```", TEXT, flags=re.DOTALL))
+PAGE = Page("docs/testing.md")
+TEXT = PAGE.text
+FILES = dict(PAGE.files("python"))
 SHAPES: dict[str, Any] = {
     mocks.GET_BALANCE: Balance, mocks.GET_ACTIVITY: Activity, mocks.GET_API_KEY: Key, mocks.GET_API_KEYS: KeyList
 }  # fmt: skip
-
-
-def pytest_in(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run the tests of a folder in a pytest of their own, where every warning is an error."""
-    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", *options]
-    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=110)
 
 
 @pytest.mark.usefixtures("real_account")
@@ -63,12 +54,6 @@ def test_every_fixture_is_on_the_page() -> None:
     """The table of fixtures is complete."""
     table = TEXT.partition("| fixture |")[2].partition("## ")[0]
     assert sorted(re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)) == fixtures.__all__
-
-
-@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", TEXT))
-def test_links_lead_somewhere(link: str) -> None:
-    """Every relative link leads to a file."""
-    assert (PAGE.parent / link).exists()
 
 
 def test_pytest_is_not_needed() -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.reference import README
 from tests.support.canaries import leaks
 from tests.support.cli import require_cli
 from tests.support.helpers import mode
@@ -87,23 +85,8 @@ def test_no_cli_is_told(tmp_path: Path) -> None:
     assert printed.startswith("Engine: LocalEngine, for there is no `pulumi` on your PATH (https://")
 
 
-def test_readme_shows_what_is_printed(tmp_path: Path) -> None:
-    """The README's transcript is what `make up` ends with, but for random digits and the order of creation."""
-    text = README.read_text(encoding="utf-8")
-    shown = re.search(r"<!-- transcript: up -->\n```text\n(.*?)```", text, flags=re.DOTALL)
-    assert shown
-    printed = Newcomer(tmp_path, with_cli=False).make("up")
-    assert _settled(shown[1]) <= _settled(printed)
-
-
-def _settled(text: str) -> set[str]:
-    lines = [re.sub(r"-[0-9a-f]{7}\b", "-*", line) for line in text.splitlines()]
-    return {re.sub(r"^\d+ +", "", line).rstrip() for line in lines}
-
-
 def test_failure_is_the_exit_status(tmp_path: Path) -> None:
     """A program that fails makes the command fail."""
-    shutil.copy(README, tmp_path)
     (tmp_path / "Pulumi.yaml").write_text("name: broken\nruntime: python\n")
     (tmp_path / "__main__.py").write_text("raise SystemExit(3)")
     done = subprocess.run(
