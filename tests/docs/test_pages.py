@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.pages import PAGES, README, ROOT, Page
 
-EACH = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
+EACH = pytest.mark.parametrize("page", PAGES, ids=str)
 
 
 @pytest.mark.parametrize(("page", "link"), [(page, link) for page in PAGES for link in page.links], ids=str)

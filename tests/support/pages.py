@@ -27,6 +27,9 @@ class Page:
 
     path: str
 
+    def __str__(self) -> str:
+        return self.path
+
     @property
     def text(self) -> str:
         """All of it."""
