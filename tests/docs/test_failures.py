@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -58,10 +58,10 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path) -> Iterator[Project]:
     """An empty project and account."""
     with Emulator(provisioning_key=PROVISIONING_KEY, balance="39.50") as emulator:
-        yield Project(Bench("local", tmp_path, emulator))  # type: ignore[misc]
+        yield Project(Bench("local", tmp_path, emulator))
 
 
 def no_key(project: Project) -> None:
