@@ -142,11 +142,18 @@ class AdoptionError(AccountError):
 
 
 class LeftoverError(AccountError):
-    """A key whose plaintext nobody has may have been left behind; the message names it."""
+    """A key whose plaintext is lost may have been left behind; the message names it.
+
+    ``key_id`` is its id where the answer that made it came, else None.
+    """
+
+    def __init__(self, message: str, *, key_id: int | None = None) -> None:
+        super().__init__(message)
+        self.key_id = key_id
 
 
 class AbandonedError(AccountError):
-    """Whoever asked for a key is gone, so the key just made, whose plaintext nobody would have, is deleted."""
+    """The engine that requested a key has exited, so the key just made, whose plaintext would be lost, was deleted."""
 
 
 class InternalError(AccountError):

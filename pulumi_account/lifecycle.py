@@ -1,4 +1,4 @@
-"""The dynamic provider: what the engine's provider process loads and calls.
+"""The dynamic provider: an adapter from ``pulumi.dynamic`` to `core`.
 
 The users' stacks hold a reference to ``pulumi_account.lifecycle.ApiKeyLifecycle``: neither name may ever change,
 and the class must have no instance attributes when it is pickled. Programs import this module too, so what only
@@ -7,25 +7,18 @@ the provider's process needs is imported in `configure`, and what only calls nee
 
 from __future__ import annotations
 
-import gc
 import os
-import socket
-import sys
-import threading
-from collections.abc import Callable
-from contextlib import suppress
-from functools import wraps
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
 from pulumi.dynamic import ResourceProvider
 
-from pulumi_account.common.text import place
-from pulumi_account.exceptions import AccountError, ConfigurationError, InternalError
+from pulumi_account.exceptions import ConfigurationError
+from pulumi_account.process import LateClient, engine_is_gone, one_line_errors, peers, show_one_line_errors
 
 if TYPE_CHECKING:
-    # an SDK that is too old lacks some of these, and must get as far as the check below
+    # an SDK that is too old lacks some of these, and must reach the check below
     from pulumi.dynamic import (
         CheckResult,
         ConfigureRequest,
@@ -36,40 +29,20 @@ if TYPE_CHECKING:
     )
 
     from pulumi_account.api.client import AccountClient
-    from pulumi_account.api.settings import Settings
-    from pulumi_account.core.peers import Peers
-    from pulumi_account.core.resource import Steps
+    from pulumi_account.core.resource import KeyResource
 
 __all__ = ["OLDEST_SDK", "PREVIEW", "ApiKeyLifecycle", "OldSDKError"]
 
-#: the oldest SDK whose provider process does all that is relied on here, as pyproject.toml has it, too
+#: the oldest SDK whose provider process does all that is relied on here; pyproject.toml has it, too
 OLDEST_SDK = (3, 268)
 
-#: the property by which a program tells `check`, which the engine does not, that this is a preview; names with
-#: two underscores are the SDK's and the engine's own: they are neither shown nor, as `check` drops it, stored
+#: The input by which a program says that this is a preview, which the engine does not. Names with two underscores
+#: are neither shown nor, as `check` drops this one, stored.
 PREVIEW = "__preview"
-
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-def _one_line(method: _F) -> _F:
-    """Let out nothing but this package's own one-line errors.
-
-    A message of somebody else's may quote what it was given, a plaintext included: so an unforeseen error is
-    told by its kind and its place.
-    """
-
-    @wraps(method)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(*args, **kwargs)
-        except AccountError as error:
-            raise error from None
-        except Exception as error:  # noqa: BLE001 - it is told in other words, and not kept in what is raised
-            what = f"unexpected {type(error).__name__} at {place(error)}"
-        raise InternalError(f"{what}: a defect of pulumi_account, please report it")
-
-    return guarded  # type: ignore[return-value]
+#: the output that marks a key which `ApiKey.get` reads, and this stack does not manage
+_EXTERNAL = "__external"
+#: the engine's own mark of a secret in a bag: it holds whatever options and transforms a program applies
+_SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 
 
 class ApiKeyLifecycle(ResourceProvider):
@@ -78,163 +51,110 @@ class ApiKeyLifecycle(ResourceProvider):
     #: the pickled provider is a mere reference, so it holds nothing that would have to be a secret
     serialize_as_secret_always = False
 
-    _steps: Steps
+    _keys: KeyResource
 
-    @_one_line
+    @one_line_errors
     def configure(self, req: ConfigureRequest) -> None:
         """Settle the one account of this process; its threads share the client, which the first call makes.
 
         :raises ConfigurationError: the endpoint or the provisioning key is missing or cannot be used, or the proxy or
             the certificates that the environment names cannot.
         """
-        _show_one_line_errors()
+        show_one_line_errors()
         from urllib.request import getproxies
+
+        from pulumi.output import Unknown
 
         from pulumi_account.api.certificates import tls_files
         from pulumi_account.api.settings import ENDPOINT, INSTANCE, PROVISIONING_KEY, resolve
         from pulumi_account.core.keys import Keys
-        from pulumi_account.core.resource import Steps
+        from pulumi_account.core.resource import KeyResource
 
         given = {name: req.config.get(name) for name in (ENDPOINT, PROVISIONING_KEY, INSTANCE)}
         # the SDK has no public way to ask for the names
         named = dict.fromkeys(getattr(req.config, "_props", ()))
         present = {name: value for name, value in given.items() if value is not None}
         settings = resolve(named | present, os.environ)
-        client = _LateClient(settings)
+        client = LateClient(settings)
+        # a preview reports certificates and a proxy that cannot be used
         if settings.endpoint.lower().startswith("https:"):
-            tls_files(os.environ)  # certificates that cannot be used fail the preview already
+            tls_files(os.environ)
         if getproxies():
-            client.made()  # a proxy that cannot be used is told in the preview already
-        keys = Keys(cast("AccountClient", client), abandoned=_engine_is_gone)
-        self._steps = Steps(keys, str(given[INSTANCE] or ""), _peers())
+            client.made()
+        keys = Keys(cast("AccountClient", client), abandoned=engine_is_gone)
+        self._keys = KeyResource(
+            keys, str(given[INSTANCE] or ""), peers(), is_unknown=lambda value: isinstance(value, Unknown)
+        )
 
-    @_one_line
+    @one_line_errors
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Validate and normalise the inputs. No call is made, but in a preview a GET for a key to be adopted."""
-        return self._steps.check(_olds, news, preview=PREVIEW in news)
+        """Validate and normalize the inputs. No call is made, but in a preview a GET for a key to be adopted.
 
-    @_one_line
+        The engine prints the value of a failure's property, even a secret one: so no failure has a property.
+        """
+        from pulumi.dynamic import CheckFailure, CheckResult
+        from pulumi.output import UNKNOWN
+
+        # a preview does not know a new name: the deployment draws another
+        draw = {"draw": lambda _: UNKNOWN} if PREVIEW in news else {}
+        checked = self._keys.check(_olds, news, preview=PREVIEW in news, **draw)
+        return CheckResult(
+            _sealed(checked.inputs), [CheckFailure("", failure) for failure in checked.failures]
+        )
+
+    @one_line_errors
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Compare. No call is made, but a GET where the provider instance is another one."""
-        return self._steps.diff(_id, _olds, _news)
+        """Compare. No call is made, but a GET where the provider instance is another one.
 
-    @_one_line
+        ``changes=None`` lets the engine compare the inputs itself, and name the changed ones.
+        """
+        from pulumi.dynamic import DiffResult
+
+        diff = self._keys.diff(_id, _olds, _news)
+        return DiffResult(
+            changes=True if diff.moved else None if diff.changed else False, replaces=diff.replaces
+        )
+
+    @one_line_errors
     def create(self, props: dict[str, Any]) -> CreateResult:
         """POST, and PATCH where needed; or GET and PATCH for a key that is adopted."""
-        return self._steps.create(props)
+        from pulumi.dynamic import CreateResult
 
-    @_one_line
+        created = self._keys.create(props)
+        return CreateResult(created.id, _sealed(created.outputs))
+
+    @one_line_errors
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """GET, or one LIST for many."""
-        return self._steps.read(id_, props)
+        """A refresh or, where the engine gives no outputs, ``ApiKey.get``: GET, or one LIST for many."""
+        from pulumi.dynamic import ReadResult
 
-    @_one_line
+        found = self._keys.read(id_, props)
+        if found is None:
+            return ReadResult("", {})
+        # without inputs, even after a refresh: the next preview would show that they go
+        if "key_id" not in props or props.get(_EXTERNAL):
+            return ReadResult(id_, _sealed(found.outputs) | {_EXTERNAL: True})
+        return ReadResult(id_, _sealed(found.outputs), _sealed(found.inputs))
+
+    @one_line_errors
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """PATCH with what changed."""
-        return self._steps.update(_id, _olds, _news)
+        from pulumi.dynamic import UpdateResult
 
-    @_one_line
+        return UpdateResult(_sealed(self._keys.update(_id, _olds, _news)))
+
+    @one_line_errors
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """DELETE, unless another resource has adopted the key."""
-        self._steps.delete(_id, _props)
+        self._keys.delete(_id, _props)
 
 
-class _LateClient:
-    """Makes the client at the first call: a preview makes no call, and HTTP takes long to load."""
+def _sealed(bag: dict[str, Any]) -> dict[str, Any]:
+    """The bag with its plaintexts as secrets."""
+    from pulumi_account.core.properties import PLAINTEXTS
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._lock = threading.Lock()
-        self._client: AccountClient | None = None
-        self._loads = False
-
-    def made(self) -> AccountClient:
-        """The client."""
-        with self._lock:
-            if self._client is None:
-                self._client = self._make()
-            return self._client
-
-    def _make(self) -> AccountClient:
-        # httpx would load its own command line, and with it rich, where that is installed
-        sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
-        from pulumi_account.api.client import AccountClient
-
-        return AccountClient.of(self._settings)
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self.made(), name)
-        if name != "delete_key":
-            self._load_models()
-        return method
-
-    def _load_models(self) -> None:
-        """What reads answers is loaded while the first one is on its way.
-
-        Where there can be no more threads, whoever has an answer loads it.
-        """
-        with self._lock:
-            first, self._loads = not self._loads, True
-        if first:
-            with suppress(RuntimeError):
-                threading.Thread(target=_load_models, daemon=True).start()
-
-
-def _load_models() -> None:
-    # what is loaded stays: to look for garbage in it takes time now, and again with every few hundred keys
-    gc.disable()
-    with suppress(Exception):  # whoever has the answer is told
-        import_module("pulumi_account.api.models")
-    gc.freeze()
-    gc.enable()
-
-
-def _engine() -> tuple[str, int] | None:
-    """Where the engine listens that started this process; None where there is none."""
-    host, _, port = (sys.argv[1] if _is_providers_process() and len(sys.argv) > 1 else "").rpartition(":")
-    return (host, int(port)) if port.isdigit() and int(port) else None
-
-
-def _peers() -> Peers | None:
-    """The other provider processes of the run; None where there can be no such thing."""
-    engine = _engine()
-    if engine is None or sys.platform == "win32":
-        return None
-    from pulumi_account.core.peers import Peers
-
-    return Peers(str(engine[1]))
-
-
-def _engine_is_gone() -> bool:
-    """Whether nobody listens where the engine did that started this process; False where that cannot be told.
-
-    An engine that was killed leaves its provider running: what that made then, nobody would ever know.
-    """
-    engine = _engine()
-    if engine is None:
-        return False
-    try:
-        socket.create_connection(engine, timeout=1).close()
-    except ConnectionRefusedError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _is_providers_process() -> bool:
-    main = getattr(sys.modules.get("__main__"), "__spec__", None)
-    return main is not None and main.name == "pulumi.dynamic.__main__"
-
-
-def _show_one_line_errors() -> None:
-    """In the provider's process, let the SDK print errors without their tracebacks.
-
-    The SDK sends the engine a whole traceback for every exception. In the program's process this must not be
-    done: the CLI was seen to hang.
-    """
-    if _is_providers_process():
-        sys.tracebacklimit = 0
+    sealed = {name: {**_SECRET, "value": bag[name]} for name in PLAINTEXTS if isinstance(bag.get(name), str)}
+    return {**bag, **sealed}
 
 
 class OldSDKError(ConfigurationError, pulumi.RunError):
@@ -251,7 +171,7 @@ def _refuse_old_sdk() -> None:
         installed = _version._VERSION
     if tuple(map(int, installed.split(".")[:2])) >= OLDEST_SDK:
         return
-    _show_one_line_errors()
+    show_one_line_errors()
     needed = ".".join(map(str, OLDEST_SDK))
     raise OldSDKError(
         f"pulumi {installed} is installed, but pulumi_account needs {needed} or newer: pip install -U pulumi"

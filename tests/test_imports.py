@@ -157,8 +157,8 @@ def test_a_preview_with_a_proxy_is_nearly_as_light() -> None:
 def test_a_call_is_light() -> None:
     """To call the account, the provider's process does not load the command line of httpx, and rich with it."""
     code = (
-        "from pulumi_account.api.settings import Settings; from pulumi_account.lifecycle import _LateClient; "
-        "_LateClient(Settings('http://127.0.0.1:1', 'prov-1')).made(); import pulumi_account.api.models"
+        "from pulumi_account.api.settings import Settings; from pulumi_account.process import LateClient; "
+        "LateClient(Settings('http://127.0.0.1:1', 'prov-1')).made(); import pulumi_account.api.models"
     )
     assert loads(code, "pydantic", "rich", "click", "pygments") == "pydantic"
 
@@ -167,13 +167,13 @@ UPDATE = """
 import httpx
 from pulumi_account.api.client import AccountClient
 from pulumi_account.core.keys import Keys
-from pulumi_account.core.resource import Steps
+from pulumi_account.core.resource import KeyResource
 def answer(request):
     print(request.method, "pydantic" in sys.modules, end=" ")
     return httpx.Response(200, json={**olds, "id": 1, "credit_limit": 2})
 client = AccountClient("https://account.example", "prov-1", transport=httpx.MockTransport(answer))
 olds = {"name": "n", "is_enabled": True, "expires_at": None, "created_at": "2026-01-01T00:00:00Z"}
-assert Steps(Keys(client)).update("1", olds, {"name": "n", "credit_limit": 2.0}).outs["credit_limit"] == 2
+assert KeyResource(Keys(client)).update("1", olds, {"name": "n", "credit_limit": 2.0})["credit_limit"] == 2
 """
 
 
@@ -184,7 +184,7 @@ def test_an_update_sends_before_it_loads() -> None:
 
 def test_garbage_is_looked_for_again() -> None:
     """Once the models are loaded, garbage is collected as before, but not looked for in what stays."""
-    code = "import gc; from pulumi_account import lifecycle; lifecycle._load_models(); "
+    code = "import gc; from pulumi_account import process; process.load_models(); "
     assert loads(f"{code}print(gc.isenabled(), gc.get_freeze_count() > 0, end=' ')", "pydantic") == (
         "True True pydantic"
     )

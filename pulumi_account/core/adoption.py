@@ -1,8 +1,8 @@
 """Who has which key in this run: no deletion may take a key away from a resource that holds it.
 
 The engine asks for a deletion without saying why, or whose the key is by now. Two entries of a state may name one
-key: the resource that had it, and the one that adopted it. So each adoption draws a token, which stays in the
-outputs of its resource, and a deletion is its own only if no resource with another token keeps the key.
+key: the resource that had it, and the one that adopted it. So each adoption has an identity, which stays in the
+outputs of its resource, and a deletion goes through only if no resource with another identity keeps the key.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ADOPTION", "Adoptions", "is_new"]
 
-#: the output that holds an adoption's token; two underscores hide it from displays
+#: the output that holds an adoption's identity; two underscores hide it from displays
 ADOPTION = "__adoption"
-#: stands for the token of a key that was made here, and of one that an older version adopted
+#: the identities of a resource that made its key, and of one that adopted it under an older version
 _MADE, _OLDER = "", "?"
 
 
@@ -41,7 +41,7 @@ class Adoptions:
         self._wanted_by_new: set[int] = set()
         self._wanted_as_before: set[int] = set()
         self._undecided: set[int] = set()  # their resources' adopt_key_id is not known yet
-        self._holders: dict[int, set[str]] = {}  # the tokens of the resources that have a key
+        self._holders: dict[int, set[str]] = {}  # the identities of the resources that have a key
         self._refreshed: Counter[int] = Counter()  # read, with a diff yet to come
 
     def want(self, key_ids: Iterable[float]) -> None:
@@ -73,10 +73,10 @@ class Adoptions:
 
         :raises AdoptionError: another resource is to adopt it.
         """
-        token, adopts = _token_of(key_id, olds), news.get("adopt_key_id")
+        adopts = news.get("adopt_key_id")
         undecided = adopts is not None and not isinstance(adopts, (int, float))
         with self._lock:
-            self._hold(key_id, olds, token, has=stays)
+            self._hold(key_id, olds, _identity(key_id, olds), has=stays)
             if self._refreshed[key_id]:
                 self._refreshed[key_id] -= 1
                 return
@@ -93,14 +93,8 @@ class Adoptions:
         with self._lock:
             self._managed.add(key_id)
 
-    def _hold(self, key_id: int, outputs: Mapping[str, Any], token: str, *, has: bool = True) -> None:
-        holders = self._holders.setdefault(key_id, set())
-        (holders.add if has else holders.discard)(token)
-        if self._peers:
-            self._peers.tell(_name(key_id, outputs), token, has=has)
-
     def claim(self, key_id: int) -> None:
-        """Take a key for a resource that is about to adopt it.
+        """Reserve a key for a resource that is about to adopt it.
 
         :raises AdoptionError: another resource has it.
         """
@@ -109,26 +103,29 @@ class Adoptions:
                 raise AdoptionError(_managed_already(key_id))
             self._managed.add(key_id)
 
-    def adopt(self, key_id: int, outputs: Mapping[str, Any]) -> dict[str, str]:
-        """Note that a resource has adopted this key; returns the output that holds the adoption's token."""
-        token = secrets.token_hex(8)
+    def adopt(self, key_id: int, outputs: Mapping[str, Any], identity: str = "") -> dict[str, str]:
+        """Note that a resource has adopted this key; returns the output that holds the adoption's identity.
+
+        :param identity: what no other resource has, not even this one's replacement; random by default.
+        """
+        identity = identity or secrets.token_hex(8)
         with self._lock:
-            self._hold(key_id, outputs, token)
-        return {ADOPTION: token}
+            self._hold(key_id, outputs, identity)
+        return {ADOPTION: identity}
 
     def may_delete(self, key_id: int, outputs: Mapping[str, Any]) -> bool:
-        """Whether a resource with these outputs may delete its key; False if another one has it, which may do so later.
+        """Whether a resource with these outputs may delete its key; False if another has it, which may do so later.
 
         :raises AdoptionError: that cannot be known, or it is to be adopted and has not been.
         """
-        token = _token_of(key_id, outputs)
+        identity = _identity(key_id, outputs)
         with self._lock, self._peers.alone() if self._peers else nullcontext():
             holders = self._holders.get(key_id, set())
             elsewhere = self._peers.tokens(_name(key_id, outputs)) if self._peers else set()
-            if (holders | elsewhere) - {token}:
-                self._hold(key_id, outputs, token, has=False)
+            if (holders | elsewhere) - {identity}:
+                self._hold(key_id, outputs, identity, has=False)
                 return False
-            if token == _OLDER and _OLDER in holders:
+            if identity == _OLDER and _OLDER in holders:
                 raise AdoptionError(
                     f"key {key_id} is not deleted: two resources of this state adopted it under an older version, and "
                     "cannot be distinguished: remove adopt_key_id from the program and run `pulumi up`"
@@ -136,21 +133,26 @@ class Adoptions:
             if key_id in self._wanted | self._undecided:
                 raise AdoptionError(
                     f"key {key_id} is not deleted, as adopt_key_id gives it to a resource of this stack, which may be "
-                    "the very one that is replaced: to keep the key, take back what forces the replacement "
+                    "the very one that is replaced: to keep the key, undo what forces the replacement "
                     "(`pulumi state untaint`); to replace it, remove adopt_key_id and run `pulumi up` first"
                 )
         return True
 
+    def _hold(self, key_id: int, outputs: Mapping[str, Any], identity: str, *, has: bool = True) -> None:
+        holders = self._holders.setdefault(key_id, set())
+        (holders.add if has else holders.discard)(identity)
+        if self._peers:
+            self._peers.tell(_name(key_id, outputs), identity, has=has)
+
 
 def is_new(olds: Mapping[str, Any]) -> bool:
-    """Whether these old inputs are none: that the key is to be made, be it as a replacement."""
+    """Whether these old inputs are none: the key is to be made, as a first one or as a replacement."""
     return "is_enabled" not in olds
 
 
-def _token_of(key_id: int, outputs: Mapping[str, Any]) -> str:
-    """The token of a resource with these outputs."""
-    token = outputs.get(ADOPTION)
-    return str(token) if token else _OLDER if outputs.get("adopt_key_id") == key_id else _MADE
+def _identity(key_id: int, outputs: Mapping[str, Any]) -> str:
+    """The identity of the resource with these outputs."""
+    return str(outputs.get(ADOPTION) or (_OLDER if outputs.get("adopt_key_id") == key_id else _MADE))
 
 
 def _name(key_id: int, outputs: Mapping[str, Any]) -> str:

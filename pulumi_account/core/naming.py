@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-__all__ = ["MAX_NAME", "MAX_NAME_PREFIX", "SUFFIX_DIGITS", "auto_name", "is_auto_name"]
+__all__ = ["MAX_NAME", "MAX_NAME_PREFIX", "SUFFIX_DIGITS", "auto_name", "digits_of", "is_auto_name"]
 
 #: the most characters that the API admits
 MAX_NAME = 255
@@ -22,3 +22,13 @@ def is_auto_name(name: str, prefix: str) -> bool:
     """Whether `auto_name` can have made this name from this prefix."""
     digits = name.removeprefix(prefix)
     return name.startswith(prefix) and len(digits) == SUFFIX_DIGITS and not digits.strip("0123456789abcdef")
+
+
+def digits_of(name: object, prefix: object) -> str | None:
+    """The digits that auto-naming gave to a name; None where the name was not drawn, or was changed since.
+
+    What stands before them may be an older prefix: `ignore_changes` keeps the name while the prefix changes.
+    """
+    if not isinstance(name, str) or not isinstance(prefix, str):
+        return None
+    return digits if is_auto_name(digits := name[-SUFFIX_DIGITS:], "") else None

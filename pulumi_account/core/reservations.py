@@ -1,36 +1,95 @@
-"""Reservations that a crash left behind: found, and removed where no run can still make keys of them."""
+"""Reservations: what a key with an exact name is before it has that name, and what a crash may leave behind.
+
+POST takes no idempotency key, and names need not be unique: a lost answer would leave a key that nothing tells from
+others. So every POST carries a name that no other key has. An auto-named key has such a name. For an exact name, POST
+makes a *reservation*: a random name, credit limit 0, expiring within the hour. The PATCH that follows turns it into
+what was declared.
+"""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from typing import TYPE_CHECKING
+import secrets
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pulumi_account.common.instants import format_instant, same_instant
 from pulumi_account.exceptions import NotFoundError
 
 if TYPE_CHECKING:
     from pulumi_account.api.client import AccountClient
     from pulumi_account.api.models import Key
 
-__all__ = ["IN_USE", "LEASE", "RESERVATION_PREFIX", "find_reservations", "is_reservation", "remove"]
+__all__ = ["IN_USE", "LEASE", "RESERVATION_PREFIX", "Draft", "find_reservations", "is_reservation", "remove"]
 
 #: how the name of a reservation begins; 32 random hex digits follow
 RESERVATION_PREFIX = "pulumi-account-reservation-"
 #: how long a reservation lives when nothing turns it into a key
 LEASE = timedelta(hours=1)
-
-
-#: a younger reservation may be that of a run under way, which is just about to make a key of it: after a POST in doubt
-#: there may be two lists, two deletions and the PATCH, each retried for 90 seconds and waited for half a minute longer
+#: the age from which no run can be turning a reservation into a key: after a POST in doubt there may be two lists, two
+#: deletions and the PATCH, each retried for 90 seconds and waited for half a minute longer
 IN_USE = timedelta(minutes=20)
 
+_NAME = re.compile(RESERVATION_PREFIX + "[0-9a-f]{32}")
+#: how far a server may round a limit, in USD, and an expiry that it is given
+_ROUNDED, _CUT_OFF = Decimal(1), timedelta(minutes=1)
 
-_RESERVATION = re.compile(RESERVATION_PREFIX + "[0-9a-f]{32}")
+
+class Draft(NamedTuple):
+    """What a POST says: the declaration itself, or a reservation for it."""
+
+    name: str
+    credit_limit: Decimal | None
+    expires_at: datetime | None
+
+    @classmethod
+    def reservation(cls, now: datetime) -> Draft:
+        """A new reservation; ``now`` is the present instant by the API's clock."""
+        return cls(RESERVATION_PREFIX + secrets.token_hex(16), Decimal(0), now + LEASE)
+
+    @property
+    def is_reservation(self) -> bool:
+        """Whether it is a reservation."""
+        return self.name.startswith(RESERVATION_PREFIX)
+
+    def expires_by(self, moment: datetime) -> bool:
+        """Whether it is a reservation whose lease is over at that moment."""
+        return self.is_reservation and self.expires_at is not None and self.expires_at < moment
+
+    def made(self, key: Key) -> bool:
+        """Whether this draft can have made the key: its name alone is no proof."""
+        return (
+            key.is_enabled
+            and key.credit_limit == self.credit_limit
+            and same_instant(key.expires_at, self.expires_at)
+        )
+
+    def fits(self, key: Key) -> bool:
+        """Whether an answer can be about the key that this draft makes; the server may round what it was given."""
+        return (
+            key.name == self.name
+            and _close(key.credit_limit, self.credit_limit, _ROUNDED)
+            and _close(key.expires_at, self.expires_at, _CUT_OFF)
+        )
+
+    def harm(self) -> str:
+        """What a key that this draft has left behind can do, and what to do about it."""
+        if self.is_reservation and self.expires_at:
+            return f"it can spend nothing and expires at {format_instant(self.expires_at)}"
+        return "delete it: its plaintext is lost, but it is enabled"
+
+
+def _close(one: Any, other: Any, most: Any) -> bool:
+    """Whether two values differ by no more than that, or are both None; 0 is as special as None."""
+    if not one or not other:
+        return bool(one == other)
+    return bool(abs(one - other) <= most)
 
 
 def is_reservation(key: Key) -> bool:
-    """Whether a key is a reservation for one: a name that nobody gives by chance, credit limit 0, and an expiry."""
-    return bool(_RESERVATION.fullmatch(key.name)) and key.credit_limit == 0 and key.expires_at is not None
+    """Whether a key is a reservation: a name that holds 128 random bits, credit limit 0, and an expiry."""
+    return bool(_NAME.fullmatch(key.name)) and key.credit_limit == 0 and key.expires_at is not None
 
 
 def find_reservations(client: AccountClient) -> list[Key]:
@@ -39,9 +98,11 @@ def find_reservations(client: AccountClient) -> list[Key]:
 
 
 def remove(client: AccountClient, reservation: Key, *, in_use: timedelta = IN_USE) -> str:
-    """Delete a reservation, unless a run may be using it; says in a few words what was done, or why not.
+    """Delete a reservation unless a run may be using it: GET and DELETE ``/v1/account/keys/{key_id}``.
 
-    It is looked at once more: what was a reservation a moment ago may be a key in use by now.
+    The GET is needed because what was a reservation a moment ago may be a key in use by now.
+
+    :returns: in a few words what was done, or why not.
     """
     age = client.now() - reservation.created_at
     if age < in_use:

@@ -626,7 +626,7 @@ def test_several_candidates_are_all_named(keys: Keys, emulator: Emulator) -> Non
 def test_a_name_alone_is_no_proof(
     emulator: Emulator, declaration: ApiKeyInputs, change: dict[str, Any]
 ) -> None:
-    """A key that has the name, but is not as it was asked for, is not deleted: the error names it."""
+    """A key that has the name, but is not as it was requested, is not deleted: the error names it."""
 
     def somebody_else(request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
@@ -642,7 +642,7 @@ def test_a_name_alone_is_no_proof(
         error = refusal(err.LeftoverError, lambda: Keys(client).make(declaration))
     (left,) = emulator.keys()
     said = (
-        f"key {left['id']} is named {left['name']!r}, but is not as it was asked for, so it was not deleted"
+        f"key {left['id']} is named {left['name']!r}, but is not as it was requested, so it was not deleted"
     )
     assert said in str(error)
     assert emulator.calls.operations == ["create_key", "list_keys"]
@@ -658,7 +658,7 @@ BROKEN_ANSWERS = pytest.mark.parametrize("action", BROKEN, ids=repr)
     ("declaration", "harm"),
     [
         (EXACT, r"if it exists, it can spend nothing and expires at \S+Z$"),
-        (AUTO, r"if it exists, delete it: nobody has its plaintext, but it is enabled$"),
+        (AUTO, r"if it exists, delete it: its plaintext is lost, but it is enabled$"),
     ],
     ids=["exact", "auto"],
 )
@@ -806,9 +806,7 @@ def test_a_key_that_nobody_would_have_is_deleted(
         assert_made(emulator, keys.make(declaration), declaration)  # one call makes it
         return
     error = refusal(err.AbandonedError, lambda: keys.make(declaration))
-    assert re.fullmatch(
-        r"whoever asked for key \d+ is gone: it is deleted, as nobody would have it", str(error)
-    )
+    assert re.fullmatch(r"the engine that requested key \d+ has exited: the key was deleted", str(error))
     assert warnings(caplog) == [str(error)]
     assert emulator.keys() == []
 
@@ -894,8 +892,8 @@ def test_deleting_a_key_that_is_gone(
     keys.delete(4711)
     assert emulator.calls.operations == ["delete_key"]
     (warning,) = warnings(caplog)
-    assert warning.startswith("key 4711 is gone already, ")
-    assert warning.endswith("unless this is not the account that it was made in")
+    assert warning.startswith("key 4711 is gone already: ")
+    assert warning.endswith("or this is not the account that it was made in")
 
 
 def test_deleting_with_a_lost_answer(

@@ -19,12 +19,14 @@ from typing import Any, NamedTuple, Protocol
 import httpx
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+from pulumi.output import UNKNOWN, Unknown
 
 from pulumi_account.api.client import AccountClient
 from pulumi_account.api.retry import RetryTransport
 from pulumi_account.common.instants import parse_instant
 from pulumi_account.core.keys import Keys
-from pulumi_account.core.resource import Steps
+from pulumi_account.core.naming import auto_name
+from pulumi_account.core.resource import KeyResource
 from pulumi_account.emulator import Emulator
 from pulumi_account.emulator.store import MEMORY, Store
 from pulumi_account.exceptions import AccountError
@@ -286,47 +288,51 @@ class InProcess:
                 assert_clean(error)
                 ok = False
                 continue
-            if found.id:
-                self._state[name] = Known(old.id, carried(found.inputs), carried(found.outs))
+            if found:
+                self._state[name] = Known(old.id, carried(found.inputs), carried(found.outputs))
             else:
                 del self._state[name]
         return Outcome(ok, {})
 
-    def _process(self) -> Steps:
+    def _process(self) -> KeyResource:
         clock = FakeClock()
         inner = _Shared(self.account.transport)
         transport = RetryTransport(inner, sleep=clock.sleep, clock=clock)
-        return Steps(Keys(AccountClient(ENDPOINT, PROVISIONING_KEY, transport=transport)))
+        return KeyResource(
+            Keys(AccountClient(ENDPOINT, PROVISIONING_KEY, transport=transport)),
+            is_unknown=lambda value: isinstance(value, Unknown),
+        )
 
-    def _plan(self, steps: Steps, name: str, spec: Spec, *, preview: bool) -> tuple[str, Bag]:
+    def _plan(self, steps: KeyResource, name: str, spec: Spec, *, preview: bool) -> tuple[str, Bag]:
         old = self._state.get(name)
         inputs = self._check(steps, old.inputs if old else {}, spec, preview=preview)
         if old is None:
             return "create", inputs
         diff = steps.diff(str(old.id), old.outputs, inputs)
-        if diff.changes is False or (diff.changes is None and inputs == old.inputs):
+        if not diff.moved and (not diff.changed or inputs == old.inputs):
             return "same", inputs
         if diff.replaces:
             return "replace", self._check(steps, {}, spec, preview=preview)
         return "update", inputs
 
-    def _check(self, steps: Steps, olds: Bag, spec: Spec, *, preview: bool) -> Bag:
-        checked = steps.check(olds, carried(spec.arguments()), preview=preview)
+    def _check(self, steps: KeyResource, olds: Bag, spec: Spec, *, preview: bool) -> Bag:
+        draw = (lambda _: UNKNOWN) if preview else auto_name
+        checked = steps.check(olds, carried(spec.arguments()), preview=preview, draw=draw)
         assert not checked.failures
         inputs: Bag = carried(checked.inputs)
         return inputs
 
-    def _do(self, steps: Steps, op: str, name: str, inputs: Bag) -> None:
+    def _do(self, steps: KeyResource, op: str, name: str, inputs: Bag) -> None:
         if op in ("create", "replace"):
             made = steps.create(inputs)
             self._doomed += [self._state[name]] if op == "replace" else []
-            self._state[name] = Known(int(made.id), inputs, carried(made.outs))
+            self._state[name] = Known(int(made.id), inputs, carried(made.outputs))
         elif op == "update":
             old = self._state[name]
             changed = steps.update(str(old.id), old.outputs, inputs)
-            self._state[name] = Known(old.id, inputs, carried(changed.outs))
+            self._state[name] = Known(old.id, inputs, carried(changed))
 
-    def _delete(self, steps: Steps, old: Known) -> bool:
+    def _delete(self, steps: KeyResource, old: Known) -> bool:
         try:
             steps.delete(str(old.id), old.outputs)
         except AccountError as error:

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from pulumi_account.api.client import AccountClient
 from pulumi_account.core.keys import Keys
 from pulumi_account.core.peers import Peers
-from pulumi_account.core.resource import Steps
+from pulumi_account.core.resource import KeyResource
 from pulumi_account.emulator import Emulator
 from pulumi_account.exceptions import AccountError
 from tests.faults.bench import FRAME
@@ -161,11 +161,11 @@ class InProcess:
         if not fine:
             raise FailedError
 
-    def _process(self, instance: str, peers: Peers) -> Steps:
+    def _process(self, instance: str, peers: Peers) -> KeyResource:
         client = AccountClient(
             ENDPOINT, PROVISIONING_KEY, transport=self.accounts[INSTANCES[instance]].transport
         )
-        return Steps(Keys(client), instance, peers)
+        return KeyResource(Keys(client), instance, peers)
 
     def _deploy(self, name: str, spec: Spec, *, forced: bool) -> None:
         old, steps = self._state.get(name), self._processes[spec.instance]
@@ -176,14 +176,14 @@ class InProcess:
         replaces, changed = spec.forced != old.spec.forced, False
         if not replaces:
             diff = steps.diff(str(old.id), old.outputs, inputs)
-            replaces, changed = bool(diff.replaces), diff.changes is not False
+            replaces, changed = bool(diff.replaces), bool(diff.changed) or diff.moved
         if replaces or old.pending:
             return self._replace(name, spec, old, self._check(steps, {}, name, spec))
-        outputs = carried(steps.update(str(old.id), old.outputs, inputs).outs) if changed else old.outputs
+        outputs = carried(steps.update(str(old.id), old.outputs, inputs)) if changed else old.outputs
         self._state[name] = Entry(old.id, inputs, outputs, spec)
         return None
 
-    def _check(self, steps: Steps, olds: Bag, name: str, spec: Spec) -> Bag:
+    def _check(self, steps: KeyResource, olds: Bag, name: str, spec: Spec) -> Bag:
         hidden: Bag = {"__instance_id": f"id of {spec.instance}"} if spec.instance else {}
         if spec.first:
             others = [other for other in self._program.values() if other.instance == spec.instance]
@@ -202,7 +202,7 @@ class InProcess:
 
     def _make(self, name: str, spec: Spec, inputs: Bag) -> None:
         made = self._processes[spec.instance].create(inputs)
-        self._state[name] = Entry(int(made.id), inputs, carried(made.outs), spec)
+        self._state[name] = Entry(int(made.id), inputs, carried(made.outputs), spec)
         self._tainted.discard(name)
 
     def _delete(self, old: Entry) -> None:
