@@ -16,11 +16,11 @@ def section(text: str, version: str) -> str:
     :param version: as the heading has it, with or without brackets and a date behind it.
     :raises LookupError: the changelog has no such section, or an empty one.
     """
-    heading = rf"^## \[?{re.escape(version)}\]?(?: .*)?$"
-    found = re.search(rf"{heading}\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
-    if found is None or not found[1].strip():
-        raise LookupError(f"CHANGELOG.md says nothing about {version}")
-    return found[1].strip() + "\n"
+    for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        heading, _, body = part.partition("\n")
+        if heading.split(" ")[0].strip("[]") == version and body.strip():
+            return body.strip() + "\n"
+    raise LookupError(f"CHANGELOG.md says nothing about {version}")
 
 
 if __name__ == "__main__":
