@@ -5,9 +5,11 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 KEPT := benchmarks/results
+# an error, but for what the SDK itself does on Python 3.12 and 3.13
+WARNINGS := error::DeprecationWarning,ignore:There is no current event loop:DeprecationWarning
 TRYOUT := $(BIN)/python -m pulumi_account.testing.tryout
 
-.PHONY: help up preview refresh destroy test lowest lint format reference bench reliability clean
+.PHONY: help up preview refresh destroy test lowest lint format reference dist bench reliability clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,14 +30,16 @@ test: $(VENV)/.dev ## run every test, with coverage
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
 lowest: $(LOWEST)/.installed ## run the tests, but for those of faults, with the oldest versions that are admitted
-	PULUMI_ACCOUNT_LOWEST=1 PYTHONWARNINGS=error::DeprecationWarning \
+	PULUMI_ACCOUNT_LOWEST=1 PYTHONWARNINGS="$(WARNINGS)" \
 		$(LOWEST)/bin/python -m pytest --numprocesses auto --dist loadfile --ignore=tests/faults
 
-lint: $(VENV)/.dev ## types and style
+lint: $(VENV)/.dev ## check style, types, spelling and workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	for program in examples/*/__main__.py; do $(BIN)/mypy "$$program" || exit 1; done
+	$(BIN)/typos
+	$(BIN)/zizmor --offline --quiet .github
 
 format: $(VENV)/.dev ## lay the code out
 	$(BIN)/ruff format .
@@ -44,6 +48,9 @@ format: $(VENV)/.dev ## lay the code out
 reference: $(VENV)/.dev ## write the README's reference anew from the docstrings, and what the commands print
 	$(BIN)/python -m tests.reference
 	$(BIN)/python -m tests.cli_reference
+
+dist: $(VENV)/.dev ## build sdist and wheel into dist, check them, and deploy the example from the wheel
+	$(BIN)/python -m tools.dist
 
 bench: $(VENV)/.bench ## measure the speed, for some hours, and write it into RELIABILITY.md; OPTIONS=--quick only prints
 	$(BIN)/python -m benchmarks run $(or $(OPTIONS),--out $(KEPT).json --picture $(KEPT).svg --into RELIABILITY.md)
@@ -54,7 +61,7 @@ reliability: $(VENV)/.dev ## run every test with every fault, and write RELIABIL
 	$(BIN)/python -m tests.reliability .local/tests.xml
 
 clean: ## remove what a run made: the virtual environment, the emulated account, caches
-	rm -rf $(VENV) $(LOWEST) .local .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis Pulumi.tryout.yaml
+	rm -rf $(VENV) $(LOWEST) .local dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis Pulumi.tryout.yaml
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

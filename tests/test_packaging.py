@@ -21,6 +21,7 @@ from packaging.version import Version
 from pulumi_account.emulator import Emulator
 from tests.support.canaries import PROVISIONING_KEY
 from tests.support.cli import CliEngine, require_cli
+from tools.dist import build
 
 ROOT = Path(__file__).parent.parent
 EXTRAS = ["", "cli", "emulator", "testing", "report", "metrics"]
@@ -50,8 +51,7 @@ def test_the_oldest_version_is_installed(name: str) -> None:
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the distributions, as they are uploaded."""
     folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    build(folder, "--no-isolation")
     return folder
 
 
