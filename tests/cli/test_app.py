@@ -21,10 +21,10 @@ from typer.main import get_command
 from pulumi_account.cli.app import app
 from pulumi_account.emulator import Answer, Drop, Edit, Emulator, Fault, HalfBody, Hang
 from pulumi_account.emulator.faults import Action
-from tests.cli_reference import seed, write_exports
 from tests.support.canaries import PROVISIONING_KEY, assert_clean
 from tests.support.helpers import mode, umask
 from tests.support.shell import PYTHON, Done, Shell, environment, run
+from tools.command_line import seed, write_exports
 
 
 @pytest.fixture
