@@ -61,13 +61,13 @@ def write() -> None:
 def _resources() -> list[str]:
     api_key, provider = pulumi_account.ApiKey, pulumi_account.Provider
     return [
-        "## `ApiKey(resource_name, …, opts=None)`",
+        _heading("## ", "ApiKey", "ApiKey(resource_name, …, opts=None)"),
         _summary(api_key),
         _table("argument", _fields(pulumi_account.ApiKeyArgs, "param")),
         _table("output", _fields(api_key, "ivar")),
-        "## `ApiKey.get(resource_name, id, opts=None)`",
+        _heading("## ", "ApiKey.get", "ApiKey.get(resource_name, id, opts=None)"),
         _summary(api_key.get),
-        "## `Provider(resource_name, *, provisioning_key, endpoint=None, opts=None)`",
+        _heading("## ", "Provider", f"Provider{_arguments(provider)}"),
         _summary(provider),
         _table("argument", _fields(provider, "param")),
     ]
@@ -76,19 +76,19 @@ def _resources() -> list[str]:
 def _function(name: str) -> str:
     function = getattr(pulumi_account, name)
     fields = {**_fields(function, "param"), **_fields(function, "raises")}
-    heading = f"## `{name}{_arguments(function)}`, `{name}_output(…)`"
+    heading = _heading("## ", name, f"{name}{_arguments(function)}\n{name}_output(…)")
     return _join([heading, _summary(function), _table("argument or error", fields)])
 
 
 def _class(kind: type) -> list[str]:
     """A class with its public methods."""
     fields = {**_fields(kind, "param"), **_fields(kind, "raises")}
-    parts = [f"## `{kind.__name__}{_arguments(kind)}`", _summary(kind), _table("argument or error", fields)]
+    parts = [_class_heading(kind), _summary(kind), _table("argument or error", fields)]
     for name, member in vars(kind).items():
         if name.startswith("_") or not (inspect.isfunction(member) or isinstance(member, property)):
             continue
-        signature = _arguments(member) if inspect.isfunction(member) else ""
-        parts += [f"### `{name}{signature}`", _summary(member)]
+        signature = f"{name}{_arguments(member)}" if inspect.isfunction(member) else ""
+        parts += [_heading("### ", name, signature), _summary(member)]
         parts.append(_table("argument or error", {**_fields(member, "param"), **_fields(member, "raises")}))
     return parts
 
@@ -100,7 +100,18 @@ def _result(kind: type) -> str:
 
 def _fault(kind: type) -> str:
     fields = _table("argument", _fields(kind, "param"))
-    return _join([f"## `{kind.__name__}{_arguments(kind)}`", _summary(kind), fields])
+    return _join([_class_heading(kind), _summary(kind), fields])
+
+
+def _class_heading(kind: type) -> str:
+    return _heading("## ", kind.__name__, f"{kind.__name__}{_arguments(kind)}")
+
+
+def _heading(level: str, name: str, signature: str) -> str:
+    """A short heading, which has a short anchor, and the signature below it."""
+    lines = [textwrap.fill(line, 88, subsequent_indent="    ") for line in signature.splitlines()]
+    code = "\n".join(["```python", *lines, "```"])
+    return f"{level}`{name}`\n\n{code}" if signature else f"{level}`{name}`"
 
 
 def _model(name: str) -> type:

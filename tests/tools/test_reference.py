@@ -31,14 +31,14 @@ def test_every_public_name_is_described(name: str) -> None:
 def test_the_testing_classes_are_described(name: str) -> None:
     """The reference has the classes that users' tests make or get."""
     assert name in testing.__all__
-    assert f"## `{name}" in TEXT
+    assert f"## `{name}`\n" in TEXT
 
 
 @pytest.mark.parametrize("name", ["Emulator", "Fault", "Answer", "Drop", "Hang", "HalfBody", "Drip", "Edit"])
 def test_the_emulator_is_described(name: str) -> None:
     """The reference has the emulator and every fault."""
     assert name in emulator.__all__
-    assert f"## `{name}(" in TEXT
+    assert f"## `{name}`\n" in TEXT
 
 
 def test_no_path_of_this_machine() -> None:
