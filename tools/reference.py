@@ -134,7 +134,11 @@ def _arguments(function: Callable[..., object]) -> str:
         p.replace(annotation=p.empty) for n, p in signature.parameters.items() if n not in ("self", "cls")
     ]
     text = str(signature.replace(parameters=names, return_annotation=signature.empty))
-    text = text.replace(repr(sys.executable), "sys.executable").replace("mappingproxy({})", "{}")
+    text = (
+        text.replace(repr(sys.executable), "sys.executable")
+        .replace("mappingproxy({})", "{}")
+        .replace("'", '"')
+    )
     return re.sub(r"<factory>", "…", re.sub(r"<function (\w+) [^>]*>", r"\1", text))
 
 
