@@ -245,7 +245,11 @@ def _bounds(found: Sequence[Bound], noise: float | None) -> str:
     rows = [(b.what, f"{b.ratio:.2f}", b.spread, b.at_most, "yes" if b.holds else "**no**") for b in found]
     table = _table(["bound", "measured", "ratios", "at most", "holds"], rows)
     text = f"{sum(b.holds for b in found)} of {len(found)} bounds hold."
-    text += f" A limit of 1.00 is *no slower* or *no more*, with a tolerance of {NOISE * 100:.0f} % for noise."
+    text += (
+        f" A limit of 1.00 is *no slower* or *no more*, with a tolerance of {NOISE * 100:.0f} % for noise."
+    )
     if noise is not None:
-        text += f" Auto-named keys and exact names differ by {noise * 100:.0f} % within a turn, but for create."
+        text += (
+            f" Auto-named keys and exact names differ by {noise * 100:.0f} % within a turn, but for create."
+        )
     return f"{table}\n\n{text}"
