@@ -20,7 +20,7 @@ PROMISES = (
         "A failed call loses no key",
         "Whichever call fails, and however, the run either succeeds or says in one line what is "
         "wrong. After the next run each declared key exists once, and its plaintext is in the stack. "
-        "Any other key that the failure left is one whose plaintext nobody has, and the run has "
+        "Any other key that the failure left is one whose plaintext is unknown, and the run has "
         "reported it. Under an exact name such a key has credit limit 0 and an expiry, with one "
         "exception: the PATCH that completes it was carried out, wholly or in part, and then its "
         "DELETE failed as well.",
@@ -62,7 +62,7 @@ PROMISES = (
     ),
     Promise(
         "Another key in an answer is left alone",
-        "If the answer to a POST is about somebody else's key, the provider does not take that key "
+        "If the answer to a POST is about another person's key, the provider does not take that key "
         "for the one it made, and does not write to it.",
         (
             "core/test_keys::test_an_answer_about_another_key_is_not_believed",
