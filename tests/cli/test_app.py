@@ -421,7 +421,7 @@ def test_interrupted(emulator: Emulator) -> None:
 
 
 def test_a_pipe_gets_plain_text(shell: Shell, emulator: Emulator) -> None:
-    """Whatever the environment asks for: no colours, no box drawing, nothing cut to a width."""
+    """Whatever the environment asks for: no colors, no box drawing, nothing cut to a width."""
     emulator.add("n" * 255)
     asked = {"FORCE_COLOR": "1", "COLUMNS": "40", "TERM": "xterm-256color"}
     done = run(emulator, "pulumi-account", "keys", "list", **asked)
