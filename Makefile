@@ -9,7 +9,7 @@ KEPT := benchmarks/results
 WARNINGS := error::DeprecationWarning,ignore:There is no current event loop:DeprecationWarning
 TRYOUT := $(BIN)/python -m pulumi_account.testing.tryout
 
-.PHONY: help up preview refresh destroy test lowest lint format reference dist bench reliability clean
+.PHONY: help up preview refresh destroy test lowest lint format docs reference dist bench reliability clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ lowest: $(LOWEST)/.installed ## run the tests, but for those of faults, with the
 	PULUMI_ACCOUNT_LOWEST=1 PYTHONWARNINGS="$(WARNINGS)" \
 		$(LOWEST)/bin/python -m pytest --numprocesses auto --dist loadfile --ignore=tests/faults
 
-lint: $(VENV)/.dev ## check style, types, spelling and workflows
+lint: $(VENV)/.dev docs ## check style, types, spelling, workflows and the site
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -45,23 +45,25 @@ format: $(VENV)/.dev ## lay the code out
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-reference: $(VENV)/.dev ## write the README's reference anew from the docstrings, and what the commands print
-	$(BIN)/python -m tests.reference
-	$(BIN)/python -m tests.cli_reference
+docs: $(VENV)/.dev ## build the site in site/; a broken link or a page in no menu fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 dist: $(VENV)/.dev ## build sdist and wheel into dist, check them, and deploy the example from the wheel
 	$(BIN)/python -m tools.dist
 
-bench: $(VENV)/.bench ## measure the speed, for some hours, and write it into RELIABILITY.md; OPTIONS=--quick only prints
-	$(BIN)/python -m benchmarks run $(or $(OPTIONS),--out $(KEPT).json --picture $(KEPT).svg --into RELIABILITY.md)
+reference: $(VENV)/.dev ## write the generated parts of docs/ from docstrings, from the commands' help and from the exporter
+	$(BIN)/python -m tools.reference
 
-reliability: $(VENV)/.dev ## run every test with every fault, and write RELIABILITY.md's table from what passed
+bench: $(VENV)/.bench ## measure the speed, for some hours, and write benchmarks/RESULTS.md; OPTIONS=--quick only prints
+	$(BIN)/python -m benchmarks run $(or $(OPTIONS),--out $(KEPT).json --picture $(KEPT).svg --into benchmarks/RESULTS.md)
+
+reliability: $(VENV)/.dev ## run every test with every fault, and write the cases that passed into docs/reliability.md
 	@mkdir -p -m 700 .local && chmod go-rwx .local
 	PULUMI_ACCOUNT_EVERY_FAULT=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --junitxml=.local/tests.xml
-	$(BIN)/python -m tests.reliability .local/tests.xml
+	$(BIN)/python -m tools.reliability .local/tests.xml
 
 clean: ## remove what a run made: the virtual environment, the emulated account, caches
-	rm -rf $(VENV) $(LOWEST) .local dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis Pulumi.tryout.yaml
+	rm -rf $(VENV) $(LOWEST) .local site dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis Pulumi.tryout.yaml
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

@@ -19,8 +19,9 @@ from typing import Any
 from benchmarks.account import Accounts, accounts
 from benchmarks.measure import OPERATIONS, OURS, Record, cases, run_case, run_imports, run_rate_limit
 from benchmarks.picture import draw
-from benchmarks.report import put_into, tables
+from benchmarks.report import tables
 from pulumi_account.common.files import narrow, private, private_folder
+from tools.sections import fill
 
 RESULTS = Path(".local/benchmarks.json")
 SIZES, QUICK_SIZES = [10, 200, 1_000, 10_000], [10, 200]
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.keep:
         _write(results, chosen.keep)
     if chosen.into:
-        put_into(chosen.into, text)
+        fill(chosen.into, "results", text)
     if chosen.picture:
         draw(results, chosen.picture)
     return 0

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.measure import OPERATIONS
 from benchmarks.report import ENGINE_NAMES, Times
 
-_COLOURS = {"plain": "#9a6700", "auto": "#0969da", "exact": "#1a7f37"}
+_COLORS = {"plain": "#9a6700", "auto": "#0969da", "exact": "#1a7f37"}
 _LABELS = {"plain": "plain", "auto": "ours, auto-named", "exact": "ours, exact name"}
 _DASHES = {0: ":", 100: "-"}
 
@@ -37,12 +37,12 @@ def draw(results: dict[str, Any], path: Path) -> None:
 
 
 def _panel(panel: Any, times: Times, engine: str, operation: str) -> None:
-    for variant, colour in _COLOURS.items():
+    for variant, color in _COLORS.items():
         for latency, dash in _DASHES.items():
             cells = times.cells(engine=engine, operation=operation, latency=latency)
             points = [(c.size, times.ratio(c, variant, "floor")) for c in cells if times.has(c, variant)]
             if points:
-                panel.plot(*zip(*points, strict=True), dash, color=colour, marker="o", markersize=4)
+                panel.plot(*zip(*points, strict=True), dash, color=color, marker="o", markersize=4)
     panel.axhline(1, color="#57606a", linewidth=0.8)
     low, high = panel.get_ylim()
     panel.set_ylim(min(low, 0.8), max(high, 1.6))  # what is small must look small
@@ -56,7 +56,7 @@ def _panel(panel: Any, times: Times, engine: str, operation: str) -> None:
 
 
 def _legend(figure: Any, plt: Any) -> None:
-    lines = [plt.Line2D([], [], color=_COLOURS[v], marker="o", markersize=4) for v in _COLOURS]
+    lines = [plt.Line2D([], [], color=_COLORS[v], marker="o", markersize=4) for v in _COLORS]
     lines += [plt.Line2D([], [], color="#57606a", linestyle=dash) for dash in _DASHES.values()]
     labels = [*_LABELS.values(), *(f"{latency} ms an answer" for latency in _DASHES)]
     figure.legend(lines, labels, loc="outside upper center", ncols=len(labels), frameon=False)

@@ -6,12 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from pathlib import Path
 from statistics import median
 
 from benchmarks.measure import IMPORTS, OPERATIONS, OURS, RATE_LIMIT, RATE_LIMITED_KEYS, Record
 
-BEGIN, END = "<!-- costs: written by `make bench` -->", "<!-- end of the costs -->"
 #: what may come on top of "no slower" and "no more": it is about what two runs of one program differ by
 NOISE = 0.05
 ENGINE_NAMES = {"local": "LocalEngine", "cli": "Pulumi CLI"}
@@ -81,27 +79,18 @@ class Times:
 # --- tables
 
 
-def put_into(document: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
-    """Put what a command prints between a document's marks."""
-    before, _, rest = document.read_text(encoding="utf-8").partition(begin)
-    _, mark, after = rest.partition(end)
-    if not mark:
-        raise ValueError(f"{document} has no {begin!r} followed by {end!r}")
-    document.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
-
-
 def tables(results: Record) -> str:
     """All of it in Markdown."""
     times = Times(results["samples"])
     parts = [", ".join(f"{name} {value}" for name, value in results["environment"].items())]
     for engine, name in ENGINE_NAMES.items():
         if cells := times.cells(engine=engine):
-            parts += [f"### {name}", _operations(times, cells)]
+            parts += [f"## {name}", _operations(times, cells)]
     if results["imports"]:
-        parts += ["### Import", _imports(results["imports"])]
+        parts += ["## Import", _imports(results["imports"])]
     if results["rates"]:
-        parts += ["### Ten requests a second", _rates(results["rates"])]
-    return "\n\n".join([*parts, "### Bounds", _bounds(bounds(results), times.noise())])
+        parts += ["## Ten requests a second", _rates(results["rates"])]
+    return "\n\n".join([*parts, "## Bounds", _bounds(bounds(results), times.noise())])
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -256,7 +245,11 @@ def _bounds(found: Sequence[Bound], noise: float | None) -> str:
     rows = [(b.what, f"{b.ratio:.2f}", b.spread, b.at_most, "yes" if b.holds else "**no**") for b in found]
     table = _table(["bound", "measured", "ratios", "at most", "holds"], rows)
     text = f"{sum(b.holds for b in found)} of {len(found)} bounds hold."
-    text += f" 1.00 is *no slower* or *no more*; {NOISE * 100:.0f} % on top are for noise."
+    text += (
+        f" A limit of 1.00 is *no slower* or *no more*, with a tolerance of {NOISE * 100:.0f} % for noise."
+    )
     if noise is not None:
-        text += f" Auto-named and exact, which do the same but for create, differ by {noise * 100:.0f} % within a turn."
+        text += (
+            f" Auto-named keys and exact names differ by {noise * 100:.0f} % within a turn, but for create."
+        )
     return f"{table}\n\n{text}"

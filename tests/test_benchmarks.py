@@ -13,8 +13,9 @@ from benchmarks.__main__ import main
 from benchmarks.measure import IMPORTS, Record, cases
 from benchmarks.report import Bound, Cell, Times, bounds, tables
 from tests.support.helpers import mode, umask
+from tools.sections import ROOT, content
 
-KEPT = Path(__file__).parent.parent / "benchmarks" / "results.json"
+KEPT = ROOT / "benchmarks" / "results.json"
 CELL = Cell("local", "refresh", 200, 100)
 
 
@@ -152,6 +153,11 @@ def test_the_tables_are_of_all_results(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 # --- tables and bounds
+
+
+def test_the_results_are_what_was_measured() -> None:
+    """The tables of the page are those of the results that are kept."""
+    assert content(KEPT.parent / "RESULTS.md", "results") == tables(json.loads(KEPT.read_text()))
 
 
 def test_a_table_tells_of_how_many_runs() -> None:

@@ -56,7 +56,7 @@ def provider(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def made(provider: ProviderProcess, **declared: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """A key made as the engine makes one: its id, normalised inputs and outputs."""
+    """A key made as the engine makes one: its id, normalized inputs and outputs."""
     inputs, failures = provider.check(declared or EXACT)
     assert failures == []
     key_id, outs = provider.create(inputs)
@@ -67,7 +67,7 @@ def made(provider: ProviderProcess, **declared: Any) -> tuple[str, dict[str, Any
 
 
 def test_pickled_provider_is_pinned() -> None:
-    """The serialised provider in users' states is these very bytes, whichever Python runs the program."""
+    """The serialized provider in users' states is these very bytes, whichever Python runs the program."""
     assert api_key.PROVIDER == PROVIDER
 
 
@@ -200,7 +200,7 @@ def test_the_oldest_sdk_is_the_declared_one() -> None:
 # --- check
 
 
-def test_check_normalises_instants(provider: ProviderProcess) -> None:
+def test_check_normalizes_instants(provider: ProviderProcess) -> None:
     """An instant is stored in UTC, however it was written."""
     inputs, _ = provider.check({"name": "n", "expires_at": "2099-01-01T01:00:00+01:00"})
     assert inputs["expires_at"] == "2099-01-01T00:00:00Z"

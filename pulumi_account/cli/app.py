@@ -39,7 +39,7 @@ Environment:
   ACCOUNT_TIMEOUT           seconds until an attempt is given up, by default 30
   HTTPS_PROXY, ALL_PROXY    the proxy to the API; NO_PROXY names hosts without
   SSL_CERT_FILE             a PEM file of certificates to trust; or SSL_CERT_DIR
-  NO_COLOR                  set to anything: no colours"""
+  NO_COLOR                  set to anything: no colors"""
 
 
 class _Program(TyperGroup):

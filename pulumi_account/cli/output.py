@@ -1,6 +1,6 @@
 """How results are told: tables to people, JSON and CSV to programs.
 
-Results go to stdout, everything else to stderr. Only a terminal gets colours, bars and spinners, and there a name
+Results go to stdout, everything else to stderr. Only a terminal gets colors, bars and spinners, and there a name
 never acts as markup or as an escape sequence.
 """
 
@@ -261,7 +261,7 @@ def _table(columns: Sequence[Column], rows: Sequence[Row], width: int | None) ->
     shown, padded = (_fitted(table, width, gap) for gap in (_GAP, _PADDING))
     dropped = ", ".join(column.title for column in columns if column not in shown)
     note = _lines([f"no room for {dropped}"] if dropped else [], width)
-    # a column is worth more than colours
+    # a column is worth more than colors
     is_styled = _is_terminal(sys.stdout) and len(rows) <= _MOST_STYLED_ROWS and len(padded) == len(shown)
     return (_styled(padded, rows, width) if is_styled else _plain(shown)) + note
 
@@ -316,7 +316,7 @@ def _width(text: str) -> int:
 
 
 def _styled(cells: Mapping[Column, Sequence[str]], rows: Sequence[Row], width: int) -> str:
-    """With colours and bars, as a terminal can show them."""
+    """With colors and bars, as a terminal can show them."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

@@ -21,10 +21,10 @@ from typer.main import get_command
 from pulumi_account.cli.app import app
 from pulumi_account.emulator import Answer, Drop, Edit, Emulator, Fault, HalfBody, Hang
 from pulumi_account.emulator.faults import Action
-from tests.cli_reference import seed, write_exports
 from tests.support.canaries import PROVISIONING_KEY, assert_clean
 from tests.support.helpers import mode, umask
 from tests.support.shell import PYTHON, Done, Shell, environment, run
+from tools.command_line import seed, write_exports
 
 
 @pytest.fixture
@@ -421,7 +421,7 @@ def test_interrupted(emulator: Emulator) -> None:
 
 
 def test_a_pipe_gets_plain_text(shell: Shell, emulator: Emulator) -> None:
-    """Whatever the environment asks for: no colours, no box drawing, nothing cut to a width."""
+    """Whatever the environment asks for: no colors, no box drawing, nothing cut to a width."""
     emulator.add("n" * 255)
     asked = {"FORCE_COLOR": "1", "COLUMNS": "40", "TERM": "xterm-256color"}
     done = run(emulator, "pulumi-account", "keys", "list", **asked)

@@ -55,11 +55,11 @@ def write_stack(file: Path) -> None:
 
 
 def plain(text: str) -> str:
-    """A text without its colours."""
+    """A text without its colors."""
     return re.sub(r"\x1b\[[\d;]*m", "", text)
 
 
-def test_bars_and_colours(emulator: Emulator) -> None:
+def test_bars_and_colors(emulator: Emulator) -> None:
     """A bar is as long as its share of the largest, and what is not nothing is seen; names are only shown."""
     status, shown = in_terminal(emulator, "activity", "--by", "model", columns=160)
     assert status == 0
@@ -72,7 +72,7 @@ def test_bars_and_colours(emulator: Emulator) -> None:
 
 
 def test_no_color(emulator: Emulator) -> None:
-    """NO_COLOR takes the colours away, not the bars."""
+    """NO_COLOR takes the colors away, not the bars."""
     shown = in_terminal(emulator, "activity", "--by", "model", columns=160, NO_COLOR="1")[1]
     assert "█" in shown
     assert not re.search(r"\x1b\[3\d", shown)
@@ -206,7 +206,7 @@ def test_any_table_fits(rows: list[Any], notes: list[str], columns: int, is_dumb
 
 
 def test_plain_where_nothing_else_can_be_shown(shell: Shell, emulator: Emulator) -> None:
-    """A terminal that knows no colours gets what a pipe gets."""
+    """A terminal that knows no colors gets what a pipe gets."""
     piped = shell("keys", "list").out
     assert in_terminal(emulator, "keys", "list", columns=120, TERM="dumb") == (0, piped)
 

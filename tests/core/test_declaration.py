@@ -89,7 +89,7 @@ NAMES = ["🔑 prod 👩‍💻", "מפתח ייצור", "\u202eabc", "x" * 255,
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_stay_as_they_are(name: str) -> None:
-    """A name is neither trimmed nor normalised; its length is counted in characters."""
+    """A name is neither trimmed nor normalized; its length is counted in characters."""
     assert inputs({"name": name}).name == name
 
 

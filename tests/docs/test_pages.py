@@ -23,14 +23,6 @@ def test_links_lead_somewhere(page: Page, link: str) -> None:
     assert not anchor or anchor in Page(str(target.relative_to(ROOT))).anchors
 
 
-@pytest.mark.parametrize(
-    ("page", "link"), [(page, link) for page in PAGES[1:] for link in page.links], ids=str
-)
-def test_pages_link_to_pages(page: Page, link: str) -> None:
-    """No page links to a file beside the pages, which the site does not have."""
-    assert link.startswith(("https://", "#")) or not link.startswith((".", "/"))
-
-
 @EACH
 def test_code_is_python(page: Page) -> None:
     """What a page shows as Python is Python."""

@@ -528,7 +528,7 @@ def test_a_key_given_another_provider_is_replaced(bench: Bench) -> None:
         assert eu.keys() == []
 
 
-def test_replace_on_changes_is_honoured(bench: Bench) -> None:
+def test_replace_on_changes_is_honored(bench: Bench) -> None:
     """`replace_on_changes` makes a new key where an update would do."""
     program = """
         import pulumi, pulumi_account as account

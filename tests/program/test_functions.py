@@ -39,7 +39,7 @@ QUESTIONS: list[Callable[[], object]] = [
     lambda: require_balance(0),
     runway,
 ]
-#: names that would steer a terminal, a page, an engine's colours or the direction of text
+#: names that would steer a terminal, a page, an engine's colors or the direction of text
 ODD_NAMES = ["<b>bold</b>", "<{%fg 1%}>red", "\x1b[31mred", "a\nb", "\u202egnp", "'; --", "${x}", " "]
 
 

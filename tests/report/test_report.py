@@ -437,8 +437,8 @@ def test_each_bar_says_its_value() -> None:
     )
 
 
-def test_colours_are_the_pages() -> None:
-    """No chart has a colour or a font of its own, so light and dark are one matter of style."""
+def test_colors_are_the_pages() -> None:
+    """No chart has a color or a font of its own, so light and dark are one matter of style."""
     styles = [attributes.get("style") or "" for _, attributes in full().tags]
     assert [style for style in styles if "#" in style or "font-family" in style or "font:" in style] == []
     assert any("fill: var(--accent)" in style for style in styles)
@@ -557,7 +557,7 @@ def test_in_a_browser(scheme: str, paper: str, browser: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_screenshot(scheme: str, browser: str, tmp_path: Path) -> None:
-    """The page opens from disk and is drawn in the scheme's colours; PULUMI_ACCOUNT_PICTURES is where to keep it."""
+    """The page opens from disk and is drawn in the scheme's colors; PULUMI_ACCOUNT_PICTURES is where to keep it."""
     from matplotlib.image import imread
 
     (tmp_path / "page.html").write_text(full().source, encoding="utf-8")
@@ -572,9 +572,9 @@ def test_screenshot(scheme: str, browser: str, tmp_path: Path) -> None:
         (tmp_path / "page.html").as_uri(),
     )
     pixels = (imread(picture)[:, :, :3] * 255).round().astype(int).reshape(-1, 3)
-    colours = {tuple(pixel) for pixel in pixels.tolist()}
+    colors = {tuple(pixel) for pixel in pixels.tolist()}
     wanted = {"light": ["#ffffff", "#0969da", "#9a6700"], "dark": ["#0d1117", "#4493f8", "#d29922"]}[scheme]
-    assert {tuple(bytes.fromhex(colour[1:])) for colour in wanted} <= colours
+    assert {tuple(bytes.fromhex(color[1:])) for color in wanted} <= colors
 
 
 @pytest.fixture(scope="module", autouse=True)

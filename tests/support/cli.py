@@ -148,7 +148,7 @@ class CliEngine:
                 item = event["diagnosticEvent"]
                 severity = item["severity"].removesuffix("#err")
                 diagnostics.append(
-                    Diagnostic(severity, item.get("urn", ""), _uncoloured(item["message"]).rstrip("\n"))
+                    Diagnostic(severity, item.get("urn", ""), _uncolored(item["message"]).rstrip("\n"))
                 )
         outputs = self.outputs() if args[0] != "preview" else {}
         text = done.stdout + done.stderr
@@ -169,7 +169,7 @@ def _note(steps: dict[str, StepResult], metadata: dict[str, Any]) -> None:
     steps[metadata["urn"]] = StepResult(metadata["op"], metadata["urn"], old, new, diff, keys)
 
 
-def _uncoloured(text: str) -> str:
+def _uncolored(text: str) -> str:
     while "<{%" in text:
         head, _, tail = text.partition("<{%")
         text = head + tail.partition("%}>")[2]

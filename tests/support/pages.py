@@ -60,7 +60,15 @@ class Page:
 
 
 README = Page("README.md")
-PAGES = [README, *(Page(f"docs/{path.name}") for path in sorted((ROOT / "docs").glob("*.md")))]
+#: all but the reference, which shows signatures and is made from docstrings
+PAGES = [
+    README,
+    *(
+        Page(path.relative_to(ROOT).as_posix())
+        for path in sorted((ROOT / "docs").rglob("*.md"))
+        if path.parent.name != "reference"
+    ),
+]
 
 
 def pytest_in(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

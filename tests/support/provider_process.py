@@ -118,7 +118,7 @@ class ProviderProcess:
     sealed: tuple[set[str], set[str]] = (set(), set())
 
     def check(self, news: Bag, olds: Bag | None = None) -> tuple[Bag, list[str]]:
-        """The normalised inputs, and the failures' sentences."""
+        """The normalized inputs, and the failures' sentences."""
         answer = self._call("Check", provider_pb2.CheckRequest(olds=_bag(olds or {}), news=_bag(news)))
         assert all(not failure.property for failure in answer.failures)
         reasons = [failure.reason for failure in answer.failures]

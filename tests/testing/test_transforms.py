@@ -218,7 +218,7 @@ def test_look_ups_are_not_transformed(engine: MakeEngine, bench: Workbench) -> N
     assert run.up().outputs == {"seen": ["a", "eu"]}
 
 
-def test_a_childs_options_come_from_its_parent(engine: MakeEngine, bench: Workbench) -> None:
+def test_a_child_inherits_its_parents_options(engine: MakeEngine, bench: Workbench) -> None:
     """What a child inherits, its transform sees, and may drop."""
     run = engine(bench.project, env=bench.env)
     bench.write("""

@@ -1,4 +1,4 @@
-"""The README's look at the command line, printed by the commands themselves: `make reference` puts it in its place."""
+"""The pages of the command line: a transcript of some commands, and the help of all. `make reference` writes them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import datetime, timedelta, timezone
 from io import StringIO
@@ -16,10 +16,19 @@ from unittest.mock import patch
 from pulumi_account.cli import main
 from pulumi_account.common.instants import utc_now
 from pulumi_account.emulator import Emulator
-from tests.reference import README
+from tools.sections import DOCS, fill
 
-BEGIN = "<!-- commands: written by `make reference` -->"
-END = "<!-- end of the commands -->"
+__all__ = ["COMMANDS", "HELP", "PAGE", "helps", "seed", "transcript", "write", "write_exports"]
+
+PAGE = DOCS / "command-line.md"
+#: the pages of the commands' help
+HELP = {
+    PAGE: ("",),
+    DOCS / "command-line" / "balance-and-activity.md": ("balance", "activity"),
+    DOCS / "command-line" / "keys.md": ("keys", "keys list", "keys show", "keys unmanaged", "leftovers"),
+    DOCS / "command-line" / "monitoring.md": ("watch", "report", "metrics"),
+    DOCS / "command-line" / "emulator.md": ("emulator",),
+}
 COMMANDS = (
     "pulumi-account balance",
     "pulumi-account activity --by model",
@@ -32,7 +41,10 @@ _TYPE = "pulumi-python:dynamic/account:ApiKey"
 
 
 def seed(emulator: Emulator) -> None:
-    """The account of the README and of the examples in the help."""
+    """Fill the account that the documents and the examples in the help show.
+
+    :param emulator: the account, which has no keys yet.
+    """
     emulator.balance = "125.50"
     keys = [("production", 500, "2040-01-01T00:00:00Z"), ("staging-1", 50, None), ("by hand", None, None)]
     for name, limit, expires_at in keys:
@@ -52,7 +64,10 @@ def seed(emulator: Emulator) -> None:
 
 
 def write_exports(folder: Path) -> None:
-    """What `pulumi stack export` would print of the stacks that manage the account's keys."""
+    """Write what `pulumi stack export` would print of the stacks that manage the account's keys.
+
+    :param folder: where the files are put.
+    """
     for name, key_id in {"production": 1, "staging": 2}.items():
         outputs = {"created_at": _CREATED.format(id=key_id), "key": {"ciphertext": "v1:…"}}
         key = {"type": _TYPE, "urn": name, "custom": True, "id": str(key_id), "outputs": outputs}
@@ -61,7 +76,7 @@ def write_exports(folder: Path) -> None:
 
 
 def transcript() -> str:
-    """What a shell shows of the commands."""
+    """What a shell shows of some commands, as Markdown."""
     with Emulator() as emulator, tempfile.TemporaryDirectory() as folder:
         emulator.clock.offset = _NOW - utc_now()  # the days that it prints must stay the same
         seed(emulator)
@@ -72,32 +87,43 @@ def transcript() -> str:
     return "```console\n" + "\n".join(shown) + "```"
 
 
+def helps(commands: Iterable[str]) -> str:
+    """The help of some commands, as Markdown.
+
+    :param commands: their names without the program's.
+    """
+    with patch.dict(os.environ, {"COLUMNS": "100"}):
+        return "\n\n".join(map(_help, commands))
+
+
+def write() -> None:
+    """Fill the sections of all pages."""
+    fill(PAGE, "transcript", transcript())
+    for page, commands in HELP.items():
+        fill(page, "help", helps(commands))
+
+
+def _help(name: str) -> str:
+    command = f"pulumi-account {name}".strip()
+    return f"## `{command}`\n\n```text\n{_output(f'{command} --help').strip()}\n```"
+
+
 def _output(command: str) -> str:
-    with (
-        redirect_stdout(StringIO()) as out,
-        redirect_stderr(StringIO()),
-    ):  # a warning: the clocks differ
+    """What a command prints to stdout; stderr has a warning that the clocks differ."""
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()):
         assert main(shlex.split(command)[1:]) == 0
     return out.getvalue()
 
 
 @contextmanager
 def chdir(folder: str) -> Iterator[None]:
-    """In a folder; contextlib has it since Python 3.11."""
+    """Change to a folder for a while; contextlib can since Python 3.11."""
     before = os.getcwd()
     os.chdir(folder)
     try:
         yield
     finally:
         os.chdir(before)
-
-
-def write() -> None:
-    """Put the transcript into the README."""
-    text = README.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    README.write_text(f"{before}{BEGIN}\n\n{transcript()}\n\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

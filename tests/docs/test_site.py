@@ -1,0 +1,116 @@
+"""The site's build is strict, and the site needs no network."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.sections import DOCS, ROOT
+
+#: what is made by hand; the reference is as long as the docstrings
+WRITTEN = [page for page in DOCS.rglob("*.md") if page.parent.name != "reference"]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with a copy of the documents; all else is this one's."""
+    for path in ROOT.iterdir():
+        if path.name not in ("docs", "site") and not path.name.startswith("."):
+            (tmp_path / path.name).symlink_to(path)
+    shutil.copytree(DOCS, tmp_path / "docs")
+    return tmp_path
+
+
+def build(project: Path) -> subprocess.CompletedProcess[str]:
+    """Build the site as `make docs` does."""
+    env = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "mkdocs", "build", "--config-file", str(project / "mkdocs.yml")]
+    done = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, check=False)
+    shutil.rmtree(
+        project / "site", ignore_errors=True
+    )  # the tests are on it, with the credentials that they use
+    return done
+
+
+def append(project: Path, text: str) -> None:
+    """Add a line to the page about the design."""
+    with open(project / "docs" / "design.md", "a", encoding="utf-8") as page:
+        page.write(f"\n{text}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("[gone](gone.md)", "'gone.md', but the target is not found"),
+        ("[gone](../examples/gone.py)", "'../examples/gone.py', but the target is not found"),
+        ("![gone](gone.png)", "'gone.png', but the target is not found"),
+        ("[gone](reliability.md#gone)", "does not contain an anchor '#gone'"),
+        ("[gone](#gone)", "there is no such anchor on this page"),
+        ("[gone][nowhere]", "the reference [gone][nowhere], which is not defined"),
+    ],
+)
+def test_a_broken_link_fails(project: Path, text: str, error: str) -> None:
+    """A link, a picture, an anchor or a reference that leads nowhere ends the build."""
+    append(project, text)
+    done = build(project)
+    assert done.returncode != 0
+    assert error in done.stderr
+
+
+def test_a_page_in_no_menu_fails(project: Path) -> None:
+    """Every page is in the menu."""
+    (project / "docs" / "orphan.md").write_text("# Orphan\n")
+    done = build(project)
+    assert done.returncode != 0
+    assert "orphan.md" in done.stderr
+
+
+def test_a_page_that_the_menu_lacks_fails(project: Path) -> None:
+    """Every entry of the menu is a page."""
+    (project / "docs" / "decisions" / "previews.md").unlink()
+    done = build(project)
+    assert done.returncode != 0
+    assert "decisions/previews.md" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(folder)]
+    env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True)
+    return folder
+
+
+def test_the_site_loads_nothing(site: Path) -> None:
+    """No page loads a script, a style, a font or a picture from elsewhere."""
+    loads = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=["']?(?:https?:)?//[^>]*>""")
+    assert not {
+        tag for page in site.rglob("*.html") for tag in loads.findall(page.read_text(encoding="utf-8"))
+    }
+
+
+def test_the_styles_load_nothing(site: Path) -> None:
+    """No style sheet loads from elsewhere."""
+    styles = (style.read_text(encoding="utf-8") for style in site.rglob("*.css"))
+    assert not any(re.search(r"(?:@import|url\()\s*[\"']?https?:", text) for text in styles)
+
+
+def test_files_outside_the_documents_have_pages(site: Path) -> None:
+    """What a page links to beside the documents is in the site: text as a page, a picture as it is."""
+    assert (site / "source" / "examples" / "monitoring" / "alerts.yml.html").is_file()
+    assert (site / "source" / "examples" / "monitoring" / "report.png").is_file()
+    assert (site / "source" / "benchmarks" / "RESULTS.html").is_file()
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_pages_are_short(page: Path) -> None:
+    """A page answers one question, in less than 200 lines."""
+    assert len(page.read_text(encoding="utf-8").splitlines()) < 200
