@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 import pulumi_account.emulator as package
 from pulumi_account.emulator import Emulator, StoreError
-from pulumi_account.emulator.app import MOST_BYTES
+from pulumi_account.emulator.middleware import MOST_BYTES
 from pulumi_account.emulator.server import ServerThread, listen
 from tests.support.helpers import mode, umask
 from tools.rooms import imports

@@ -20,7 +20,7 @@ import pulumi_account.emulator
 from pulumi_account import exceptions as err
 from pulumi_account.api.client import AccountClient
 from pulumi_account.emulator import Answer, Clock, Emulator, Fault
-from pulumi_account.emulator.api import AccountApi
+from pulumi_account.emulator.operations import AccountApi
 from pulumi_account.emulator.clock import TIMESTAMP_STYLES
 from pulumi_account.emulator.credentials import Credentials
 from pulumi_account.emulator.options import Options
@@ -119,7 +119,16 @@ def test_the_document_is_openapi() -> None:
 def test_routes_and_document_agree() -> None:
     """Every route of the emulator is described, and nothing else is."""
     store = Store()
-    api = AccountApi(store, Credentials((), (), lambda _: False), Clock(), Options())
+    options = Options(
+        create_status=201,
+        validation_status=422,
+        timestamps="naive",
+        fractions=True,
+        activity_cache=0,
+        rate_limit=None,
+        retry_after=None,
+    )
+    api = AccountApi(store, Credentials((), (), lambda _: False), Clock(), options)
     routes: list[Any] = list(api.application().routes)
     store.close()
     described = {(name, method, path) for name, (method, path, _) in OPERATIONS.items()}
