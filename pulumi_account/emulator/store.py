@@ -8,7 +8,7 @@ import sqlite3
 import stat
 import threading
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -69,7 +69,7 @@ class StoredKey:
 
     def as_dict(self) -> dict[str, Any]:
         """The fields under the API's names; instants are aware, money is `Decimal`."""
-        fields = asdict(self)
+        fields = dict(vars(self))
         del fields["expires_at_sent"]
         return fields
 
