@@ -208,7 +208,7 @@ def _add_fault_flags(group: argparse._ArgumentGroup) -> None:
     add("--latency", type=_time, default=0.0, metavar="MS", help="milliseconds to add to every call")
     add(
         "--fail",
-        type=_failure,
+        type=failure,
         action="append",
         default=[],
         metavar="STATUS[:P]",
@@ -268,7 +268,8 @@ _probability = _number(0, 1, "a probability must be from 0 to 1")
 _time = _number(0, _CENTURY, "a time must be from 0 to a century")
 
 
-def _failure(text: str) -> tuple[int, float]:
+def failure(text: str) -> tuple[int, float]:
+    """A type of argument: the status of an error, and its probability."""
     status, _, probability = text.partition(":")
     if not 400 <= int(status) <= 599:
         raise argparse.ArgumentTypeError("the status of an error must be from 400 to 599")

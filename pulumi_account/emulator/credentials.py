@@ -16,7 +16,10 @@ def new_plaintext() -> str:
 
 
 def digest(plaintext: str) -> str:
-    """The hash that is stored of a key. A plain hash is safe, because the keys are long and random."""
+    """What is kept of a key: enough to recognize it, not enough to use it.
+
+    A plain hash is enough, because the keys are long and random: there is nothing to guess.
+    """
     return hashlib.sha256(plaintext.encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -93,8 +93,10 @@ def fault_reply(answer: Answer, now: datetime) -> Reply:
     )
     made.headers.extend(answer.headers.items())
     if answer.retry_after is not None:
-        date = format_datetime(now + timedelta(seconds=answer.retry_after), usegmt=True)
-        made.headers.append(("retry-after", date if answer.retry_after_date else str(answer.retry_after)))
+        value = str(answer.retry_after)
+        if answer.retry_after_date:
+            value = format_datetime(now + timedelta(seconds=answer.retry_after), usegmt=True)
+        made.headers.append(("retry-after", value))
     return made
 
 

@@ -23,8 +23,8 @@ from tests.emulator.support import (
 @pytest.mark.parametrize(("method", "path"), ACCOUNT_CALLS)
 def test_a_key_is_needed(emulator: Emulator, method: str, path: str) -> None:
     """Without a key every operation is refused before anything else is checked."""
-    with httpx.Client(base_url=emulator.url) as nobody:
-        response = nobody.request(method, path, content=b"no json")
+    with httpx.Client(base_url=emulator.url) as stranger:
+        response = stranger.request(method, path, content=b"no json")
     assert_error(response, 401, "authentication_error")
     assert response.headers["WWW-Authenticate"] == "Bearer"
 

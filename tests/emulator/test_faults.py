@@ -77,7 +77,7 @@ def test_skip_and_times(emulator: Emulator, client: httpx.Client) -> None:
     assert emulator.faults.hits(fault) == 2
 
 
-def test_a_fault_hits_once_by_default_and_for_ever_if_asked(emulator: Emulator, client: httpx.Client) -> None:
+def test_a_fault_hits_once_or_without_end(emulator: Emulator, client: httpx.Client) -> None:
     """One call is hit by default; with `times=None` all are, until `clear`."""
     emulator.faults.add(Fault(Answer(500)))
     assert [client.get(KEYS).status_code for _ in range(3)] == [500, 200, 200]

@@ -75,7 +75,7 @@ def test_an_empty_account_has_an_empty_list(client: httpx.Client) -> None:
 
 def test_post_takes_no_is_enabled(client: httpx.Client) -> None:
     """A key is always created enabled, and unknown fields are ignored."""
-    created = client.post(KEYS, json={"name": "x", "is_enabled": False, "colour": "red"})
+    created = client.post(KEYS, json={"name": "x", "is_enabled": False, "color": "red"})
     assert created.json()["is_enabled"] is True
 
 
@@ -102,7 +102,7 @@ def test_patch_without_changes(client: httpx.Client) -> None:
     """An empty PATCH succeeds and changes nothing."""
     client.post(KEYS, json={"name": "same"})
     before = client.get(KEYS + "/1").json()
-    response = client.patch(KEYS + "/1", json={"colour": "red"})
+    response = client.patch(KEYS + "/1", json={"color": "red"})
     assert (response.status_code, response.json()) == (200, before)
 
 
