@@ -1,4 +1,4 @@
-"""The account API as a small server on SQLite, with faults on demand: everything runs offline against it.
+"""An emulator of the account API: a small server on SQLite that can fail on demand, for working offline.
 
     from pulumi_account.emulator import Drop, Emulator, Fault
 
@@ -41,7 +41,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import `Emulator` when it is asked for: the command must be able to say that Starlette is missing."""
+    """Import `Emulator` on first use, so that the command can report a missing Starlette."""
     if name != "Emulator":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from pulumi_account.emulator.emulator import Emulator

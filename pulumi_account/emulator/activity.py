@@ -1,4 +1,4 @@
-"""`GET /v1/account/activity`: usage rows summed into the documented document."""
+"""`GET /v1/account/activity`: adds up usage, and caches the result for five minutes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ if TYPE_CHECKING:
 
     from pulumi_account.emulator.store import Usage
 
+__all__ = ["ActivityCache", "activity", "first_day"]
+
 TOP_MODELS = 10
 
 
 def first_day(today: date, days: int) -> date:
-    """The first day of a period of so many days that ends today."""
+    """The first day of a period that ends today.
+
+    :param days: the length of the period, today included.
+    """
     return today - timedelta(days=days - 1)
 
 
@@ -51,7 +56,7 @@ def _groups(rows: list[Usage], by: Callable[[Usage], Any]) -> dict[Any, list[Usa
 def _stats(count: str, rows: list[Usage]) -> dict[str, Any]:
     return {
         count: sum(row.requests for row in rows),
-        # Summed here and not in SQL, whose sums are floats.
+        # not in SQL, which adds floats
         "total_cost": format(sum((row.cost for row in rows), Decimal(0)), "f"),
         "total_input_tokens": sum(row.input_tokens for row in rows),
         "total_output_tokens": sum(row.output_tokens for row in rows),
@@ -63,14 +68,14 @@ def _most_used(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 class ActivityCache:
-    """Keeps each period's document for a while, as the real API does (five minutes)."""
+    """Keeps the document of each period for a while, as the real API does (five minutes)."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = timedelta(seconds=seconds)
         self._documents: dict[int, tuple[datetime, dict[str, Any]]] = {}
 
     def get(self, days: int, now: datetime, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """The document made no longer ago than the cache's time, or a new one."""
+        """The cached document of a period, or a new one if the cached one is too old."""
         made, document = self._documents.get(days, (None, {}))
         if made is None or now - made >= self._seconds:
             document = make()

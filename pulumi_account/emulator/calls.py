@@ -1,4 +1,4 @@
-"""What was asked of the server: a record of every request."""
+"""A record of every request that the server has received."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any, overload
 
 @dataclass
 class Call:
-    """One request. Its headers are not kept: they hold a credential."""
+    """One request, without its headers, which hold a credential."""
 
     method: str
     path: str
     query: str
     operation: str | None
-    """The operation's name, such as `create_key`; None for an unknown path or method."""
+    """The name of the operation, such as `create_key`; None for an unknown path or method."""
     body: bytes
-    """Empty where it was not read: the caller had no provisioning key, or it was longer than 1 MiB."""
+    """Empty if the server did not read it: the caller had no provisioning key, or the body exceeded 1 MiB."""
     status: int | None = None
-    """The status it was answered with; None as long as no whole answer was sent, which may be for ever."""
+    """The status of the answer; None until a complete answer is sent."""
 
     @property
     def json(self) -> Any:
-        """The body as JSON, None when it is none."""
+        """The body as JSON; None if it is not JSON."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -33,7 +33,7 @@ class Call:
 
 
 class Calls(Sequence[Call]):
-    """The requests so far, in the order they came. Safe to use from any thread."""
+    """The requests so far, in the order of arrival. Safe to use from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -45,7 +45,7 @@ class Calls(Sequence[Call]):
             self._calls.append(call)
 
     def clear(self) -> None:
-        """Forget all records."""
+        """Delete all records."""
         with self._lock:
             self._calls.clear()
 
@@ -55,7 +55,7 @@ class Calls(Sequence[Call]):
 
     @property
     def operations(self) -> list[str | None]:
-        """The operations' names, in order."""
+        """The names of the operations, in order."""
         return [call.operation for call in self._snapshot()]
 
     @overload

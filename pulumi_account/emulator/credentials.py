@@ -1,4 +1,4 @@
-"""Bearer keys: making them, hashing them, telling the two kinds apart."""
+"""Bearer keys: how they are made and hashed, and which of them may use the account API."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import hashlib
 import secrets
 from typing import TYPE_CHECKING
 
-from pulumi_account.emulator.errors import ApiError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
 def new_plaintext() -> str:
-    """A fresh random inference key."""
+    """A new random inference key."""
     return "ng-" + secrets.token_urlsafe(32)
 
 
@@ -26,7 +24,7 @@ def digest(plaintext: str) -> str:
 
 
 class Credentials:
-    """Decides who may use the account paths. Holds hashes only, so no repr can give a key away."""
+    """Decides who may use the account API. Holds hashes only, so that no repr reveals a key."""
 
     def __init__(
         self, provisioning: Iterable[str], inference: Iterable[str], is_issued: Callable[[str], bool]
@@ -35,20 +33,16 @@ class Credentials:
         self._inference = frozenset(map(digest, inference))
         self._is_issued = is_issued
 
-    def check(self, authorization: str | None) -> None:
-        """Pass a provisioning key; raise `ApiError` 401 for anything else."""
+    def refusal(self, authorization: str | None) -> str | None:
+        """Why a request with this Authorization header is refused; None for a provisioning key."""
         if authorization is None:
-            raise ApiError(401, "No API key was given. Send 'Authorization: Bearer <provisioning key>'.")
-        hashed = digest(_bearer(authorization))
+            return "No API key was given. Send 'Authorization: Bearer <provisioning key>'."
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            return "The Authorization header is malformed. Send 'Bearer <provisioning key>'."
+        hashed = digest(token.strip())
         if hashed in self._provisioning:
-            return
+            return None
         if hashed in self._inference or self._is_issued(hashed):
-            raise ApiError(401, "An inference key cannot manage the account. Use a provisioning key.")
-        raise ApiError(401, "The API key is not valid.")
-
-
-def _bearer(authorization: str) -> str:
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise ApiError(401, "The Authorization header is malformed. Send 'Bearer <provisioning key>'.")
-    return token.strip()
+            return "An inference key cannot manage the account. Use a provisioning key."
+        return "The API key is not valid."

@@ -1,4 +1,4 @@
-"""`--demo`: an account as it may look after months of use, the same each time, for trying what reads one."""
+"""`--demo`: sample keys, usage and a balance, the same each time, for trying reports and other commands."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 DAYS = 30
 _BALANCE = "386.40"
 _SATURDAY = 5
-#: of a day's use: at weekends, and until now today
+#: the share of a weekday's requests: on a weekend, and so far today
 _WEEKEND, _TODAY = 0.35, 0.4
-#: how much more is used on each day than on the day before
+#: the growth of the number of requests from day to day
 _GROWTH = 1.008
 _MILLION = 10**6
 
 
 class _Model(NamedTuple):
-    """USD for a million tokens in and out, and the tokens of a request."""
+    """The price of a million tokens in USD, and the tokens of one request."""
 
     price_in: Decimal
     price_out: Decimal
@@ -45,7 +45,7 @@ _MODELS = {
 
 
 class _Key(NamedTuple):
-    """A key, and its requests on a working day by model; days are counted from now."""
+    """A key, and its requests on a weekday by model; ages and expiries are in days from now."""
 
     name: str
     limit: int | None
@@ -77,11 +77,11 @@ _KEYS = (
 
 
 def fill(emulator: Emulator) -> None:
-    """Give an account keys, thirty days of activity that end today, and a balance.
+    """Add keys, thirty days of activity that end today, and a balance to an account.
 
-    Chance is seeded: two accounts that are filled on the same day differ in nothing but the plaintexts.
+    Two accounts that are filled on the same day differ only in the plaintexts of their keys.
     """
-    chance = random.Random(30)  # noqa: S311 - it only makes the numbers uneven
+    chance = random.Random(30)  # noqa: S311 - it only varies the numbers
     emulator.balance = _BALANCE
     for key in _KEYS:
         _add(emulator, key, chance)

@@ -7,21 +7,20 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from pulumi_account.emulator.api import AccountApi
-from pulumi_account.emulator.app import EmulatorApp
-from pulumi_account.emulator.calls import Call, Calls
-from pulumi_account.emulator.clock import Clock
+from pulumi_account.emulator.calls import Calls
+from pulumi_account.emulator.clock import Clock, parse_instant
 from pulumi_account.emulator.credentials import Credentials, digest
 from pulumi_account.emulator.faults import Faults
+from pulumi_account.emulator.middleware import Middleware
+from pulumi_account.emulator.operations import AccountApi
 from pulumi_account.emulator.options import Options
 from pulumi_account.emulator.server import ServerThread, listen, url_of
 from pulumi_account.emulator.store import MEMORY, Store, Usage
-from pulumi_account.emulator.validation import Expiry, parse_instant
+from pulumi_account.emulator.validation import Expiry
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
-    from types import TracebackType
 
     from pulumi_account.emulator.clock import TimestampStyle
 
@@ -39,31 +38,28 @@ class Emulator:
         with Emulator(provisioning_key="prov-1", balance="125.50") as emulator:
             httpx.get(emulator.url + "/v1/account/balance", headers={"Authorization": "Bearer prov-1"})
 
-    Everything below the URL is for the test itself: it looks at the state and changes it behind the client's
-    back, without the API's rules. All of it may be used from any thread while the emulator runs.
+    The methods are for the test: they read the account and change it behind the client's back, without the rules of
+    the API. They are safe to use from any thread while the emulator runs.
 
-    Args:
-        provisioning_key: the key that may use the account paths, or several.
-        inference_key: more keys that are known and yet refused there, beside all those the emulator issues.
-        db: a SQLite file, which keeps the state, or `":memory:"`.
-        faults: what goes wrong; more can be added later.
-        balance: USD, kept digit for digit; left out, a file keeps the one it has, else it is 100.00.
-        host: a loopback address.
-        port: 0 takes any free one.
-        clock_offset: how far the server's clock is ahead; seconds if it is a number.
-        create_status: what POST answers with, 200 or 201.
-        validation_status: what an invalid value is answered with, 422 or 400.
-        timestamps: `"naive"`, `"Z"`, `"offset"`, or `"sent"` (an expiry as the client sent it).
-        fractions: whether instants have microseconds.
-        activity_cache: seconds the activity is cached; 0 for none.
-        rate_limit: requests a second; more are answered 429.
-        retry_after: seconds of the `Retry-After` of such an answer; None sends none.
-        record_calls: whether `calls` is filled; a server that runs for days had better not.
-
-    Raises:
-        ValueError: an option outside its range.
-        StoreError: on entering: the database cannot be used.
-        OSError: on entering: the port is taken.
+    :param provisioning_key: the key that may use the account API, or several keys.
+    :param inference_key: further keys that the API refuses as inference keys, like those that the emulator issues.
+    :param db: a SQLite file, which keeps the account, or `":memory:"`.
+    :param faults: what goes wrong; you can add more later.
+    :param balance: USD, kept with all digits; None keeps the balance of the file, or is 100.00.
+    :param host: a loopback address.
+    :param port: 0 selects a free one.
+    :param clock_offset: how far the server's clock runs ahead; a number means seconds.
+    :param create_status: the status of the answer to POST, 200 or 201.
+    :param validation_status: the status of the answer to an invalid value, 422 or 400.
+    :param timestamps: `"naive"`, `"Z"`, `"offset"`, or `"sent"` (an expiry as the client sent it).
+    :param fractions: whether instants have microseconds.
+    :param activity_cache: how long the activity is cached, in seconds; 0 disables the cache.
+    :param rate_limit: the maximum number of requests per second; the status of the others is 429.
+    :param retry_after: the `Retry-After` of these answers, in seconds; None sends no such header.
+    :param record_calls: whether `calls` is filled; disable it for a server that runs for days.
+    :raises ValueError: an option is out of range.
+    :raises StoreError: on entering: the database cannot be used.
+    :raises OSError: on entering: the port is in use.
     """
 
     def __init__(
@@ -101,14 +97,14 @@ class Emulator:
         )
         self._provisioning_keys = _several(provisioning_key)
         self._inference_keys = _several(inference_key)
-        self._record_calls = record_calls
+        self._record = self.calls.append if record_calls else lambda _call: None
         self._db = db
-        self._initial_balance = None if balance is None else format(decimal_of(balance), "f")
+        self._initial_balance = None if balance is None else format(_decimal(balance), "f")
         self._address = (host, port)
         self._running: tuple[Store, ServerThread] | None = None
 
     def start(self) -> None:
-        """Start answering; `with` does it. A second start begins anew: only a file remembers."""
+        """Start the server, as `with` does. After a restart only a file has kept the account."""
         if self._running is not None:
             raise RuntimeError("the emulator is running already")
         with ExitStack() as undo:
@@ -124,7 +120,7 @@ class Emulator:
         self._running = (store, thread)
 
     def stop(self) -> None:
-        """Cut every connection and stop; requests that hang are not waited for. Stopping twice is harmless."""
+        """Cut every connection and stop at once, even if requests hang. You can call it again."""
         if self._running is not None:
             store, thread = self._running
             self._running = None
@@ -135,39 +131,37 @@ class Emulator:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.stop()
 
     @property
     def provisioning_key(self) -> str:
-        """The key that may use the account paths; the first of several."""
+        """The key that may use the account API; the first of several."""
         return self._provisioning_keys[0]
 
     @property
     def balance(self) -> str:
-        """The balance in USD, digit for digit; set it to change it."""
+        """The balance in USD with all digits; set it to change it."""
         return self._store.balance
 
     @balance.setter
     def balance(self, value: Money) -> None:
-        self._store.balance = format(decimal_of(value), "f")
+        self._store.balance = format(_decimal(value), "f")
 
     def keys(self) -> list[dict[str, Any]]:
-        """All keys as stored, by id, without their plaintexts (nobody has those).
+        """All keys in the order of their ids, without their plaintexts, which are not stored.
 
         Each has `id`, `name`, `created_at` and `expires_at` (aware, UTC), `is_enabled`, `credit_limit` (Decimal).
         """
         return [key.as_dict() for key in self._store.all_keys()]
 
     def key(self, key_id: int) -> dict[str, Any] | None:
-        """One key as stored; None when there is none."""
+        """One key as stored; None if it does not exist."""
         key = self._store.key(key_id)
         return None if key is None else key.as_dict()
 
     def key_of(self, plaintext: str) -> int | None:
-        """The id of the key this plaintext unlocks, None when it unlocks none (any more)."""
+        """The id of the key with this plaintext; None if no key has it, or it was deleted."""
         return self._store.id_of_hash(digest(plaintext))
 
     def add(
@@ -178,20 +172,15 @@ class Emulator:
         expires_at: Instant | None = None,
         is_enabled: bool = True,
     ) -> tuple[int, str]:
-        """Add a key behind the client's back; gives its id and its plaintext. Its expiry may be past."""
-        return self._store.insert(
-            {
-                "created_at": self.clock.now(),
-                **_fields(name=name, credit_limit=credit_limit, expires_at=expires_at, is_enabled=is_enabled),
-            }
-        )
+        """Add a key behind the client's back; returns its id and its plaintext. Its expiry may be past."""
+        fields = _fields(name=name, credit_limit=credit_limit, expires_at=expires_at, is_enabled=is_enabled)
+        return self._store.insert({"created_at": self.clock.now(), **fields})
 
     def edit(self, key_id: int, **fields: Any) -> None:
         """Change `name`, `is_enabled`, `credit_limit`, `expires_at` or `created_at` behind the client's back.
 
-        Raises:
-            KeyError: there is no such key.
-            TypeError: there is no such field.
+        :raises KeyError: the key does not exist.
+        :raises TypeError: the field does not exist.
         """
         if self._store.update(key_id, _fields(**fields)) is None:
             raise KeyError(key_id)
@@ -199,8 +188,7 @@ class Emulator:
     def remove(self, key_id: int) -> None:
         """Delete a key behind the client's back.
 
-        Raises:
-            KeyError: there is no such key.
+        :raises KeyError: the key does not exist.
         """
         if not self._store.delete(key_id):
             raise KeyError(key_id)
@@ -217,26 +205,26 @@ class Emulator:
         day: date | None = None,
         key_name: str | None = None,
     ) -> None:
-        """Add usage of a key: today's and under the key's name, unless told otherwise. The key need not exist."""
+        """Add usage of a key, which need not exist.
+
+        :param day: None means today.
+        :param key_name: None means the current name of the key.
+        """
         key = self._store.key(key_id)
         name = key_name if key_name is not None else "" if key is None else key.name
         day = day or self.clock.now().date()
         self._store.add_usage(
-            Usage(day, key_id, name, model, requests, decimal_of(cost), input_tokens, output_tokens)
+            Usage(day, key_id, name, model, requests, _decimal(cost), input_tokens, output_tokens)
         )
 
-    def _application(self, store: Store) -> EmulatorApp:
+    def _application(self, store: Store) -> Middleware:
         credentials = Credentials(
             self._provisioning_keys,
             self._inference_keys,
             is_issued=lambda hashed: store.id_of_hash(hashed) is not None,
         )
         api = AccountApi(store, credentials, self.clock, self._options).application()
-        return EmulatorApp(api, credentials, self._options, self.faults, self.clock, self._record)
-
-    def _record(self, call: Call) -> None:
-        if self._record_calls:
-            self.calls.append(call)
+        return Middleware(api, credentials, self._options, self.faults, self.clock, self._record)
 
     @property
     def _store(self) -> Store:
@@ -245,12 +233,8 @@ class Emulator:
         return self._running[0]
 
 
-def decimal_of(value: Money) -> Decimal:
-    """An amount of money as an exact decimal; a float counts as the digits it is printed with.
-
-    Raises:
-        ValueError: not a finite number.
-    """
+def _decimal(value: Money) -> Decimal:
+    """An exact amount; a float counts as the digits that Python prints for it."""
     try:
         amount = Decimal(str(value))
     except ArithmeticError:
@@ -270,7 +254,7 @@ def _fields(**given: Any) -> dict[str, Any]:
         raise TypeError(f"a key has no field {', '.join(sorted(unknown))}")
     fields = dict(given)
     if fields.get("credit_limit") is not None:
-        fields["credit_limit"] = decimal_of(fields["credit_limit"])
+        fields["credit_limit"] = _decimal(fields["credit_limit"])
     if fields.get("expires_at") is not None:
         fields["expires_at"] = Expiry(_instant(fields["expires_at"]), str(fields["expires_at"]))
     if "created_at" in fields:
@@ -279,7 +263,7 @@ def _fields(**given: Any) -> dict[str, Any]:
 
 
 def _instant(value: Instant) -> datetime:
-    """An instant in UTC; aware, because a naive one would mean another instant on another machine."""
+    """An instant in UTC. A naive one is refused, because its meaning depends on the machine."""
     parsed = value if isinstance(value, datetime) else parse_instant(value)
     if parsed is None or parsed.tzinfo is None:
         raise ValueError("an instant needs an offset")

@@ -1,36 +1,28 @@
-"""One request and its answer, with a hold on the TCP connection beneath."""
+"""One request and its answer on a TCP connection: the whole answer, half of it, byte by byte, or none."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers
+
+from pulumi_account.emulator.replies import Reply
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 TRANSPORT = "transport"
-"""Where in an ASGI scope's state the server leaves the connection's transport."""
-
-
-@dataclass
-class Reply:
-    """A whole HTTP answer."""
-
-    status: int
-    body: bytes = b""
-    headers: list[tuple[str, str]] = field(default_factory=list)
+"""The name of the connection's transport in the state of an ASGI scope."""
 
 
 class ClientGoneError(Exception):
-    """The client left before its request was complete."""
+    """The client disconnected before its request was complete."""
 
 
 class Exchange:
-    """Reads the request, then answers it, wholly, by half, or by cutting the connection."""
+    """Reads a request and answers it in full, in part, or not at all."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
@@ -43,9 +35,10 @@ class Exchange:
         self.body = b""
 
     async def read(self, most: int) -> bool:
-        """Read the body to its end; whether it has so many bytes at most. Of a longer one no more than that is kept.
+        """Read the body, and stop when it is too long. After the answer, the server discards the rest.
 
-        The server reads to its end, and throws away, whatever is left of a body when it has been answered.
+        :param most: the largest number of bytes.
+        :returns: whether the body is not too long.
         """
         length = self.headers.get("content-length", "")
         more = not length.isdigit() or int(length) <= most
@@ -60,7 +53,7 @@ class Exchange:
         return fits
 
     async def ask(self, app: ASGIApp) -> Reply:
-        """The answer of an application to this request."""
+        """Pass the request to an application and return its answer."""
         reply = Reply(500)
 
         async def receive() -> Message:
@@ -77,7 +70,7 @@ class Exchange:
         return reply
 
     async def answer(self, reply: Reply) -> None:
-        """Send a whole answer."""
+        """Send the whole answer."""
         await self._start(reply)
         await self._send({"type": "http.response.body", "body": reply.body})
 
@@ -87,11 +80,11 @@ class Exchange:
             await self._start(reply)
             half = reply.body[: len(reply.body) // 2]
             await self._send({"type": "http.response.body", "body": half, "more_body": True})
-            self._transport.close()  # unlike abort, it lets what was written go out first
+            self._transport.close()  # unlike abort, close first sends what was written
         await self.cut()
 
     async def answer_in_drips(self, reply: Reply, pause: float) -> None:
-        """Send the head, and the body byte by byte for as long as the client listens."""
+        """Send the head, then the body byte by byte, until the client disconnects."""
         await self._start(reply)
         for place in range(len(reply.body)):
             await self._send(
@@ -104,13 +97,13 @@ class Exchange:
         await self._send({"type": "http.response.body", "body": b""})
 
     async def cut(self) -> None:
-        """End the TCP connection at once."""
+        """Cut the TCP connection at once."""
         if not self._transport.is_closing():
             self._transport.abort()
         await self._gone()
 
     async def hang(self, seconds: float | None) -> None:
-        """Wait until the client gives up or the time is over, then end the connection."""
+        """Wait until the client gives up or the time is over, then cut the connection."""
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._gone(), seconds)
         await self.cut()
@@ -120,10 +113,7 @@ class Exchange:
         await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
 
     async def _gone(self) -> None:
-        """Wait until the server has noticed that the connection is over.
-
-        Only then does it accept that an application returns without an answer, and logs nothing about it.
-        """
+        """Wait until uvicorn knows that the connection is closed: only then it logs no missing answer."""
         kind = ""
         while kind != "http.disconnect":
             kind = (await self._receive())["type"]

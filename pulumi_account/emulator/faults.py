@@ -3,7 +3,7 @@
 Faults(
     Fault(Answer(503, retry_after=1), operation="create_key"),          # the first POST only
     Fault(Drop(commit=True), operation="create_key", skip=1),           # the second POST only
-    Fault(latency=0.05, times=None, probability=0.1),                   # a tenth of all calls, for ever
+    Fault(latency=0.05, times=None, probability=0.1),                   # a tenth of all calls, without end
     seed=7,
 )
 """
@@ -16,10 +16,10 @@ from dataclasses import KW_ONLY, dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from pulumi_account.emulator.checks import require
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+__all__ = ["OPERATIONS", "Action", "Answer", "Drip", "Drop", "Edit", "Fault", "Faults", "HalfBody", "Hang"]
 
 OPERATIONS = (
     "get_balance",
@@ -38,8 +38,11 @@ BodyKind = Literal["error", "detail", "html", "empty", "garbage"]
 class Answer:
     """Answer with this status instead of the real one.
 
-    `commit` says whether the request takes effect first. The body is the documented error JSON, FastAPI's
-    `{"detail": …}`, an HTML page, nothing, bytes that are no JSON, or the bytes given.
+    :ivar body: the documented error JSON, FastAPI's `{"detail": …}`, an HTML page, nothing, bytes that are not JSON,
+        or the given bytes.
+    :ivar commit: whether the request takes effect first.
+    :ivar retry_after: seconds for a `Retry-After` header; None sends no such header.
+    :ivar retry_after_date: whether `Retry-After` is an HTTP date, by the server's clock.
     """
 
     status: int
@@ -48,17 +51,19 @@ class Answer:
     commit: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     retry_after: int | None = None
-    """Seconds for a `Retry-After` header; None sends none."""
     retry_after_date: bool = False
-    """Send `Retry-After` as an HTTP date, by the server's clock."""
 
     def __post_init__(self) -> None:
-        require(200 <= self.status <= 599, "status must be a final one, 200 to 599")
+        if not 200 <= self.status <= 599:
+            raise ValueError("status must be a final one, 200 to 599")
 
 
 @dataclass(frozen=True)
 class Drop:
-    """Cut the connection without an answer, after the request took effect or before."""
+    """Cut the connection without an answer.
+
+    :ivar commit: whether the request takes effect first.
+    """
 
     _: KW_ONLY
     commit: bool = False
@@ -66,7 +71,11 @@ class Drop:
 
 @dataclass(frozen=True)
 class Hang:
-    """Say nothing until the client gives up or the seconds are over; then cut the connection."""
+    """Send nothing until the client gives up or the time is over; then cut the connection.
+
+    :ivar seconds: the time; None waits for the client.
+    :ivar commit: whether the request takes effect first.
+    """
 
     seconds: float | None = None
     _: KW_ONLY
@@ -75,9 +84,9 @@ class Hang:
 
 @dataclass(frozen=True)
 class HalfBody:
-    """Commit, promise the whole body in `Content-Length`, send half of it and cut the connection.
+    """Commit, announce the whole body in `Content-Length`, send half of it, and cut the connection.
 
-    An answer that has no body is not sent at all.
+    An answer without a body is not sent.
     """
 
     commit: ClassVar[bool] = True
@@ -85,7 +94,10 @@ class HalfBody:
 
 @dataclass(frozen=True)
 class Drip:
-    """Commit, then send the body a byte at a time, so many seconds apart."""
+    """Commit, then send the body one byte at a time.
+
+    :ivar seconds: the pause between two bytes.
+    """
 
     seconds: float = 1.0
     commit: ClassVar[bool] = True
@@ -93,9 +105,12 @@ class Drip:
 
 @dataclass(frozen=True)
 class Edit:
-    """Commit, then change the JSON of a 2xx answer: fields taken out, fields replaced.
+    """Commit, then change the JSON of a 2xx answer.
 
-    A field is named by its path: `"id"`, `"keys.0.name"`. Fields that are not there stay out.
+    A field is named by its path, such as `"id"` or `"keys.0.name"`. A path that leads nowhere changes nothing.
+
+    :ivar remove: the fields to remove.
+    :ivar replace: new values by field.
     """
 
     commit: ClassVar[bool] = True
@@ -111,16 +126,17 @@ Action = Answer | Drop | Hang | HalfBody | Drip | Edit
 class Fault:
     """Something that goes wrong for certain calls.
 
-    A call matches when operation, method and path (a pattern such as `"/v1/account/keys/*"`) do; what is left
-    out matches every call. The first `skip` matching calls go well. Of those after them, each is hit with the
-    given probability, until `times` calls were hit; `times=None` is for ever.
+    A call matches if its operation, method and path match; None matches every call. The first `skip` matching calls
+    succeed. Each later one is hit with the given probability, until `times` calls are hit.
 
-    Raises:
-        ValueError: an unknown operation, or a number outside its range.
+    :ivar action: what happens instead of the real answer; None only adds the latency.
+    :ivar path: a pattern such as `"/v1/account/keys/*"`.
+    :ivar times: None is without end.
+    :ivar latency: seconds to wait before the call is handled. The call continues even if the client gives up.
+    :raises ValueError: an unknown operation, or a number out of range.
     """
 
     action: Action | None = None
-    """What happens instead of the real answer; None only adds the latency."""
     _: KW_ONLY
     operation: str | None = None
     method: str | None = None
@@ -129,18 +145,20 @@ class Fault:
     times: int | None = 1
     probability: float = 1.0
     latency: float = 0.0
-    """Seconds to wait before the call is handled at all. The call goes on even if the client is gone by then."""
 
     def __post_init__(self) -> None:
-        known = self.operation is None or self.operation in OPERATIONS
-        require(known, f"operation must be one of {', '.join(OPERATIONS)}")
-        require(self.skip >= 0, "skip must be at least 0")
-        require(self.times is None or self.times >= 1, "times must be at least 1, or None")
-        require(0 <= self.probability <= 1, "probability must be from 0 to 1")
-        require(self.latency >= 0, "latency must be at least 0")
+        for is_valid, rule in [
+            (self.operation in (None, *OPERATIONS), f"operation must be one of {', '.join(OPERATIONS)}"),
+            (self.skip >= 0, "skip must be at least 0"),
+            (self.times is None or self.times >= 1, "times must be at least 1, or None"),
+            (0 <= self.probability <= 1, "probability must be from 0 to 1"),
+            (self.latency >= 0, "latency must be at least 0"),
+        ]:
+            if not is_valid:
+                raise ValueError(rule)
 
     def matches(self, operation: str | None, method: str, path: str) -> bool:
-        """Whether it applies to such a call."""
+        """Whether the fault applies to this call."""
         return (
             self.operation in (None, operation)
             and (self.method is None or self.method.upper() == method)
@@ -149,7 +167,7 @@ class Fault:
 
 
 class Plan(NamedTuple):
-    """What is to go wrong with one call."""
+    """What goes wrong with one call."""
 
     latency: float
     action: Action | None
@@ -158,8 +176,10 @@ class Plan(NamedTuple):
 class Faults:
     """The faults of a server. Safe to use from any thread, also while the server runs.
 
-    Faults are asked in the order they were added. Latencies add up; the first action found is the one that
-    happens, and actions after it are not asked, so their `skip` and `times` do not count that call.
+    Faults apply in the order in which they were added. Latencies add up. The first action that hits decides; later
+    actions ignore that call, so that their `skip` and `times` do not count it.
+
+    :param seed: makes the probabilities repeatable.
     """
 
     def __init__(self, *faults: Fault, seed: int | None = None) -> None:
@@ -169,28 +189,28 @@ class Faults:
         self.add(*faults)
 
     def add(self, *faults: Fault) -> None:
-        """Arm these faults."""
+        """Add faults."""
         with self._lock:
             self._armed.extend(map(_Armed, faults))
 
     def clear(self) -> None:
-        """Disarm all faults."""
+        """Remove all faults."""
         with self._lock:
             self._armed.clear()
 
     @property
     def armed(self) -> list[Fault]:
-        """The faults, in order, those included that have hit all they were to hit."""
+        """The faults, in order, including those that have hit all their calls."""
         with self._lock:
             return [armed.fault for armed in self._armed]
 
     def hits(self, fault: Fault) -> int:
-        """How many calls this fault has hit since it was added; 0 when it is not armed."""
+        """How many calls this fault has hit since it was added; 0 if it is not there."""
         with self._lock:
             return sum(armed.hits for armed in self._armed if armed.fault is fault)
 
     def plan(self, operation: str | None, method: str, path: str) -> Plan:
-        """Decide what goes wrong with a call that has just come."""
+        """Decide what goes wrong with a new call."""
         latency, action = 0.0, None
         with self._lock:
             for armed in self._armed:
@@ -203,7 +223,7 @@ class Faults:
 
 
 class _Armed:
-    """A fault and how often it was met."""
+    """A fault, and how many calls it has skipped and hit."""
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
@@ -211,7 +231,7 @@ class _Armed:
         self._left_to_skip = fault.skip
 
     def hit(self, chance: random.Random) -> bool:
-        """Count a matching call; whether it is hit."""
+        """Count a matching call; returns whether the fault hits it."""
         if self._left_to_skip:
             self._left_to_skip -= 1
             return False

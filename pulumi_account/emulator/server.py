@@ -1,4 +1,4 @@
-"""uvicorn, fitted for tests: quick to start, quick to stop, and able to cut connections."""
+"""The HTTP server: uvicorn in a thread, quick to start and stop, with access to its connections."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 class Protocol(H11Protocol):
-    """Hands the connection's transport to the application, in the scope's state."""
+    """Passes the transport of a connection to the application, in the state of the scope."""
 
     def connection_made(self, transport: Any) -> None:
-        """Called by the event loop for every new connection."""
+        """The event loop calls this for every new connection."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, TRANSPORT: transport}
         self.access_log = False
 
 
 class Server(uvicorn.Server):
-    """A server that tells when it is ready, and stops at once: no polling, no waiting for anybody."""
+    """A server that reports when it is ready, and stops at once, without waiting for clients."""
 
     def __init__(self, app: ASGIApp, on_ready: Callable[[], None]) -> None:
         config = uvicorn.Config(
@@ -53,34 +53,34 @@ class Server(uvicorn.Server):
         self._stop: asyncio.Event
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start listening, then tell."""
+        """Start listening, then report it."""
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         await super().startup(sockets)
         self._on_ready()
 
     async def main_loop(self) -> None:
-        """Sleep until told to stop."""
+        """Sleep until `stop` is called."""
         await self._stop.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's
-        """Stop listening, cut all connections, end all requests."""
+        """Stop listening, cut all connections, cancel all requests."""
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        # By the time a task learns of its end its connection knows of its own, so nothing is logged about it.
+        # A task ends after its connection has closed, so that uvicorn logs nothing.
         tasks = list(self.server_state.tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def stop(self) -> None:
-        """End the server once it is ready, from any thread."""
+        """Stop the server, once it is ready. Safe to call from any thread."""
         self._loop.call_soon_threadsafe(self._stop.set)
 
 
 class ServerThread:
-    """A server in a thread of its own."""
+    """Runs a server in a separate thread."""
 
     def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
         self._ready = threading.Event()
@@ -90,7 +90,7 @@ class ServerThread:
         self._thread = threading.Thread(target=self._run, name="account-emulator", daemon=True)
 
     def start(self) -> None:
-        """Start, and return once requests are answered."""
+        """Start the server; returns when it answers requests."""
         self._thread.start()
         self._ready.wait()
         if self._failure is not None:
@@ -98,7 +98,7 @@ class ServerThread:
             raise self._failure
 
     def stop(self) -> None:
-        """Stop, and return once nothing is left."""
+        """Stop the server; returns when its thread has ended."""
         self._server.stop()
         self._thread.join()
 
@@ -108,24 +108,23 @@ class ServerThread:
         except OSError as error:
             self._failure = error
         finally:
-            self._ready.set()  # whatever happened, nobody must wait for ever
+            self._ready.set()  # also after a failure: `start` waits for it
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to a loopback address.
+    """A socket that is bound to a loopback address.
 
-    Raises:
-        ValueError: the host is not loopback: an emulator has no business on a network.
-        OSError: the port is taken.
+    :raises ValueError: the host is not a loopback address.
+    :raises OSError: the port is in use.
     """
     address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     if not address.is_loopback:
         raise ValueError(f"{host} is not a loopback address")
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
-    # Without the protocol's number asyncio leaves Nagle's algorithm on, which costs 40 ms an answer.
+    # Without the protocol's number, asyncio does not disable Nagle's algorithm, which adds 40 ms to each answer.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if sys.platform != "win32":  # there the option would let two servers share a port
+        if sys.platform != "win32":  # on Windows the option lets two servers share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((str(address), port))
     except OSError as error:
@@ -135,6 +134,6 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """The base URL of a server on this socket."""
+    """The base URL of the server on this socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

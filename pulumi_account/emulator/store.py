@@ -1,4 +1,4 @@
-"""The account's state, in SQLite."""
+"""The SQLite database: keys, usage and balance."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ from typing import Any, NamedTuple
 
 from pulumi_account.emulator.credentials import digest, new_plaintext
 
+__all__ = ["MEMORY", "Store", "StoreError", "StoredKey", "Usage"]
+
 MEMORY = ":memory:"
 
 _log = logging.getLogger(__name__)
 
 _BALANCE = "100.00"
 
-_APPLICATION_ID = 0x6B657973  # "keys": marks a file as ours, so that no other database is ever changed
+_APPLICATION_ID = 0x6B657973  # "keys": marks our databases, so that no other one is ever changed
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS api_key (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,  -- AUTOINCREMENT: the id of a deleted key never comes back
+  id INTEGER PRIMARY KEY AUTOINCREMENT,  -- AUTOINCREMENT: the id of a deleted key is never used again
   name TEXT NOT NULL,
   created_at TEXT NOT NULL,
   expires_at TEXT,
   expires_at_sent TEXT,
   is_enabled INTEGER NOT NULL,
-  credit_limit TEXT,                     -- decimal text: SQLite's numbers would round it
+  credit_limit TEXT,                     -- decimal text, because SQLite rounds numbers
   key_hash TEXT NOT NULL UNIQUE
 );
 CREATE TABLE IF NOT EXISTS usage (
@@ -55,7 +57,7 @@ class StoreError(Exception):
 
 @dataclass(frozen=True)
 class StoredKey:
-    """A key as stored: everything but its hash."""
+    """A key as stored, without its hash."""
 
     id: int
     name: str
@@ -66,19 +68,14 @@ class StoredKey:
     credit_limit: Decimal | None
 
     def as_dict(self) -> dict[str, Any]:
-        """The key's fields under the API's names; instants are aware, money is `Decimal`."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "created_at": self.created_at,
-            "expires_at": self.expires_at,
-            "is_enabled": self.is_enabled,
-            "credit_limit": self.credit_limit,
-        }
+        """The fields under the API's names; instants are aware, money is `Decimal`."""
+        fields = dict(vars(self))
+        del fields["expires_at_sent"]
+        return fields
 
 
 class Usage(NamedTuple):
-    """What one key spent on one model on one day."""
+    """What one key used of one model on one day."""
 
     date: date
     key_id: int
@@ -93,7 +90,11 @@ class Usage(NamedTuple):
 class Store:
     """The account's keys, usage and balance. Safe to use from any thread.
 
-    One connection and one lock: every statement is short, and a memory database has only one connection.
+    One connection and one lock suffice: every statement is short, and a database in memory has one connection only.
+
+    :param path: a file, or `":memory:"`.
+    :param must_exist: whether a missing or empty database is an error.
+    :raises StoreError: the database cannot be used.
     """
 
     def __init__(self, path: str | os.PathLike[str] = MEMORY, *, must_exist: bool = False) -> None:
@@ -101,12 +102,12 @@ class Store:
         self._db = _open(os.fspath(path), create=not must_exist)
 
     def close(self) -> None:
-        """Close the database; nothing else may be called afterwards."""
+        """Close the database. Call nothing else afterwards."""
         with self._lock:
             self._db.close()
 
     def insert(self, fields: dict[str, Any]) -> tuple[int, str]:
-        """Add a key; gives its id and its plaintext, which is not kept."""
+        """Add a key; returns its id and its plaintext, which is not stored."""
         plaintext = new_plaintext()
         columns = {**_columns(fields), "key_hash": digest(plaintext)}
         marks = ", ".join("?" * len(columns))
@@ -121,11 +122,11 @@ class Store:
         return _stored_key(rows[0]) if rows else None
 
     def all_keys(self) -> list[StoredKey]:
-        """All keys, by id; expired ones too."""
+        """All keys in the order of their ids, including expired ones."""
         return [_stored_key(row) for row in self._rows("SELECT * FROM api_key ORDER BY id")]
 
     def update(self, key_id: int, fields: dict[str, Any]) -> StoredKey | None:
-        """Set these fields of a key; None when there is no such key."""
+        """Set these fields of a key; returns None if the key does not exist."""
         columns = _columns(fields)
         if columns:
             assignments = ", ".join(f"{column} = ?" for column in columns)
@@ -134,7 +135,7 @@ class Store:
         return self.key(key_id)
 
     def delete(self, key_id: int) -> bool:
-        """Delete a key; whether there was one."""
+        """Delete a key; returns whether it existed."""
         with self._lock:
             return self._db.execute("DELETE FROM api_key WHERE id = ?", (key_id,)).rowcount > 0
 
@@ -145,7 +146,7 @@ class Store:
 
     @property
     def balance(self) -> str:
-        """The account's balance in USD as it was set, digit for digit; 100.00 when it never was."""
+        """The balance in USD, with all digits as it was set; 100.00 if it was never set."""
         rows = self._rows("SELECT value FROM setting WHERE name = 'balance'")
         return str(rows[0]["value"]) if rows else _BALANCE
 
@@ -154,14 +155,17 @@ class Store:
         self._rows("INSERT OR REPLACE INTO setting VALUES ('balance', ?)", value)
 
     def add_usage(self, usage: Usage) -> None:
-        """Add a row of usage; it stays when its key is deleted."""
+        """Add a row of usage, which stays when its key is deleted."""
         row = usage._replace(date=usage.date.isoformat(), cost=format(usage.cost, "f"))  # type: ignore[arg-type]
         self._rows("INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *row)
 
     def usage_since(self, first: date) -> list[Usage]:
-        """Usage from this day on, in the order it was added."""
+        """The usage from this day on, in the order in which it was added."""
         rows = self._rows("SELECT * FROM usage WHERE date >= ? ORDER BY rowid", first.isoformat())
-        return [_usage(row) for row in rows]
+        return [
+            Usage(*row)._replace(date=date.fromisoformat(row["date"]), cost=Decimal(row["cost"]))
+            for row in rows
+        ]
 
     def _rows(self, sql: str, *parameters: Any) -> list[sqlite3.Row]:
         with self._lock:
@@ -172,7 +176,10 @@ def _open(path: str, *, create: bool) -> sqlite3.Connection:
     mode = "rwc" if create else "rw"
     target = path if path == MEMORY else f"{Path(path).absolute().as_uri()}?mode={mode}"
     if create and path != MEMORY:
-        _make(path)
+        # SQLite would apply the umask to the mode of the file
+        with suppress(OSError):  # the file exists, or SQLite reports what is wrong
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            os.chmod(path, 0o600)  # the umask may have removed the owner's rights, too
     try:
         db = sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
@@ -185,17 +192,10 @@ def _open(path: str, *, create: bool) -> sqlite3.Connection:
     return db
 
 
-def _make(path: str) -> None:
-    """Make the file, empty, for its owner alone: SQLite would leave its mode to the umask."""
-    with suppress(OSError):  # it exists, or SQLite says what is wrong
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        os.chmod(path, 0o600)  # a umask may have taken from the owner, too
-
-
 def _narrow(path: str) -> None:
-    """Take from all but the owner what they may do with the file, and with those that SQLite keeps beside it.
+    """Remove the rights of all but the owner from the database and the files that SQLite keeps beside it.
 
-    SQLite gives what it makes the mode of the database.
+    New files get the mode of the database from SQLite.
     """
     for file in (path, f"{path}-wal", f"{path}-shm", f"{path}-journal"):
         mode = stat.S_IMODE(os.stat(file).st_mode) if os.path.exists(file) else 0
@@ -203,18 +203,18 @@ def _narrow(path: str) -> None:
             try:
                 os.chmod(file, mode & 0o700)
             except OSError:
-                _log.warning("%s is open to other users, and its mode cannot be changed", file)
+                _log.warning("other users can open %s, and its mode cannot be changed", file)
 
 
 def _prepare(db: sqlite3.Connection, path: str, *, create: bool) -> None:
     db.row_factory = sqlite3.Row
     if _one(db, "PRAGMA application_id") != _APPLICATION_ID:
         if not create or _one(db, "SELECT count(*) FROM sqlite_master"):
-            raise StoreError("it is not an emulator's")
+            raise StoreError("it is not a database of the emulator")
         db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     if create:
         _narrow(path)
-    # WAL with NORMAL: no fsync for each key, and readers of the file never block the server.
+    # WAL with NORMAL: a new key needs no fsync, and readers of the file never block the server.
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
     if create:
@@ -227,13 +227,12 @@ def _one(db: sqlite3.Connection, sql: str) -> int:
 
 
 def _columns(fields: dict[str, Any]) -> dict[str, Any]:
-    """Fields of a key as SQLite values; `expires_at` is an `Expiry`, kept as instant and as text."""
-    columns: dict[str, Any] = {name: fields[name] for name in ("name", "is_enabled") if name in fields}
+    """The fields of a key as SQLite values; an `Expiry` is stored as an instant and as text."""
+    columns = dict(fields)
     if "created_at" in fields:
         columns["created_at"] = fields["created_at"].isoformat()
-    if "credit_limit" in fields:
-        limit = fields["credit_limit"]
-        columns["credit_limit"] = None if limit is None else format(limit, "f")
+    if fields.get("credit_limit") is not None:
+        columns["credit_limit"] = format(fields["credit_limit"], "f")
     if "expires_at" in fields:
         expiry = fields["expires_at"]
         columns["expires_at"] = None if expiry is None else expiry.instant.isoformat()
@@ -252,8 +251,3 @@ def _stored_key(row: sqlite3.Row) -> StoredKey:
         is_enabled=bool(row["is_enabled"]),
         credit_limit=None if credit_limit is None else Decimal(credit_limit),
     )
-
-
-def _usage(row: sqlite3.Row) -> Usage:
-    usage = Usage(*row)
-    return usage._replace(date=date.fromisoformat(row["date"]), cost=Decimal(row["cost"]))

@@ -1,4 +1,4 @@
-"""Keys as a table for people."""
+"""Prints keys as a table."""
 
 from __future__ import annotations
 
@@ -6,41 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
-    from decimal import Decimal
 
 _HEAD = ("ID", "NAME", "LIMIT", "ENABLED", "EXPIRES")
 
 
 def format_table(keys: Iterable[Mapping[str, Any]]) -> str:
-    """Keys, as `Emulator.keys` gives them, as lines of aligned columns; a head alone when there are none."""
+    """Keys as lines of aligned columns, under a header.
+
+    :param keys: keys as `Emulator.keys` returns them.
+    """
     rows = [_HEAD, *map(_row, keys)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(_line(row, widths) for row in rows)
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
 def _row(key: Mapping[str, Any]) -> tuple[str, ...]:
+    limit, expires_at = key["credit_limit"], key["expires_at"]
     return (
         str(key["id"]),
-        _printable(key["name"]),
-        _limit(key["credit_limit"]),
+        # a name must not move the cursor of the terminal
+        "".join(character if character.isprintable() else "?" for character in key["name"]),
+        "none" if limit is None else format(limit, "f"),
         "yes" if key["is_enabled"] else "no",
-        _expiry(key["expires_at"]),
+        "never" if expires_at is None else expires_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
-
-
-def _line(row: tuple[str, ...], widths: list[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _limit(limit: Decimal | None) -> str:
-    return "none" if limit is None else format(limit, "f")
-
-
-def _expiry(instant: datetime | None) -> str:
-    return "never" if instant is None else instant.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _printable(name: str) -> str:
-    """A name cannot move the cursor of the terminal it is printed on."""
-    return "".join(character if character.isprintable() else "?" for character in name)

@@ -9,58 +9,33 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
-from datetime import date, datetime, timedelta, timezone
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from pulumi_account.emulator import Drop, Emulator, Fault, HalfBody, Hang, format_table
 from pulumi_account.emulator.cli import faults_of, main, server_parser
-from pulumi_account.emulator.demo import fill
 from pulumi_account.emulator.faults import Answer
 from pulumi_account.emulator.server import listen
+from tests.emulator.support import KEYS, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pulumi_account.emulator.faults import Action
 
-COMMAND = [sys.executable, "-m", "pulumi_account.emulator"]
-KEYS = "/v1/account/keys"
-
-
-@contextmanager
-def running(*flags: str, key: str | None = "prov-1") -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The command in a process of its own, and the address it prints."""
-    # Unbuffered output would hide that the address has to be flushed.
-    left_out = ("ACCOUNT_PROVISIONING_KEY", "PYTHONUNBUFFERED")
-    environment = {name: value for name, value in os.environ.items() if name not in left_out}
-    if key is not None:
-        environment["ACCOUNT_PROVISIONING_KEY"] = key
-    process = subprocess.Popen(
-        [*COMMAND, *flags], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    with process:
-        assert process.stdout is not None
-        try:
-            yield process, process.stdout.readline()
-        finally:
-            process.kill()
-
 
 def end(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str, str]:
-    """End it with a signal; its exit status and what it printed after its address."""
+    """End the command with a signal; returns its exit status and what it printed after its address."""
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
     return process.returncode, out, err
 
 
 def one_error(capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line of an error, and nothing else."""
+    """The only line of output, which is an error."""
     out, err = capsys.readouterr()
     assert out == ""
     assert re.fullmatch(r"error: [^\n]+\n", err)
@@ -69,7 +44,7 @@ def one_error(capsys: pytest.CaptureFixture[str]) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_until_a_signal(number: signal.Signals) -> None:
-    """It prints one line with its address, answers there, and a signal ends it with status 0 and no words."""
+    """It prints its address on one line and serves there; a signal ends it silently with status 0."""
     with running("--port", "0", "--balance", "12.30") as (process, line):
         match = re.fullmatch(r"Listening on (http://127\.0\.0\.1:\d+)\n", line)
         assert match is not None
@@ -81,7 +56,7 @@ def test_it_serves_until_a_signal(number: signal.Signals) -> None:
 
 
 def test_a_signal_does_not_wait_for_hanging_calls() -> None:
-    """With a call that hangs, a signal still ends it at once and cleanly."""
+    """A signal ends the command at once and cleanly, even if a call hangs."""
     with running("--port", "0", "--hang", "1") as (process, line):
         with pytest.raises(httpx.ReadTimeout):
             httpx.get(line.split()[-1], timeout=0.1, trust_env=False)
@@ -92,13 +67,13 @@ def test_a_signal_does_not_wait_for_hanging_calls() -> None:
 
 
 def hang_on(url: str) -> None:
-    """Ask for something until the server ends."""
+    """Wait for an answer until the server ends."""
     with pytest.raises(httpx.TransportError):
         httpx.get(url, timeout=60, trust_env=False)
 
 
 def test_it_ends_in_the_process_that_called_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """`main` gives 0 after a signal and puts back the handlers it found."""
+    """`main` returns 0 after a signal and restores the previous handlers."""
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
@@ -122,7 +97,7 @@ def test_it_ends_in_the_process_that_called_it(capsys: pytest.CaptureFixture[str
 def test_a_provisioning_key_is_needed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a key, or with an empty one, it is a usage error that names both ways to give it."""
+    """A missing or empty key is a usage error that names both ways to set it."""
     monkeypatch.delenv("ACCOUNT_PROVISIONING_KEY", raising=False)
     for arguments in ([], ["--provisioning-key", ""]):
         with pytest.raises(SystemExit) as error:
@@ -134,7 +109,7 @@ def test_a_provisioning_key_is_needed(
 
 
 def test_a_flag_wins_over_the_environment() -> None:
-    """Keys given as flags are the ones that count."""
+    """Keys from flags replace the key from the environment."""
     flags = ["--port", "0", "--provisioning-key", "flag-1", "--provisioning-key", "flag-2"]
     with running(*flags, key="environment") as (_, line):
         url = line.split()[-1] + KEYS
@@ -146,7 +121,7 @@ def test_a_flag_wins_over_the_environment() -> None:
 
 
 def test_flags_reach_the_server() -> None:
-    """What the documentation leaves open can be chosen by flags."""
+    """Flags select what the API's documentation leaves open."""
     flags = (
         "--create-status 200 --validation-status 400 --timestamps Z --no-fractions --clock-offset -864000000"
     )
@@ -170,7 +145,7 @@ def test_a_clock_may_go_behind() -> None:
 
 
 def test_a_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
-    """A port that is taken is one line that names it."""
+    """The one line of the error names a port that is in use."""
     with Emulator() as emulator:
         port = httpx.URL(emulator.url).port
         assert main(["--port", str(port), "--provisioning-key", "p"]) == 1
@@ -178,7 +153,7 @@ def test_a_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_an_unreadable_database(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """A database that cannot be used is one line that names it."""
+    """The one line of the error names a database that cannot be used."""
     path = tmp_path / "text.db"
     path.write_text("no database" * 100)
     for arguments in (["--provisioning-key", "p", "--db", str(path)], ["keys", "--db", str(path)]):
@@ -187,7 +162,7 @@ def test_an_unreadable_database(capsys: pytest.CaptureFixture[str], tmp_path: Pa
 
 
 def test_a_damaged_database(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """A database that turns out to be damaged while it is read is one line too."""
+    """A database that is damaged is an error of one line, too."""
     path = tmp_path / "damaged.db"
     with Emulator(db=path):
         pass
@@ -200,7 +175,7 @@ def test_a_damaged_database(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "example.org", "192.0.2.1"])
 def test_other_hosts_are_refused(capsys: pytest.CaptureFixture[str], host: str) -> None:
-    """Only loopback addresses are listened on."""
+    """The command accepts loopback addresses only."""
     assert main(["--host", host, "--provisioning-key", "p"]) == 1
     assert host in one_error(capsys)
 
@@ -210,7 +185,7 @@ def test_other_hosts_are_refused(capsys: pytest.CaptureFixture[str], host: str) 
     [["--balance", "much"], ["--rate-limit", "0"], ["--retry-after", "-1"]],
 )
 def test_values_out_of_range(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-    """Values out of range are one line and status 1."""
+    """A value out of range is an error of one line, with status 1."""
     assert main([*arguments, "--provisioning-key", "p"]) == 1
     one_error(capsys)
 
@@ -241,7 +216,7 @@ def test_values_out_of_range(capsys: pytest.CaptureFixture[str], arguments: list
     ids=" ".join,
 )
 def test_flags_that_make_no_sense(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-    """A slip in a flag is a usage error that names the flag."""
+    """An invalid flag or value is a usage error that names the flag."""
     with pytest.raises(SystemExit) as error:
         main([*arguments, "--provisioning-key", "p"])
     assert error.value.code == 2
@@ -260,7 +235,7 @@ def test_flags_that_make_no_sense(capsys: pytest.CaptureFixture[str], arguments:
     ],
 )
 def test_a_slip_tells_no_key(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-    """What is not understood is not quoted: it may be a key."""
+    """An error does not quote unknown arguments, because they may be keys."""
     with pytest.raises(SystemExit) as error:
         main(arguments)
     assert error.value.code == 2
@@ -268,7 +243,7 @@ def test_a_slip_tells_no_key(capsys: pytest.CaptureFixture[str], arguments: list
 
 
 def test_every_flag_has_help() -> None:
-    """No flag is without a line of help, and the help can be printed."""
+    """Every flag has a line of help, and the help can be printed."""
     parser = server_parser()
     actions = parser._actions
     assert len(actions) > 20
@@ -289,7 +264,7 @@ def test_help(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
 
 
 def test_fault_flags() -> None:
-    """Each flag arms its fault, for ever, for one operation if so asked."""
+    """Each flag adds its fault, without end, for all operations or for one."""
     flags = "--latency 20 --fail 500:0.5 --fail 429 --retry-after 3 --drop 0.1 --commit-then-drop 0.2"
     flags += " --half-body 0.3 --hang 0.4 --commit-then-hang 0.6 --garbage 0.7 --only create_key"
     accidents: list[tuple[Action, float]] = [
@@ -313,7 +288,7 @@ def test_fault_flags() -> None:
 
 
 def test_no_flags_no_faults() -> None:
-    """Without flags nothing goes wrong."""
+    """Without flags there are no faults."""
     assert faults_of(server_parser().parse_args([])).armed == []
 
 
@@ -328,7 +303,7 @@ def test_the_seed_makes_chance_repeatable() -> None:
 
 
 def test_faults_are_served() -> None:
-    """A fault asked for by flag happens, with its `Retry-After`."""
+    """A fault from a flag happens, with its `Retry-After`."""
     with running("--port", "0", "--fail", "503", "--retry-after", "2") as (_, line):
         response = httpx.get(line.split()[-1], trust_env=False)
         assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
@@ -338,7 +313,7 @@ def test_faults_are_served() -> None:
 
 
 def test_the_table_of_a_database(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """`keys` prints what a database holds, also while a server is using it."""
+    """`keys` prints the keys in a database, also while a server uses it."""
     path = tmp_path / "with space & ünïcode.db"
     with Emulator(db=path) as emulator:
         plaintext = emulator.add("ci", credit_limit="10.50", expires_at="2027-01-01T01:00:00+01:00")[1]
@@ -356,7 +331,7 @@ def test_the_table_of_a_database(capsys: pytest.CaptureFixture[str], tmp_path: P
 
 
 def test_an_empty_table() -> None:
-    """Without keys the head stands alone."""
+    """Without keys the table has only its header."""
     assert format_table([]) == "ID  NAME  LIMIT  ENABLED  EXPIRES"
 
 
@@ -364,7 +339,7 @@ def test_an_empty_table() -> None:
 def test_keys_makes_no_database(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes | None
 ) -> None:
-    """Looking at a file that is not there, or is empty, is one line and leaves it so."""
+    """A missing or empty file is an error of one line, and is not changed."""
     path = tmp_path / "none.db"
     if content is not None:
         path.write_bytes(content)
@@ -378,7 +353,7 @@ def test_keys_makes_no_database(
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
 def test_a_missing_extra(missing: str) -> None:
-    """Without Starlette or uvicorn one line names the extra; `keys` needs neither."""
+    """If Starlette or uvicorn is missing, the one line of the error names the extra; `keys` needs neither."""
     program = (
         f"import sys, runpy; sys.modules[{missing!r}] = None; sys.argv[1:] = ['--provisioning-key', 'p'];"
         "runpy.run_module('pulumi_account.emulator', run_name='__main__')"
@@ -388,87 +363,3 @@ def test_a_missing_extra(missing: str) -> None:
     assert re.fullmatch(rf"error: {missing}[^\n]* 'pulumi_account\[emulator\]'\n", ended.stderr)
     without = program.replace("'--provisioning-key', 'p'", "'keys', '--help'")
     assert subprocess.run([sys.executable, "-c", without], capture_output=True, check=False).returncode == 0
-
-
-# --- the demonstration
-
-BEARER = {"Authorization": "Bearer prov-1"}
-
-
-def answer(url: str, path: str) -> Any:
-    """What the account API answers there."""
-    return httpx.get(f"{url}/v1/account/{path}", headers=BEARER, trust_env=False).json()
-
-
-def address(line: str) -> str:
-    """The address that the command has printed."""
-    return line.removeprefix("Listening on ").strip()
-
-
-def test_a_demonstration_is_served() -> None:
-    """With --demo there are keys, thirty days of activity that end today, and a balance."""
-    with running("--port", "0", "--demo") as (_, line):
-        keys, activity = answer(address(line), "keys")["keys"], answer(address(line), "activity")
-        assert answer(address(line), "balance") == {"balance": "386.40"}
-    assert len(keys) == 14
-    assert len({key["name"] for key in keys}) == 14
-    days = [date.fromisoformat(day["date"]) for day in activity["daily_stats"]]
-    assert days == [days[0] + timedelta(days=place) for place in range(30)]
-    assert datetime.now(timezone.utc).date() - days[-1] <= timedelta(days=1)
-
-
-def test_a_demonstrations_balance_can_be_given() -> None:
-    """--balance wins."""
-    with running("--port", "0", "--demo", "--balance", "3.50") as (_, line):
-        assert answer(address(line), "balance") == {"balance": "3.50"}
-
-
-def test_no_demonstration_without_the_flag() -> None:
-    """An account is empty unless it is asked for."""
-    with running("--port", "0") as (_, line):
-        assert answer(address(line), "keys") == {"keys": []}
-
-
-def test_a_demonstration_spares_an_account_with_keys(tmp_path: Path) -> None:
-    """A database that has a key keeps what it has, so the same command can be run again."""
-    file = str(tmp_path / "account.db")
-    with Emulator(db=file, balance="7") as emulator:
-        emulator.add("mine")
-    with running("--port", "0", "--demo", "--db", file) as (_, line):
-        assert [key["name"] for key in answer(address(line), "keys")["keys"]] == ["mine"]
-        assert answer(address(line), "balance") == {"balance": "7"}
-
-
-def demonstration(days_ahead: int) -> tuple[list[dict[str, Any]], Any]:
-    """The keys, by their instants' days, and the activity of a demonstration at noon of a day to come."""
-    now = datetime.now(timezone.utc)
-    noon = now.replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=days_ahead)
-    with Emulator(provisioning_key="prov-1", clock_offset=noon - now) as emulator:
-        fill(emulator)
-        keys = [{**key, "created_at": key["created_at"].date()} for key in emulator.keys()]
-        return keys, answer(emulator.url, "activity")
-
-
-def test_a_demonstration_is_the_same_each_time() -> None:
-    """Two that are made on one day differ in nothing, but for plaintexts and seconds."""
-    assert demonstration(1) == demonstration(1)
-
-
-@pytest.mark.parametrize("days_ahead", range(7))
-def test_a_demonstration_shows_every_case(days_ahead: int) -> None:
-    """Whatever weekday it is: keys near and over their limits, unlimited, unused, disabled, expired, deleted ones."""
-    keys, activity = demonstration(days_ahead)
-    now = datetime.now(timezone.utc) + timedelta(days=days_ahead)
-    spent = {use["api_key_id"]: Decimal(use["total_cost"]) for use in activity["api_key_usage"]}
-    shares = [spent.get(key["id"], 0) / key["credit_limit"] for key in keys if key["credit_limit"]]
-    expiries = [key["expires_at"] - now for key in keys if key["expires_at"]]
-    assert any(1 < share < 1.3 for share in shares)
-    assert any(0.8 < share < 1 for share in shares)
-    assert any(timedelta() < left < timedelta(days=7) for left in expiries)
-    assert any(left < timedelta() for left in expiries)
-    assert any(key["credit_limit"] is None for key in keys)
-    assert any(key["id"] not in spent for key in keys)
-    assert not all(key["is_enabled"] for key in keys)
-    assert spent.keys() - {key["id"] for key in keys}
-    assert 700 < sum(spent.values()) < 900
-    assert all(key["created_at"] < now.date() for key in keys)

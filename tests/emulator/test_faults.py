@@ -1,4 +1,4 @@
-"""Faults of the emulator: what the client sees, and what the server has done."""
+"""Faults: what the client sees, and what the server does."""
 
 from __future__ import annotations
 
@@ -16,33 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulumi_account.emulator import Answer, Drop, Edit, Emulator, Fault, Faults, HalfBody, Hang
+from tests.emulator.support import KEYS, client_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pulumi_account.emulator.faults import Action
-
-KEYS = "/v1/account/keys"
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    """An emulator without faults."""
-    with Emulator() as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def client(emulator: Emulator) -> Iterator[httpx.Client]:
-    """A client of it, with the provisioning key."""
-    with client_of(emulator) as client:
-        yield client
-
-
-def client_of(emulator: Emulator) -> httpx.Client:
-    """A client with the provisioning key."""
-    headers = {"Authorization": f"Bearer {emulator.provisioning_key}"}
-    return httpx.Client(base_url=emulator.url, headers=headers, trust_env=False, verify=False, timeout=5)
 
 
 def create(client: httpx.Client, name: str = "x") -> httpx.Response:
@@ -51,7 +28,7 @@ def create(client: httpx.Client, name: str = "x") -> httpx.Response:
 
 
 def wait_for_calls(emulator: Emulator, count: int) -> None:
-    """Wait until so many requests have come."""
+    """Wait until the server has received a number of requests."""
     until = time.monotonic() + 5
     while len(emulator.calls) < count:
         assert time.monotonic() < until, "the requests did not come"
@@ -78,7 +55,7 @@ def wait_for_calls(emulator: Emulator, count: int) -> None:
 def test_what_a_fault_applies_to(
     emulator: Emulator, client: httpx.Client, fault: Fault, hit: list[int]
 ) -> None:
-    """A fault applies where operation, method and path all match; what it leaves out matches anything."""
+    """A fault applies if operation, method and path all match; None matches anything."""
     calls = [("GET", KEYS), ("POST", KEYS), ("GET", KEYS + "/1"), ("GET", "/nowhere")]
     seen = []
     for method, path in calls:
@@ -89,7 +66,7 @@ def test_what_a_fault_applies_to(
 
 
 def test_skip_and_times(emulator: Emulator, client: httpx.Client) -> None:
-    """The first calls are skipped, so many are hit, the others go well; only matching calls count."""
+    """Matching calls are skipped, then hit, then succeed; other calls do not count."""
     fault = Fault(Answer(503), operation="list_keys", skip=1, times=2)
     emulator.faults.add(fault)
     seen = []
@@ -100,8 +77,8 @@ def test_skip_and_times(emulator: Emulator, client: httpx.Client) -> None:
     assert emulator.faults.hits(fault) == 2
 
 
-def test_a_fault_hits_once_by_default_and_for_ever_if_asked(emulator: Emulator, client: httpx.Client) -> None:
-    """One call is hit unless told otherwise; `times=None` never ends, `clear` ends it."""
+def test_a_fault_hits_once_or_without_end(emulator: Emulator, client: httpx.Client) -> None:
+    """One call is hit by default; with `times=None` all are, until `clear`."""
     emulator.faults.add(Fault(Answer(500)))
     assert [client.get(KEYS).status_code for _ in range(3)] == [500, 200, 200]
     emulator.faults.add(Fault(Answer(500), times=None))
@@ -111,7 +88,7 @@ def test_a_fault_hits_once_by_default_and_for_ever_if_asked(emulator: Emulator, 
 
 
 def test_faults_in_order(emulator: Emulator, client: httpx.Client) -> None:
-    """The first fault that hits decides; the next ones wait for their turn without counting."""
+    """The first fault that hits decides; the next ones do not count the call."""
     first, second = Fault(Answer(500)), Fault(Answer(503))
     emulator.faults.add(first, second)
     assert client.get(KEYS).status_code == 500
@@ -127,14 +104,14 @@ def hits(seed: int, probability: float) -> list[bool]:
 
 @given(st.integers())
 def test_chance_is_repeatable(seed: int) -> None:
-    """The same seed hits the same calls; 0 hits none and 1 all."""
+    """The same seed hits the same calls; a probability of 0 hits none, and 1 hits all."""
     assert hits(seed, 0.5) == hits(seed, 0.5)
     assert not any(hits(seed, 0))
     assert all(hits(seed, 1))
 
 
 def test_chance_depends_on_the_seed() -> None:
-    """Other seeds hit other calls, about as many as the probability says."""
+    """Another seed hits other calls; their number follows the probability."""
     assert hits(1, 0.3) != hits(2, 0.3)
     assert 15 <= sum(hits(1, 0.3)) <= 45
 
@@ -152,20 +129,20 @@ def test_chance_depends_on_the_seed() -> None:
     ids=str,
 )
 def test_bad_faults(options: Any) -> None:
-    """A fault that could never hit, or a slip in its name, is refused."""
+    """A fault that can never hit, or names an unknown operation, is refused."""
     with pytest.raises(ValueError, match=next(iter(options))):
         Fault(Drop(), **options)
 
 
 @pytest.mark.parametrize("status", [100, 199, 600])
 def test_bad_statuses(status: int) -> None:
-    """Only final statuses can be answered."""
+    """Only final statuses are accepted."""
     with pytest.raises(ValueError, match="status"):
         Answer(status)
 
 
 def test_faults_from_many_threads(emulator: Emulator) -> None:
-    """Of 64 calls at once, exactly as many are hit as the fault says."""
+    """Of 64 simultaneous calls, the fault hits exactly its number of times."""
     fault = Fault(Answer(503), times=10)
     emulator.faults.add(fault)
 
@@ -183,7 +160,7 @@ def test_faults_from_many_threads(emulator: Emulator) -> None:
 
 
 def test_latency(emulator: Emulator, client: httpx.Client) -> None:
-    """Latencies of several faults add up, and the call is answered all the same."""
+    """Latencies of several faults add up, and the call is still answered."""
     emulator.faults.add(Fault(latency=0.1), Fault(Answer(503), latency=0.1), Fault(latency=0.1))
     began = time.monotonic()
     assert client.get(KEYS).status_code == 503
@@ -191,7 +168,7 @@ def test_latency(emulator: Emulator, client: httpx.Client) -> None:
 
 
 def test_slow_calls_do_not_hold_up_others(emulator: Emulator, client: httpx.Client) -> None:
-    """While one call is slow, others are answered."""
+    """A slow call does not delay others."""
     emulator.faults.add(Fault(latency=30))
     slow = threading.Thread(target=ignore_errors, args=(emulator,))
     slow.start()
@@ -202,7 +179,7 @@ def test_slow_calls_do_not_hold_up_others(emulator: Emulator, client: httpx.Clie
 
 
 def ignore_errors(emulator: Emulator) -> None:
-    """List the keys of an emulator that may end meanwhile."""
+    """List the keys of an emulator that stops during the call."""
     with client_of(emulator) as client, pytest.raises(httpx.TransportError):
         client.get(KEYS, timeout=60)
 
@@ -222,7 +199,7 @@ def test_a_slow_call_goes_on_without_its_client(emulator: Emulator, client: http
 
 @pytest.mark.parametrize("commit", [False, True])
 def test_an_error_before_or_after_the_commit(emulator: Emulator, client: httpx.Client, commit: bool) -> None:
-    """An error can come from before the commit, or although the key was made."""
+    """An error can be sent before or after the key is created."""
     emulator.faults.add(Fault(Answer(500, commit=commit)))
     assert create(client).status_code == 500
     assert len(emulator.keys()) == commit
@@ -242,7 +219,7 @@ def test_an_error_before_or_after_the_commit(emulator: Emulator, client: httpx.C
 def test_bodies_of_errors(
     emulator: Emulator, client: httpx.Client, kind: Any, media_type: str, part: str
 ) -> None:
-    """An error's body can be the documented one, the framework's, a proxy's page, nothing, or any bytes."""
+    """The body of an error can be the API's, the framework's, a proxy's page, empty, or any bytes."""
     emulator.faults.add(Fault(Answer(500, body=kind)))
     response = client.get(KEYS)
     assert response.headers["Content-Type"] == media_type
@@ -266,21 +243,21 @@ def test_bodies_of_errors(
     ],
 )
 def test_types_of_errors(emulator: Emulator, client: httpx.Client, status: int, kind: str) -> None:
-    """Each documented error has its own type."""
+    """Each documented error has a type."""
     emulator.faults.add(Fault(Answer(status)))
     response = client.get(KEYS)
     assert (response.status_code, response.json()["error"]["type"]) == (status, kind)
 
 
 def test_retry_after_in_seconds(emulator: Emulator, client: httpx.Client) -> None:
-    """`Retry-After` can be a number of seconds; without it there is no such header."""
+    """`Retry-After` can be a number of seconds; by default there is no such header."""
     emulator.faults.add(Fault(Answer(429, retry_after=7)), Fault(Answer(429)))
     assert client.get(KEYS).headers["Retry-After"] == "7"
     assert "Retry-After" not in client.get(KEYS).headers
 
 
 def test_retry_after_as_a_date(emulator: Emulator, client: httpx.Client) -> None:
-    """`Retry-After` can be an HTTP date, by the clock of the server, which the Date header tells."""
+    """`Retry-After` can be an HTTP date, by the server's clock, which the Date header shows."""
     emulator.clock.advance(-86400)
     emulator.faults.add(Fault(Answer(503, retry_after=60, retry_after_date=True)))
     headers = client.get(KEYS).headers
@@ -289,14 +266,14 @@ def test_retry_after_as_a_date(emulator: Emulator, client: httpx.Client) -> None
 
 
 def test_other_headers(emulator: Emulator, client: httpx.Client) -> None:
-    """An answer can carry any header."""
+    """An answer can have any header."""
     emulator.faults.add(Fault(Answer(302, headers={"Location": "https://example.org/"})))
     assert client.get(KEYS).headers["Location"] == "https://example.org/"
 
 
 @pytest.mark.parametrize("status", [204, 304])
 def test_statuses_without_a_body(emulator: Emulator, client: httpx.Client, status: int) -> None:
-    """HTTP forbids a body with some statuses; then none is sent, and the connection stays usable."""
+    """With statuses that forbid a body none is sent, and the connection stays usable."""
     emulator.faults.add(Fault(Answer(status)))
     response = client.get(KEYS)
     assert (response.status_code, response.content) == (status, b"")
@@ -304,7 +281,7 @@ def test_statuses_without_a_body(emulator: Emulator, client: httpx.Client, statu
 
 
 def test_success_with_garbage(emulator: Emulator, client: httpx.Client) -> None:
-    """A 200 can carry what is no JSON at all, although the key was made."""
+    """An answer with status 200 can have a body that is not JSON, although the key was created."""
     emulator.faults.add(Fault(Answer(200, body="garbage", commit=True)))
     response = create(client)
     assert response.status_code == 200
@@ -317,7 +294,7 @@ def test_success_with_garbage(emulator: Emulator, client: httpx.Client) -> None:
 
 
 def test_a_field_is_missing(emulator: Emulator, client: httpx.Client) -> None:
-    """A field can be taken out of a success; the rest stays as it is."""
+    """A field can be removed from a successful answer; the rest does not change."""
     emulator.add("x", credit_limit="0.10")
     whole = client.get(KEYS + "/1").json()
     emulator.faults.add(Fault(Edit(remove=("id", "nowhere"))))
@@ -327,7 +304,7 @@ def test_a_field_is_missing(emulator: Emulator, client: httpx.Client) -> None:
 
 
 def test_a_field_is_replaced(emulator: Emulator, client: httpx.Client) -> None:
-    """Fields can be replaced, also those of keys in a list; paths that lead nowhere change nothing."""
+    """Fields can be replaced, also within lists; a path that leads nowhere changes nothing."""
     emulator.add("x")
     replace = {"keys.0.id": "one", "keys.7.id": 1, "keys.first.id": 1, "keys.0.name.x": 1}
     emulator.faults.add(Fault(Edit(replace=replace)))
@@ -336,7 +313,7 @@ def test_a_field_is_replaced(emulator: Emulator, client: httpx.Client) -> None:
 
 
 def test_edits_leave_refusals_alone(emulator: Emulator, client: httpx.Client) -> None:
-    """What is no success, or has no body, is answered as it is."""
+    """An answer that is not successful or has no body does not change."""
     emulator.add("x")
     emulator.faults.add(Fault(Edit(remove=("error",)), times=None))
     assert "error" in client.get(KEYS + "/9").json()
@@ -352,7 +329,7 @@ def test_edits_leave_refusals_alone(emulator: Emulator, client: httpx.Client) ->
     ids=str,
 )
 def test_the_connection_is_cut(emulator: Emulator, client: httpx.Client, action: Action, made: int) -> None:
-    """The client loses its connection, whether or not the key was made; the next call goes well."""
+    """The client loses its connection, whether or not the key was created; the next call succeeds."""
     emulator.faults.add(Fault(action))
     with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
         create(client)
@@ -362,7 +339,7 @@ def test_the_connection_is_cut(emulator: Emulator, client: httpx.Client, action:
 
 
 def test_the_socket_is_closed(emulator: Emulator) -> None:
-    """It is the TCP connection that ends: a socket reads its end, having read nothing."""
+    """The TCP connection ends without data."""
     emulator.faults.add(Fault(Drop()))
     port = httpx.URL(emulator.url).port
     assert port is not None
@@ -372,7 +349,7 @@ def test_the_socket_is_closed(emulator: Emulator) -> None:
 
 
 def test_half_a_body(emulator: Emulator, client: httpx.Client) -> None:
-    """The head and half of the body arrive, less than `Content-Length` promises."""
+    """The head and half of the body arrive, less than `Content-Length` announces."""
     emulator.faults.add(Fault(HalfBody()))
     received = b""
     with client.stream("POST", KEYS, json={"name": "x"}) as response:
@@ -385,7 +362,7 @@ def test_half_a_body(emulator: Emulator, client: httpx.Client) -> None:
 
 
 def test_half_of_nothing(emulator: Emulator, client: httpx.Client) -> None:
-    """An answer without a body cannot be halved: the key is gone and no answer comes."""
+    """Of an answer without a body nothing is sent: the key is deleted, and no answer arrives."""
     emulator.add("x")
     emulator.faults.add(Fault(HalfBody(), operation="delete_key"))
     with pytest.raises(httpx.RemoteProtocolError):
@@ -395,7 +372,7 @@ def test_half_of_nothing(emulator: Emulator, client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("commit", [False, True])
 def test_hanging_until_the_client_gives_up(emulator: Emulator, client: httpx.Client, commit: bool) -> None:
-    """Without seconds nothing comes at all: the client's own time-out ends it."""
+    """By default nothing is sent until the client's timeout."""
     emulator.faults.add(Fault(Hang(commit=commit)))
     with pytest.raises(httpx.ReadTimeout):
         client.post(KEYS, json={"name": "x"}, timeout=0.1)
@@ -405,7 +382,7 @@ def test_hanging_until_the_client_gives_up(emulator: Emulator, client: httpx.Cli
 def test_no_traces_in_the_log(
     emulator: Emulator, client: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Cut connections, and a stop in the middle of calls, are no errors of the server."""
+    """Cut connections, and a stop during calls, leave no error in the log."""
     actions: list[Action] = [Drop(), Drop(commit=True), HalfBody(), Hang(0.01), Hang(0.01, commit=True)]
     emulator.faults.add(*map(Fault, actions), Fault(Hang()))
     for _ in actions:
@@ -424,7 +401,7 @@ def test_no_traces_in_the_log(
 def test_a_client_that_leaves_in_the_middle_of_its_request(
     emulator: Emulator, client: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Half a request is not a call, does nothing, and is no error of the server."""
+    """An incomplete request is not a call, has no effect, and leaves no error in the log."""
     port = httpx.URL(emulator.url).port
     assert port is not None
     with socket.create_connection(("127.0.0.1", port)) as connection:
@@ -436,7 +413,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_request(
 
 
 def test_stopping_does_not_wait(emulator: Emulator) -> None:
-    """Calls that hang are cut when the emulator stops, at once."""
+    """When the emulator stops, it cuts hanging calls at once."""
     emulator.faults.add(Fault(Hang(), times=None))
     with ThreadPoolExecutor(8) as pool:
         for _ in range(8):
@@ -445,38 +422,3 @@ def test_stopping_does_not_wait(emulator: Emulator) -> None:
         began = time.monotonic()
         emulator.stop()
         assert time.monotonic() - began < 1
-
-
-# The rate limit
-
-
-@pytest.mark.parametrize("retry_after", [None, 3])
-def test_the_rate_limit(retry_after: int | None) -> None:
-    """Calls beyond the limit are refused, with `Retry-After` or without, and have no effect."""
-    with Emulator(rate_limit=2, retry_after=retry_after) as emulator, client_of(emulator) as client:
-        responses = [create(client) for _ in range(10)]
-        made = [response for response in responses if response.status_code == 201]
-        refused = [response for response in responses if response.status_code == 429]
-        assert len(made) + len(refused) == 10
-        assert len(emulator.keys()) == len(made)
-        assert made[:2] == responses[:2]
-        assert refused
-        assert refused[0].json()["error"]["type"] == "rate_limit_error"
-        assert refused[0].headers.get("Retry-After") == (None if retry_after is None else "3")
-        time.sleep(1)
-        assert client.get(KEYS).status_code == 200
-
-
-def test_a_pause_is_not_saved_up() -> None:
-    """However long nobody calls, no more than a second's calls pass at once."""
-    with Emulator(rate_limit=5) as emulator, client_of(emulator) as client:
-        time.sleep(1.5)
-        began = time.monotonic()
-        passed = [client.get(KEYS).status_code for _ in range(30)].count(200)
-        assert 5 <= passed <= 5 + 5 * (time.monotonic() - began) + 1
-
-
-def test_a_slow_rate_limit() -> None:
-    """Less than one call a second still lets the first one through."""
-    with Emulator(rate_limit=0.01) as emulator, client_of(emulator) as client:
-        assert [client.get(KEYS).status_code for _ in range(2)] == [200, 429]

@@ -1,4 +1,4 @@
-"""The emulator keeps the API's contract, as `pulumi_account/emulator/openapi.yaml` describes it; so does the client."""
+"""The emulator and the client keep the API's contract, which `pulumi_account/emulator/openapi.yaml` describes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ import pulumi_account.emulator
 from pulumi_account import exceptions as err
 from pulumi_account.api.client import AccountClient
 from pulumi_account.emulator import Answer, Clock, Emulator, Fault
-from pulumi_account.emulator.api import AccountApi
 from pulumi_account.emulator.clock import TIMESTAMP_STYLES
 from pulumi_account.emulator.credentials import Credentials
+from pulumi_account.emulator.operations import AccountApi
 from pulumi_account.emulator.options import Options
 from pulumi_account.emulator.store import Store
 from tests.support import ROOT
@@ -44,12 +44,12 @@ fail-on = true
 """
 BALANCE, KEYS = "/v1/account/balance", "/v1/account/keys"
 VERBS = {"get", "post", "patch", "delete"}
-#: what only faults bring about
+#: statuses that only faults cause
 ACCIDENTS = {402, 403, 429, 500, 503}
 
 
 def resolved(node: Any) -> Any:
-    """A part of the document with what it refers to in its place."""
+    """A part of the document with its references resolved."""
     if isinstance(node, list):
         return [resolved(item) for item in node]
     if not isinstance(node, dict):
@@ -71,7 +71,7 @@ OPERATIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 
 def answers() -> Iterator[tuple[str, int, Any]]:
-    """Every example of an answer, with its operation and its status."""
+    """All examples of answers, with their operations and statuses."""
     for name, (_, _, operation) in OPERATIONS.items():
         for status, response in operation["responses"].items():
             media = response.get("content", {}).get("application/json", {})
@@ -84,7 +84,7 @@ ANSWERS = list(answers())
 
 
 def run(emulator: Emulator, folder: Path, *options: str) -> None:
-    """Let schemathesis hold the emulator to the document."""
+    """Let schemathesis check the emulator against the document."""
     key_id, _ = emulator.add("used")
     emulator.add_usage(key_id, requests=3, cost="0.10")
     config = folder / "schemathesis.toml"
@@ -112,14 +112,23 @@ def run(emulator: Emulator, folder: Path, *options: str) -> None:
 
 
 def test_the_document_is_openapi() -> None:
-    """The document obeys the meta-schema of OpenAPI 3.1."""
+    """The document follows the meta-schema of OpenAPI 3.1."""
     schemathesis.openapi.from_dict(DOCUMENT).validate()
 
 
 def test_routes_and_document_agree() -> None:
-    """Every route of the emulator is described, and nothing else is."""
+    """The document describes every route of the emulator and nothing else."""
     store = Store()
-    api = AccountApi(store, Credentials((), (), lambda _: False), Clock(), Options())
+    options = Options(
+        create_status=201,
+        validation_status=422,
+        timestamps="naive",
+        fractions=True,
+        activity_cache=0,
+        rate_limit=None,
+        retry_after=None,
+    )
+    api = AccountApi(store, Credentials((), (), lambda _: False), Clock(), options)
     routes: list[Any] = list(api.application().routes)
     store.close()
     described = {(name, method, path) for name, (method, path, _) in OPERATIONS.items()}
@@ -127,20 +136,20 @@ def test_routes_and_document_agree() -> None:
 
 
 def test_nothing_that_schemathesis_sends_breaks_the_contract(tmp_path: Path) -> None:
-    """Right and wrong requests, alone and in sequences, are answered as described: every status is met."""
+    """The answers to valid and invalid requests, alone and in sequences, are as described, with every status."""
     with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
         run(emulator, tmp_path, "--max-examples", "15")
         met = {(call.operation, call.status) for call in emulator.calls if call.operation}
     possible = {(name, int(status)) for name, (_, _, o) in OPERATIONS.items() for status in o["responses"]}
     assert met <= possible
-    # 200 and, of what has no body, 400 are what the other way answers where this one has 201 and 422
+    # the other options answer with 200 instead of 201, and without a body with 400 instead of 422
     bodiless = {name for name, (_, _, operation) in OPERATIONS.items() if "requestBody" not in operation}
     elsewhere = {("create_key", 200), *((name, 400) for name in bodiless)}
     assert {(n, s) for n, s in possible - met if s not in ACCIDENTS} == elsewhere & possible
 
 
 def test_the_other_way_keeps_the_contract_too(tmp_path: Path) -> None:
-    """What the documentation leaves open the emulator can do either way, always as described."""
+    """Where the API's documentation leaves a choice, the emulator's answers are as described with either one."""
     options: dict[str, Any] = {"create_status": 200, "validation_status": 400, "timestamps": "sent"}
     with Emulator(provisioning_key=PROVISIONING_KEY, **options) as emulator:
         run(emulator, tmp_path, "--max-examples", "3")
@@ -165,7 +174,7 @@ def test_instants_are_written_as_described(style: Any, fractions: bool) -> None:
 
 @pytest.mark.parametrize("status", sorted(ACCIDENTS))
 def test_refusals_on_demand_are_as_described(status: int) -> None:
-    """A fault's answer is the described error."""
+    """The answer of a fault is the described error."""
     with Emulator() as emulator:
         emulator.faults.add(Fault(Answer(status, retry_after=3)))
         answer = httpx.get(emulator.url + BALANCE)
@@ -174,7 +183,7 @@ def test_refusals_on_demand_are_as_described(status: int) -> None:
 
 
 def test_too_many_requests_are_refused_as_described() -> None:
-    """The rate limit's answer is the described error."""
+    """The answer of the rate limit is the described error."""
     with Emulator(rate_limit=0.001, retry_after=3) as emulator:
         first, second = (httpx.get(emulator.url + BALANCE) for _ in range(2))
     assert (first.status_code, second.status_code) == (401, 429)
@@ -182,12 +191,12 @@ def test_too_many_requests_are_refused_as_described() -> None:
 
 
 def described(path: str, method: str) -> Any:
-    """The description of an operation, which can judge an answer."""
+    """The description of an operation, which can validate an answer."""
     return schemathesis.openapi.from_dict(DOCUMENT)[path][method]
 
 
 def ask(client: AccountClient, operation: str, key_id: int = 7) -> Any:
-    """The client's own call for an operation."""
+    """Call an operation with the client."""
     limits: dict[str, Any] = {
         "credit_limit": Decimal("10.5"),
         "expires_at": datetime(2099, 1, 1, tzinfo=timezone.utc),
@@ -228,7 +237,7 @@ def test_the_client_sends_what_is_described(operation: str) -> None:
 
 @pytest.mark.parametrize(("operation", "status", "body"), ANSWERS)
 def test_the_client_understands_every_described_answer(operation: str, status: int, body: Any) -> None:
-    """A described answer is read, every field of it; a refusal is a `StatusError` of its status and type."""
+    """The client reads every field of a described answer; a refusal is a `StatusError` with its status and type."""
     answer = httpx.Response(status) if body is None else httpx.Response(status, json=body)
     transport = httpx.MockTransport(lambda _: answer)
     with AccountClient(ENDPOINT, PROVISIONING_KEY, transport=transport) as client:
@@ -242,14 +251,14 @@ def test_the_client_understands_every_described_answer(operation: str, status: i
 
 
 def fields(value: Any) -> Any:
-    """What the client has read, by name."""
+    """The names of the fields that the client has read."""
     if isinstance(value, list):
         return {"keys": [sorted(item.model_dump()) for item in value]}
     return value if value is None else sorted(value.model_dump())
 
 
 def described_fields(operation: str, body: Any) -> Any:
-    """What a described answer holds, but for the words for people."""
+    """The names of the fields of a described answer, without the message."""
     if operation == "list_keys":
         return {"keys": [sorted(key) for key in body["keys"]]}
     return body if body is None else sorted(body.keys() - {"message"})

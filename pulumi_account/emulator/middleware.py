@@ -1,4 +1,4 @@
-"""The ASGI application: record the call, limit the rate, go wrong if a fault says so, else answer."""
+"""What happens to a request before the API answers it: recording, the limit of its size, the rate limit, and faults."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 from starlette.routing import Match
 
 from pulumi_account.emulator.calls import Call
-from pulumi_account.emulator.errors import ApiError
-from pulumi_account.emulator.exchange import ClientGoneError, Exchange, Reply
+from pulumi_account.emulator.exchange import ClientGoneError, Exchange
 from pulumi_account.emulator.faults import Answer, Drip, Drop, Edit, HalfBody, Hang
-from pulumi_account.emulator.ratelimit import RateLimit
-from pulumi_account.emulator.replies import body_too_large, edited, made_up, too_many_requests
+from pulumi_account.emulator.rate_limit import RateLimit
+from pulumi_account.emulator.replies import Reply, edited_reply, error_json, fault_reply, make_reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,11 +27,11 @@ if TYPE_CHECKING:
     from pulumi_account.emulator.options import Options
 
 MOST_BYTES = 2**20
-"""How long a body may be: far longer than any key needs."""
+"""The maximum size of a body."""
 
 
-class EmulatorApp:
-    """Stands between the server and the API, where proxies and bad networks are."""
+class Middleware:
+    """Stands between the server and the API, as proxies and unreliable networks do."""
 
     def __init__(
         self,
@@ -48,34 +47,30 @@ class EmulatorApp:
         self._faults = faults
         self._clock = clock
         self._record = record
-        self._retry_after = options.retry_after
-        self._limit = None if options.rate_limit is None else RateLimit(options.rate_limit)
+        rate = options.rate_limit
+        self._limit = None if rate is None else RateLimit(rate, options.retry_after)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle a request; only requests come, since neither lifespan nor websockets are switched on."""
-        # A task is cancelled only when the server stops, and then nobody wants to hear of it.
+        """Handle a request. The server sends nothing else: lifespan and websockets are disabled."""
+        # A task is canceled only when the server stops.
         with suppress(ClientGoneError, asyncio.CancelledError):
             exchange = Exchange(scope, receive, send)
-            # a stranger's body is not read: whatever it is, the answer will be the same
-            fits = not self._admits(exchange) or await exchange.read(MOST_BYTES)
+            # the body of a caller without a provisioning key is not read, because it does not change the answer
+            refusal = self._credentials.refusal(exchange.headers.get("authorization"))
+            fits = refusal is not None or await exchange.read(MOST_BYTES)
             body = exchange.body if fits else b""
             call = Call(exchange.method, exchange.path, exchange.query, self._operation(scope), body)
             self._record(call)
             if fits:
                 await self._handle(exchange, call)
             else:
-                await self._answer(exchange, call, body_too_large(MOST_BYTES))
-
-    def _admits(self, exchange: Exchange) -> bool:
-        try:
-            self._credentials.check(exchange.headers.get("authorization"))
-        except ApiError:
-            return False
-        return True
+                message = f"The body is longer than {MOST_BYTES} bytes."
+                await self._answer(exchange, call, make_reply(413, error_json(413, message)))
 
     async def _handle(self, exchange: Exchange, call: Call) -> None:
-        if self._limit is not None and not self._limit.admit():
-            await self._answer(exchange, call, too_many_requests(self._retry_after))
+        refusal = None if self._limit is None else self._limit.refusal()
+        if refusal is not None:
+            await self._answer(exchange, call, refusal)
             return
         latency, action = self._faults.plan(call.operation, call.method, call.path)
         if latency:
@@ -83,7 +78,7 @@ class EmulatorApp:
         if action is None or action.commit:
             reply = await exchange.ask(self._api)
         else:
-            reply = Reply(500)  # never sent: an action that does not commit has an answer of its own, or none
+            reply = Reply(500)  # never sent: an action that does not commit has its own answer, or none
         await self._act(exchange, call, action, reply)
 
     async def _act(self, exchange: Exchange, call: Call, action: Action | None, reply: Reply) -> None:
@@ -97,14 +92,14 @@ class EmulatorApp:
             case Drip(seconds):
                 await exchange.answer_in_drips(reply, seconds)
             case Answer():
-                await self._answer(exchange, call, made_up(action, self._clock.now()))
+                await self._answer(exchange, call, fault_reply(action, self._clock.now()))
             case Edit():
-                await self._answer(exchange, call, edited(action, reply))
+                await self._answer(exchange, call, edited_reply(action, reply))
             case _:
                 await self._answer(exchange, call, reply)
 
     async def _answer(self, exchange: Exchange, call: Call, reply: Reply) -> None:
-        call.status = reply.status  # before it is sent: the client may look at the record at once
+        call.status = reply.status  # before sending: the client may read the record at once
         reply.headers.append(("date", format_datetime(self._clock.now(), usegmt=True)))
         await exchange.answer(reply)
 
