@@ -29,9 +29,9 @@ class FrontEnd:
     """
 
     def __init__(self, emulator: Emulator, instance: str = "", peers: Peers | None = None) -> None:
-        self._client = AccountClient(emulator.url, PROVISIONING_KEY, retry_deadline=0)
+        self.client = AccountClient(emulator.url, PROVISIONING_KEY, retry_deadline=0)
         self._steps = KeyResource(
-            Keys(self._client), instance, peers, is_unknown=lambda value: value is UNKNOWN
+            Keys(self.client), instance, peers, is_unknown=lambda value: value is UNKNOWN
         )
         self._handler = _Lines()
 
@@ -41,7 +41,7 @@ class FrontEnd:
 
     def __exit__(self, *_: object) -> None:
         logging.getLogger("pulumi_account").removeHandler(self._handler)
-        self._client.close()
+        self.client.close()
         assert_clean(self.warnings)
 
     @property
