@@ -14,7 +14,7 @@ import pulumi_account
 from pulumi_account import exceptions, testing
 from pulumi_account.api import models
 from pulumi_account.emulator import Emulator, faults
-from tools import command_line, reliability, series
+from tools import command_line, reliability, rooms, series
 from tools.sections import DOCS, fill
 
 __all__ = ["FOLDER", "pages", "write"]
@@ -178,3 +178,4 @@ if __name__ == "__main__":
     command_line.write()
     reliability.write([])
     series.write()
+    fill(DOCS / "design.md", "rooms", rooms.table(modules=False))

@@ -83,17 +83,24 @@ def _files(package: Path, room: str) -> list[Path]:
     return sorted((package / room).rglob("*.py")) or [package / f"{room}.py"]
 
 
-def table() -> str:
-    """The rooms from top to ground with their modules, in Markdown; each line is the first of a docstring."""
-    found = rooms()
-    lines = ["| Room | What it is for |", "| --- | --- |"]
+def table(*, modules: bool = True) -> str:
+    """The rooms from top to ground, in Markdown; each line is the first of a docstring.
+
+    :param modules: list the modules of each room, too.
+    """
+    lines = ["| room | what it is for |", "|---|---|"]
     for room in [name for row in [*ROWS, BESIDE] for name in row]:
-        for file in _files(PACKAGE, room) if room in found else []:
-            text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
-            path = str(file.relative_to(PACKAGE)).removesuffix("__init__.py")
-            name = f"**`{path}`**" if path.count("/") == 0 or path.endswith("/") else f"`{path}`"
-            lines.append(f"| {name} | {text.splitlines()[0] if text else ''} |")
+        for file in _files(PACKAGE, room):
+            is_room = file.name in ("__init__.py", f"{room}.py")
+            if modules or is_room:
+                path = str(file.relative_to(PACKAGE)).removesuffix("__init__.py")
+                lines.append(f"| {'**`{}`**' if is_room else '`{}`'} | {{}} |".format(path, _summary(file)))
     return "\n".join(lines)
+
+
+def _summary(file: Path) -> str:
+    documented = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    return documented.partition("\n")[0].replace("``", "`")
 
 
 if __name__ == "__main__":
