@@ -33,7 +33,7 @@ __all__ = [
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 #: The last argument of every provider process, of a plugin as of `pulumi.dynamic`: where its engine listens. No
-#: program has it last, so this tells the two apart in whatever way the process was started.
+#: program has it last, so this distinguishes the two however the process was started.
 _ENGINE = re.compile(r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):(?P<port>[0-9]{1,5})")
 
 
@@ -64,7 +64,7 @@ def engine_is_gone() -> bool:
 
 
 def peers() -> Peers | None:
-    """The other provider processes of the run; None where there can be no such thing."""
+    """The other provider processes of the run; None without an engine, and on Windows."""
     engine = _engine()
     if engine is None or not int(engine["port"]) or sys.platform == "win32":
         return None

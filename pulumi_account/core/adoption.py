@@ -121,7 +121,7 @@ class Adoptions:
         identity = _identity(key_id, outputs)
         with self._lock, self._peers.alone() if self._peers else nullcontext():
             holders = self._holders.get(key_id, set())
-            elsewhere = self._peers.tokens(_name(key_id, outputs)) if self._peers else set()
+            elsewhere = self._peers.holders(_name(key_id, outputs)) if self._peers else set()
             if (holders | elsewhere) - {identity}:
                 self._hold(key_id, outputs, identity, has=False)
                 return False

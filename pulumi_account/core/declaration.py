@@ -1,4 +1,4 @@
-"""What a user declares: every rule about a valid key. Light to import, as every preview does."""
+"""What a user may declare of a key, and every rule about it. Light to import, because every preview does."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from pulumi_account.exceptions import InvalidInputError
 
 __all__ = ["ApiKeyInputs", "declared"]
 
-#: beyond, the engine's numbers, which are floats, cannot tell one id from the next
+#: above it, the engine's numbers, which are floats, do not distinguish two ids
 _LARGEST_ID = 2**53
-#: as `id` has it, and a stack reference
+#: an id in a key's `id`, and in a stack reference
 _ID_AS_TEXT = re.compile(r"[0-9]{1,16}(\.0)?")
 #: what YAML makes of a date without quotes, and Pulumi of that
 _READ_BY_YAML = re.compile(r"([0-9-]{10}) ([0-9:.]{8,18}) ([+-]\d\d)(\d\d) (UTC|[+-]\d{4})", re.ASCII)
-#: text made of these alone may be quoted in an error: no credential is
+#: text that an error may quote: no credential consists of these characters alone
 _QUOTABLE = re.compile(r"[0-9TtZz:+\-. /]{1,40}", re.ASCII)
 
 
@@ -53,7 +53,7 @@ def declared(
 ) -> ApiKeyInputs:
     """Validate what a user declared.
 
-    :param properties: the declared properties that are known; None counts as left out.
+    :param properties: the declared properties that are known; None counts as absent.
     :param now: the present instant, in UTC.
     :param settled: the expiry that is already in force and may therefore lie in the past.
     :param rotated: the key is to be replaced by a new one, for which it may not.
@@ -71,7 +71,7 @@ def declared(
 
 
 def _rules(now: datetime, settled: datetime | None, rotated: bool) -> dict[str, Callable[[object], object]]:
-    """The rule of each property, in the order in which failures are told."""
+    """The rule of each property, in the order of reports."""
     return {
         "name": partial(_of_length, MAX_NAME, ""),
         "name_prefix": partial(_of_length, MAX_NAME_PREFIX, " (seven are added)"),

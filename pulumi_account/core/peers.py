@@ -1,9 +1,9 @@
-"""What the provider processes of one run tell each other: which keys their resources have.
+"""How the provider processes of one run share which keys their resources have.
 
-Each provider instance has a process of its own, and several may open one account. A deletion in one of them must
-know what a resource in another has adopted. All are started with the address of the same engine, so each writes its
-keys into a file that is named by it, and locks the file for as long as it lives: ids, instants and tokens, no secret.
-POSIX only, as the locks are.
+Each provider instance has a process of its own, and several may use one account. A deletion in one of them must
+know what a resource in another has adopted. All start with the address of the same engine, so each writes its keys
+into a file named after it, and locks the file as long as it lives: ids, instants and identities, no secret. POSIX
+only, as the locks are.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _log = logging.getLogger(__name__)
 
 
 class Peers:
-    """The provider processes of one run. Where files cannot be had, a process sees its own resources only.
+    """The provider processes of one run. Where files cannot be written, a process sees only its own resources.
 
-    :param run: names the run; what no other run under way is named.
-    :param folder: where the files are; by default one in the folder for temporary files, this user's own.
+    :param run: the name of the run, different from that of every other run under way.
+    :param folder: where the files are; by default this user's own folder among the temporary files.
     """
 
     def __init__(self, run: str, folder: Path | None = None) -> None:
@@ -40,37 +40,37 @@ class Peers:
         self._seen: dict[Path, tuple[int, set[str]]] = {}
 
     def close(self) -> None:
-        """Say no more: the others take what was told for over."""
+        """End this process's part: the others ignore what it has written."""
         if self._mine:
             self._mine.close()
 
-    def tell(self, key: str, token: str, *, has: bool = True) -> None:
-        """Let the others know that a resource with this token has a key, or that it has it no longer."""
+    def tell(self, key: str, identity: str, *, has: bool = True) -> None:
+        """Tell the others that the resource of this identity has a key, or has it no longer."""
         try:
             self._mine = self._mine or self._opened()
-            self._mine.write(f"{'+' if has else '-'}{key} {token}\n")
+            self._mine.write(f"{'+' if has else '-'}{key} {identity}\n")
             self._mine.flush()
         except OSError as error:
             if not self._warned:
                 self._warned = True
                 _log.warning(
-                    "%s: the providers of this run cannot tell each other which keys they have; where one adopts "
-                    "a key that another had, use `pulumi state delete`",
+                    "%s: the providers of this run cannot share which keys they have; where one adopts a key that "
+                    "another had, use `pulumi state delete`",
                     error,
                 )
 
-    def tokens(self, key: str) -> set[str]:
-        """The tokens of the resources that have this key in other processes."""
-        told: set[str] = set()
+    def holders(self, key: str) -> set[str]:
+        """The identities of the resources that have this key in other processes."""
+        lines: set[str] = set()
         with suppress(OSError):
             self._require_own()
             others = [path for path in self._folder.glob(f"{self._run}-*") if not self._is_mine(path)]
-            told = {line for path in others if _is_locked(path) for line in self._lines(path)}
-        return {line.partition(" ")[2] for line in told if line.startswith(f"{key} ")}
+            lines = {line for path in others if _is_locked(path) for line in self._lines(path)}
+        return {line.partition(" ")[2] for line in lines if line.startswith(f"{key} ")}
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Let no other process come in between what is looked up and what is told of it."""
+        """Keep the other processes out between a look and what follows from it."""
         with ExitStack() as last:
             with suppress(OSError):
                 self._mine = self._mine or self._opened()  # which needs the lock as well
@@ -103,7 +103,7 @@ class Peers:
         return self._mine is not None and os.path.samestat(os.fstat(self._mine.fileno()), path.stat())
 
     def _lines(self, path: Path) -> set[str]:
-        """What a process has told so far; the file is read on from where it ended."""
+        """What a process has written so far; each call reads on from where the last one ended."""
         size, lines = self._seen.get(path, (0, set()))
         with path.open() as file:
             file.seek(size)

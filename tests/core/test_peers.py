@@ -25,9 +25,9 @@ def test_others_are_heard(make: Make) -> None:
     """A process knows what others of its run have told, also what they tell later."""
     one, other = make(), make()
     one.tell("5@2026", "a")
-    assert other.tokens("5@2026") == {"a"}
+    assert other.holders("5@2026") == {"a"}
     one.tell("5@2026", "b")
-    assert other.tokens("5@2026") == {"a", "b"}
+    assert other.holders("5@2026") == {"a", "b"}
 
 
 def test_what_is_taken_back_is_gone(make: Make) -> None:
@@ -35,27 +35,27 @@ def test_what_is_taken_back_is_gone(make: Make) -> None:
     one, other = make(), make()
     one.tell("5@2026", "a")
     one.tell("5@2026", "a", has=False)
-    assert other.tokens("5@2026") == set()
+    assert other.holders("5@2026") == set()
 
 
 def test_other_keys_do_not_count(make: Make) -> None:
     """A key of the same id in another account was made at another instant."""
     one, other = make(), make()
     one.tell("5@2026", "a")
-    assert other.tokens("5@2025") == other.tokens("15@2026") == set()
+    assert other.holders("5@2025") == other.tokens("15@2026") == set()
 
 
 def test_nobody_hears_itself(make: Make) -> None:
     """What a process has told is not another's."""
     one = make()
     one.tell("5@2026", "a")
-    assert one.tokens("5@2026") == set()
+    assert one.holders("5@2026") == set()
 
 
 def test_other_runs_do_not_count(make: Make) -> None:
     """Two stacks may be deployed at the same time."""
     make("1").tell("5@2026", "a")
-    assert make("2").tokens("5@2026") == set()
+    assert make("2").holders("5@2026") == set()
 
 
 def test_the_dead_do_not_count(make: Make) -> None:
@@ -63,7 +63,7 @@ def test_the_dead_do_not_count(make: Make) -> None:
     one, other = make(), make()
     one.tell("5@2026", "a")
     one.close()
-    assert other.tokens("5@2026") == set()
+    assert other.holders("5@2026") == set()
 
 
 def test_files_of_the_dead_are_removed(make: Make, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_folder_that_cannot_be_used_does_no_harm(make: Make, tmp_path: Path, m
     one, other = make(), make()
     one.tell("5@2026", "a")
     with one.alone():
-        assert other.tokens("5@2026") == set()
+        assert other.holders("5@2026") == set()
 
 
 def test_a_folder_that_cannot_be_used_is_told_once(
@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_used_is_told_once(
     for key in ("5@2026", "6@2026"):
         one.tell(key, "a")
     (record,) = caplog.records
-    assert "peers is not this user's own: the providers of this run cannot tell each other" in record.message
+    assert "peers is not this user's own: the providers of this run cannot share" in record.message
 
 
 def test_what_lies_about_is_no_news(make: Make, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_what_lies_about_is_no_news(make: Make, tmp_path: Path) -> None:
     one, other = make(), make()
     one.tell("5@2026", "a")
     (tmp_path / "peers" / "1-folder").mkdir()
-    assert other.tokens("5@2026") in (set(), {"a"})
+    assert other.holders("5@2026") in (set(), {"a"})
 
 
 def test_looking_and_telling_are_one_step(make: Make) -> None:
@@ -122,4 +122,4 @@ def test_looking_and_telling_are_one_step(make: Make) -> None:
     one, other = make(), make()
     with one.alone():
         one.tell("5@2026", "a")
-    assert other.tokens("5@2026") == {"a"}
+    assert other.holders("5@2026") == {"a"}
