@@ -42,7 +42,7 @@ def test_other_keys_do_not_count(make: Make) -> None:
     """A key of the same id in another account was made at another instant."""
     one, other = make(), make()
     one.tell("5@2026", "a")
-    assert other.holders("5@2025") == other.tokens("15@2026") == set()
+    assert other.holders("5@2025") == other.holders("15@2026") == set()
 
 
 def test_nobody_hears_itself(make: Make) -> None:
