@@ -125,20 +125,6 @@ def test_the_worst_are_listed_however_little_they_spent(rows: list[Any], most: i
     assert len(listed) == max(len(everything) - len(fine), min(most, len(everything)))
 
 
-@pytest.mark.parametrize(
-    ("changes", "state"),
-    [
-        ({}, "active"),
-        ({"is_enabled": False}, "disabled"),
-        ({"expires_at": "2026-06-01T12:00:00Z", "is_enabled": False}, "expired"),
-        ({"expires_at": None}, "active"),
-    ],
-)
-def test_state(changes: dict[str, Any], state: str) -> None:
-    """A key that has expired is expired, enabled or not."""
-    assert usage_by_key([key(**changes)], activity())[0].state(NOW) == state
-
-
 def test_models_and_the_others() -> None:
     """What the API counts under no model is the rest of its total, and never less than nothing."""
     models = [used("1", model_name="a"), used("2", model_name="b"), used("2", model_name="a")]
