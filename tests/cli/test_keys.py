@@ -121,7 +121,7 @@ def test_filters(shell: Shell, emulator: Emulator) -> None:
     assert ids(shell, "--disabled") == [4]
     assert ids(shell, "--expires-within", "7") == [2]
     assert ids(shell, "--expires-within", "14", "--name-prefix", "prod-l") == [3]
-    assert shell("keys", "list", "--name-prefix", "PROD").err == "no such keys\n"
+    assert shell("keys", "list", "--name-prefix", "PROD").err == "no keys match\n"
 
 
 def test_order(shell: Shell, emulator: Emulator) -> None:

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulumi_account.cli.output import Column, Form, emit
+from pulumi_account.cli.options import Form
+from pulumi_account.cli.output import emit
+from pulumi_account.cli.tables import Column
 from pulumi_account.emulator import Edit, Emulator, Fault
 from tests.support.canaries import PROVISIONING_KEY
 from tests.support.shell import Shell, environment
@@ -197,7 +199,7 @@ def test_another_period_is_told(shell: Shell, emulator: Emulator) -> None:
     """An API that tells of another period than was asked for is not taken at its word in silence."""
     emulator.faults.add(Fault(Edit(replace={"period_days": 30}), operation="get_activity"))
     done = shell("activity", "--days", "7")
-    assert (done.status, done.err) == (0, "warning: asked for 7 days, the API tells of 30\n")
+    assert (done.status, done.err) == (0, "warning: asked for 7 days, but the API reports 30\n")
 
 
 def test_names_are_only_shown(shell: Shell, emulator: Emulator) -> None:

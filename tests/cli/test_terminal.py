@@ -21,7 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from pulumi_account.cli.output import Column, Form, emit
+from pulumi_account.cli.options import Form
+from pulumi_account.cli.output import emit
+from pulumi_account.cli.tables import Column
 from pulumi_account.emulator import Emulator, Fault
 from tests.support.canaries import PROVISIONING_KEY
 from tests.support.shell import Shell, environment, in_terminal
@@ -216,6 +218,6 @@ def test_a_spinner_for_what_takes_long(shell: Shell, emulator: Emulator) -> None
     emulator.faults.add(Fault(operation="get_balance", latency=1.3, times=None))
     status, shown = in_terminal(emulator, "balance")
     assert status == 0
-    assert "asking the account" in shown
+    assert "reading the account" in shown
     assert plain(shown).endswith("100.00 USD\n")
     assert shell("balance").err == ""

@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 from pulumi_account.emulator import Answer, Emulator, Fault
-from pulumi_account.metrics.exporter import DEFAULT_PORT
-from tests.metrics.test_exporter import exporting, settled
+from pulumi_account.metrics import DEFAULT_PORT
+from tests.metrics.scrapes import exporting, settled
 from tests.support import ROOT
 from tests.support.canaries import PROVISIONING_KEY
 

@@ -82,9 +82,7 @@ def test_a_low_balance_is_told(emulator: Emulator, hook: HTTPServer, tmp_path: P
     assert (told["event"], told["balance"], told["recover"]) == ("balance_below", "4.20", "5.5")
     assert hook.got == [told, told]  # type: ignore[attr-defined]
     assert out.read_text() == "4.20////w\n"
-    assert (
-        err == "beside\nwarning: the webhook at 127.0.0.1: status 500; it is tried again at the next check\n"
-    )
+    assert err == "beside\nwarning: the webhook at 127.0.0.1: status 500; the next check tries again\n"
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -118,8 +116,8 @@ def test_a_recovery_is_told(emulator: Emulator, hook: HTTPServer, tmp_path: Path
         assert first.endswith("Z the balance is 4.20 USD, below 5.00 USD")
         assert second.endswith("Z the balance has recovered: it is 20.00 USD")
     assert sorted(err.splitlines()) == [
-        "warning: sh ended with status 1; it is tried again at the next check",
-        "warning: the webhook at 127.0.0.1: status 500; it is tried again at the next check",
+        "warning: sh exited with status 1; the next check tries again",
+        "warning: the webhook at 127.0.0.1: status 500; the next check tries again",
     ]
 
 
