@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import shutil
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from decimal import Decimal
 from typing import Annotated
 
@@ -52,6 +52,15 @@ def _variable(name: str) -> str:
     return name
 
 
+def _url(text: str) -> str:
+    """Check the URL of a webhook."""
+    try:
+        webhook_url(text)
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
 def _seconds(text: str) -> float:
     with suppress(ValueError):
         if 1 <= (seconds := float(text)) <= _A_YEAR:
@@ -92,6 +101,7 @@ _Webhook = Annotated[
     typer.Option(
         "--webhook",
         metavar="URL",
+        parser=_url,
         envvar="ACCOUNT_WEBHOOK",
         show_envvar=True,
         help="POST each message to this URL, as JSON.",
@@ -121,7 +131,7 @@ def watch(
     payload: _Format = None,
     as_json: _Json = False,
 ) -> None:
-    """Send a message when the balance falls too low, and when it recovers.
+    """Send a message when the balance is low, and when it recovers.
 
     There is one message for each; a balance that wavers in between causes none. If the API is away, the command warns
     once on stderr, and checks with growing pauses. SIGINT and SIGTERM end the command with status 0.
@@ -136,13 +146,11 @@ def watch(
     SSL_CERT_FILE and SSL_CERT_DIR, HTTPS_PROXY and the other proxies, and the variables of --exec-env; nothing else.
     The next check waits until the command exits.
     """
-    words = _words(command) if command else None
     if payload and not webhook:
         raise typer.BadParameter("--format needs --webhook")
+    words = _words(command) if command else None
     try:
         threshold = Threshold(below, recover)
-        if webhook:
-            webhook_url(webhook)
     except ConfigurationError as error:
         raise typer.BadParameter(str(error)) from None
     with ExitStack() as stack:
@@ -151,9 +159,9 @@ def watch(
         if words:
             notifiers.append(Command(words, environ=os.environ, also=passed or (), warn=say))
         if webhook:
-            hook = Webhook(webhook, payload=payload or "json", warn=say)
-            stack.callback(hook.close)
-            notifiers.append(hook)
+            notifiers.append(
+                stack.enter_context(closing(Webhook(webhook, payload=payload or "json", warn=say)))
+            )
         stack.enter_context(suppress(KeyboardInterrupt))
         stack.enter_context(interrupted_by_signals())
         Watch(

@@ -10,7 +10,8 @@ from datetime import datetime
 
 from pulumi_account.api.models import Activity, Balance, Key
 from pulumi_account.common.text import visible
-from pulumi_account.report.page import Account, page
+from pulumi_account.report.account import Account
+from pulumi_account.report.page import page
 
 __all__ = ["render"]
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from pulumi_account.api.models import Activity, Balance
-from pulumi_account.common.text import usd
+from pulumi_account.common.text import count, usd
 from pulumi_account.spend.usage import LONGEST_PERIOD, usage_on
 
 __all__ = ["Mean", "Runway", "mean_daily_cost", "runway", "whole_days"]
@@ -102,4 +102,4 @@ def _days(days: Decimal | None) -> str:
 
 def whole_days(days: int) -> str:
     """The last whole days, in words."""
-    return "the last whole day" if days == 1 else f"the last {days} whole days"
+    return "the last whole day" if days == 1 else f"the last {count(days)} whole days"

@@ -23,7 +23,7 @@ from pulumi_account.api.client import AccountClient
 from pulumi_account.api.models import Activity, Balance, Key
 from pulumi_account.emulator import Emulator
 from pulumi_account.report import render
-from pulumi_account.report.page import CHART_ROWS
+from pulumi_account.report.sections import CHART_ROWS
 from tests.support.canaries import PROVISIONING_KEY, assert_clean
 from tests.support.helpers import NOW, key_json, refusal
 
