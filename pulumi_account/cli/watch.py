@@ -30,17 +30,16 @@ app = typer.Typer()
 _A_YEAR = 31_536_000
 
 
-def _words(command: str) -> list[str]:
-    """Split a command into words; no shell runs unless the command names one."""
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        words = []
+def _command(text: str) -> str:
+    """Check a command; no shell runs unless the command names one."""
+    words = []
+    with suppress(ValueError):
+        words = shlex.split(text)
     if not words:
         raise typer.BadParameter("is not a command")
     if not shutil.which(words[0]):
         raise typer.BadParameter(f"there is no command {words[0]}")
-    return words
+    return text
 
 
 def _variable(name: str) -> str:
@@ -85,7 +84,10 @@ _Every = Annotated[
     float, typer.Option("--every", metavar="SECONDS", parser=_seconds, help="The time between two checks.")
 ]
 _Exec = Annotated[
-    str | None, typer.Option("--exec", metavar="CMD", help="Run a command for each message, without a shell.")
+    str | None,
+    typer.Option(
+        "--exec", metavar="CMD", parser=_command, help="Run a command for each message, without a shell."
+    ),
 ]
 _ExecEnv = Annotated[
     list[str] | None,
@@ -148,7 +150,6 @@ def watch(
     """
     if payload and not webhook:
         raise typer.BadParameter("--format needs --webhook")
-    words = _words(command) if command else None
     try:
         threshold = Threshold(below, recover)
     except ConfigurationError as error:
@@ -156,8 +157,8 @@ def watch(
     with ExitStack() as stack:
         client = stack.enter_context(open_client())
         notifiers: list[Notifier] = [_print_json if as_json else _print]
-        if words:
-            notifiers.append(Command(words, environ=os.environ, also=passed or (), warn=say))
+        if command:
+            notifiers.append(Command(shlex.split(command), environ=os.environ, also=passed or (), warn=say))
         if webhook:
             notifiers.append(
                 stack.enter_context(closing(Webhook(webhook, payload=payload or "json", warn=say)))
