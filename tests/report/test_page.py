@@ -1,21 +1,11 @@
-"""The report: one page that needs nothing beside itself, and shows every account right."""
+"""The page: it shows every account correctly, and needs nothing outside itself."""
 
 from __future__ import annotations
 
-import html
-import json
-import os
-import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
-from functools import cache
-from html.parser import HTMLParser
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,159 +14,17 @@ from pulumi_account.api.models import Activity, Balance, Key
 from pulumi_account.emulator import Emulator
 from pulumi_account.report import render
 from pulumi_account.report.sections import CHART_ROWS
+from tests.report.pages import MARKUP, NOTHING, Page, full, key, shown, spent, stats
 from tests.support.canaries import PROVISIONING_KEY, assert_clean
-from tests.support.helpers import NOW, key_json, refusal
+from tests.support.helpers import NOW
 
-MARKUP = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
-ODD = 'price $x_1$ & "q" \u202egnp.exe\x1b[31m'
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-#: without them Chromium asks the network, or needs what containers lack
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-]
 ELEMENTS = """html head meta title style body main header h1 h2 p time dl div dt dd data section ul li figure figcaption
 svg desc g path text details summary table caption thead tbody tr th td bdi span"""
 #: where there is nothing to say
 NONE = "\N{EN DASH}"
 
 
-# --- accounts ----------------------------------------------------------------------------------------------
-
-
-def key(key_id: int, name: str, **changes: Any) -> Key:
-    """A key without a limit that never expires, unless told otherwise."""
-    plain = {"expires_at": None, "credit_limit": None}
-    return Key.model_validate(key_json(id=key_id, name=name, **{**plain, **changes}))
-
-
-def use(cost: str, requests: int = 10, tokens: int = 100) -> dict[str, Any]:
-    """Usage as the API writes it."""
-    return {
-        "request_count": requests,
-        "total_cost": cost,
-        "total_input_tokens": tokens,
-        "total_output_tokens": 5,
-    }
-
-
-def stats(cost: str, requests: int = 10, **more: Any) -> dict[str, Any]:
-    """Statistics as the API writes them."""
-    usage = use(cost)
-    return {"total_requests": requests, **{name: usage[name] for name in list(usage)[1:]}, **more}
-
-
-def spent(
-    by_key: dict[int, str] | None = None, models: dict[str, str] | None = None, cost: str = "", **changes: Any
-) -> Activity:
-    """The activity of thirty days in which these keys, by id, and these models cost so much, all but all on one day."""
-    keys = by_key or {}
-    cost = cost or str(sum(map(Decimal, keys.values()), Decimal(0)))
-    return Activity.model_validate(
-        {
-            "period_days": 30,
-            "total_stats": stats(cost),
-            "daily_stats": [stats("0", date="2026-05-03"), stats(cost, date="2026-05-31")]
-            if cost != "0"
-            else [],
-            "top_models": [{"model_name": name, **use(each)} for name, each in (models or {}).items()],
-            "api_key_usage": [
-                {"api_key_id": key_id, "api_key_name": f"name {key_id}", **use(each)}
-                for key_id, each in keys.items()
-            ],
-            **changes,
-        }
-    )
-
-
-NOTHING = spent(total_stats=stats("0", 0))
-USED = spent({1: "40", 2: "4.60", 3: "0.000001", 99: "2"}, {"large": "30", MARKUP: "0.5"})
-KEYS = [
-    key(1, "production", credit_limit=500),
-    key(2, MARKUP, credit_limit=5, expires_at="2026-06-04T22:00:00Z"),
-    key(3, ODD, is_enabled=False, expires_at="2026-06-02T00:00:00Z"),
-    key(4, "idle", credit_limit=0),
-    key(5, "long ago", expires_at="2026-01-01T00:00:00Z"),
-]
-
-
-def shown(balance: str = "125.50", activity: Activity = NOTHING, keys: list[Key] | None = None) -> Page:
-    """The page of such an account, read."""
-    return Page(render(Balance(balance=Decimal(balance)), activity, keys or [], made_at=NOW))
-
-
-@cache
-def full() -> Page:
-    """The page of an account with something of everything."""
-    return shown("125.503000000000000001", USED, KEYS)
-
-
-class Page(HTMLParser):
-    """A page as a browser reads it, as far as tests ask."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.source = source
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.rows: dict[str, list[list[str]]] = {}
-        self._path: list[str] = []
-        self._heading = ""
-        self._cells: list[str] = []
-        self._texts: list[tuple[str, str]] = []
-        self.feed(source)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag != "meta":
-            self._path.append(tag)
-        if tag == "tr":
-            self._cells = []
-            self.rows.setdefault(self._heading, []).append(self._cells)
-        if tag in ("th", "td"):
-            self._cells.append("")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._path.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self._texts.append((self._path[-1] if self._path else "", data))
-        if self._path[-1:] == ["h2"]:
-            self._heading = data
-        if {"th", "td"} & set(self._path):
-            self._cells[-1] += data
-
-    def texts(self, *tags: str) -> list[str]:
-        """The texts right in such elements, in their order."""
-        return [text for tag, text in self._texts if tag in tags]
-
-    @property
-    def bars(self) -> dict[str, float]:
-        """The length of each bar of a ranking, by what it says of itself, in the layout for telephones."""
-        pictures = "".join(re.findall(r'<svg class="narrow".*?</svg>', self.source))
-        found = re.findall(r'<title>([^<]*)</title><path d="M 0 \S+\s+L (\S+)', pictures)
-        return {note: float(length) for note, length in found}
-
-    @property
-    def text(self) -> str:
-        """All that is read as text, the style aside."""
-        return "\n".join(text for tag, text in self._texts if tag != "style")
-
-    def named(self, tag: str) -> list[dict[str, str | None]]:
-        """The attributes of all such elements."""
-        return [attributes for name, attributes in self.tags if name == tag]
-
-
-# --- what is said ------------------------------------------------------------------------------------------
+# --- what is said
 
 
 def test_tiles() -> None:
@@ -388,7 +236,7 @@ def test_absurd_answers() -> None:
     assert len(page.source) < 500_000
 
 
-# --- how it is said ----------------------------------------------------------------------------------------
+# --- how it is said
 
 
 def test_names_are_text() -> None:
@@ -419,50 +267,6 @@ def test_nothing_is_loaded() -> None:
     assert full().named("meta")[1] == policy
 
 
-def test_charts_have_alternatives() -> None:
-    """Each chart is an image with a name and a description, in a layout for telephones and one for the rest."""
-    charts = full().named("svg")
-    assert [chart["class"] for chart in charts] == ["wide", "narrow"] * 4
-    assert {chart["role"] for chart in charts} == {"img"}
-    assert all(chart["aria-label"] for chart in charts)
-    assert len(full().named("desc")) == len(charts)
-    days = charts[0]["aria-label"] or ""
-    assert days.endswith("The most was spent on 31 May 2026: 46.60 USD. All values are in the table below.")
-
-
-def test_each_bar_says_its_value() -> None:
-    """A bar tells its name and value when it is pointed at."""
-    assert {"31 May: 46.60 USD", "production: 40.00 USD", "production: 8.0% of 500.00 USD"} <= set(
-        full().texts("title")
-    )
-
-
-def test_colours_are_the_pages() -> None:
-    """No chart has a colour or a font of its own, so light and dark are one matter of style."""
-    styles = [attributes.get("style") or "" for _, attributes in full().tags]
-    assert [style for style in styles if "#" in style or "font-family" in style or "font:" in style] == []
-    assert any("fill: var(--accent)" in style for style in styles)
-    assert any("fill: var(--warn)" in style for style in styles)
-
-
-def test_same_account_same_page() -> None:
-    """The page is the same byte for byte, whatever the user's own settings of matplotlib."""
-    import matplotlib as mpl
-
-    with mpl.rc_context({"svg.fonttype": "path", "grid.linestyle": ":", "xtick.labelsize": 30}):
-        again = shown("125.503000000000000001", USED, KEYS).source
-        assert mpl.rcParams["svg.fonttype"] == "path"
-    assert again == full().source
-
-
-def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the extra, one line says what to install."""
-    from pulumi_account.exceptions import ConfigurationError
-
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    refusal(ConfigurationError, lambda: shown("1", USED), r"pip install 'pulumi_account\[report\]'")
-
-
 def test_imports_are_light() -> None:
     """The extras' libraries are loaded when they are used, not before."""
     code = (
@@ -485,100 +289,3 @@ def test_of_an_account() -> None:
     assert_clean(page)
     assert plaintext not in page
     assert "15.0% of 10.00 USD" in Page(page).texts("text")
-
-
-# --- in a browser ------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def browser() -> str:
-    """A Chromium; without one the test is skipped, or fails where there has to be one."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None and os.environ.get("PULUMI_ACCOUNT_REQUIRE_BROWSER") == "1":
-        pytest.fail("no Chromium on the PATH")
-    if found is None:
-        pytest.skip("no Chromium on the PATH")
-    return found
-
-
-def browse(browser: str, folder: Path, *arguments: str) -> str:
-    """What a headless browser prints."""
-    command = [browser, *FLAGS, f"--user-data-dir={folder / 'profile'}", *arguments]
-    run = subprocess.run(command, capture_output=True, timeout=90, check=True, cwd=folder)
-    shutil.rmtree(folder / "profile", ignore_errors=True)
-    return run.stdout.decode()
-
-
-MEASURE = """<!DOCTYPE html><title>measuring</title><pre></pre>
-<iframe style="width:360px;height:800px" srcdoc="PAGE"></iframe>
-<iframe style="width:1100px;height:800px" srcdoc="PAGE"></iframe>
-<script>addEventListener("load", () => {
-  document.querySelector("pre").textContent = JSON.stringify([0, 1].map(place => {
-    const frame = frames[place];
-    const seen = node => frame.getComputedStyle(node).display !== "none";
-    const page = frame.document, charts = [...page.querySelectorAll("svg")].filter(seen);
-    return {
-      title: page.title,
-      overflow: page.documentElement.scrollWidth - page.documentElement.clientWidth,
-      loaded: frame.performance.getEntriesByType("resource").length,
-      scripts: page.scripts.length + page.images.length,
-      charts: charts.map(chart => chart.classList[0]),
-      scale: Math.min(...charts.map(chart => chart.getBoundingClientRect().width / chart.viewBox.baseVal.width)),
-      outside: charts.flatMap(chart => [...chart.querySelectorAll("text")]).filter(
-        text => text.getBoundingClientRect().right > page.documentElement.clientWidth).length,
-      paper: frame.getComputedStyle(page.body).backgroundColor,
-    };
-  }));
-})</script>"""
-
-
-@pytest.mark.parametrize(("scheme", "paper"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(13, 17, 23)")])
-def test_in_a_browser(scheme: str, paper: str, browser: str, tmp_path: Path) -> None:
-    """Nothing runs, nothing is loaded, nothing overflows, on a telephone and on a desk, light and dark."""
-    (tmp_path / "page.html").write_text(MEASURE.replace("PAGE", html.escape(full().source)), encoding="utf-8")
-    setting = f"--blink-settings=preferredColorScheme={int(scheme == 'light')}"
-    dom = browse(browser, tmp_path, setting, "--dump-dom", (tmp_path / "page.html").as_uri())
-    found = json.loads(html.unescape(re.findall(r"<pre>(.*?)</pre>", dom)[0]))
-    letters = [13 * frame.pop("scale") for frame in found]
-    assert found == [
-        {
-            "title": "Account report, 1 Jun 2026",
-            "overflow": 0,
-            "loaded": 0,
-            "scripts": 0,
-            "charts": [layout] * 4,
-            "outside": 0,
-            "paper": paper,
-        }
-        for layout in ("narrow", "wide")
-    ]
-    assert min(letters) >= 11.5  # pixels, on the telephone too
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_screenshot(scheme: str, browser: str, tmp_path: Path) -> None:
-    """The page opens from disk and is drawn in the scheme's colours; PULUMI_ACCOUNT_PICTURES is where to keep it."""
-    from matplotlib.image import imread
-
-    (tmp_path / "page.html").write_text(full().source, encoding="utf-8")
-    picture = Path(os.environ.get("PULUMI_ACCOUNT_PICTURES", tmp_path)) / f"report-{scheme}.png"
-    setting = f"--blink-settings=preferredColorScheme={int(scheme == 'light')}"
-    browse(
-        browser,
-        tmp_path,
-        setting,
-        "--window-size=1100,1900",
-        f"--screenshot={picture.resolve()}",
-        (tmp_path / "page.html").as_uri(),
-    )
-    pixels = (imread(picture)[:, :, :3] * 255).round().astype(int).reshape(-1, 3)
-    colours = {tuple(pixel) for pixel in pixels.tolist()}
-    wanted = {"light": ["#ffffff", "#0969da", "#9a6700"], "dark": ["#0d1117", "#4493f8", "#d29922"]}[scheme]
-    assert {tuple(bytes.fromhex(colour[1:])) for colour in wanted} <= colours
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _forget() -> Iterator[None]:
-    """A page is rendered once for all tests of this file."""
-    yield
-    full.cache_clear()
