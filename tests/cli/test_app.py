@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +22,15 @@ from pulumi_account.emulator import Answer, Drop, Edit, Emulator, Fault, HalfBod
 from pulumi_account.emulator.faults import Action
 from tests.cli_reference import seed, write_exports
 from tests.support.canaries import PROVISIONING_KEY, assert_clean
-from tests.support.helpers import mode, umask
 from tests.support.shell import PYTHON, Done, Shell, environment, run
 
 
 @pytest.fixture
-def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+def emulator() -> Iterator[Emulator]:
     """The account of the documentation."""
     with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
         seed(emulator)
-        for name, value in environment(emulator).items():
-            monkeypatch.setenv(name, value)
         yield emulator
-
-
-@pytest.fixture
-def shell(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """Commands that ask it."""
-    return Shell(capsys)
 
 
 def commands(command: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -294,68 +284,6 @@ def test_a_wrong_clock_is_told(shell: Shell, emulator: Emulator) -> None:
     assert (done.status, done.out) == (0, "125.50 USD\n")
     assert done.err.startswith("warning: this machine's clock is 60 minutes behind the API's")
     assert done.err.count("\n") == 1
-
-
-def test_a_file_that_cannot_be_written(shell: Shell, tmp_path: Path) -> None:
-    """One line names it."""
-    done = shell("report", "--out", str(tmp_path))
-    assert (done.status, done.out) == (1, "")
-    assert done.err == f"error: {tmp_path}: Is a directory\n"
-
-
-@pytest.mark.parametrize("mask", [0, 0o022])
-def test_a_report_is_private(mask: int, shell: Shell, tmp_path: Path) -> None:
-    """It tells names and spend: nobody but its owner can open it, whatever the umask is."""
-    with umask(mask):
-        done = shell("report", "--out", str(tmp_path / "page.html"))
-    assert done.err == f"wrote {tmp_path / 'page.html'}\n"
-    assert mode(tmp_path / "page.html") == 0o600
-
-
-def test_a_report_that_others_can_open_is_told(shell: Shell, tmp_path: Path) -> None:
-    """A file that was there keeps its mode, as a web server may need it; the line says so."""
-    page = tmp_path / "page.html"
-    page.touch()
-    page.chmod(0o644)
-    assert shell("report", "--out", str(page)).err == (
-        f"wrote {page}; other users can open it: an existing file keeps its mode\n"
-    )
-    assert mode(page) == 0o644
-
-
-def test_a_report_may_go_to_a_device(shell: Shell) -> None:
-    """Which is not changed, and not spoken of."""
-    before = mode(Path(os.devnull))
-    assert shell("report", "--out", os.devnull).err == f"wrote {os.devnull}\n"
-    assert mode(Path(os.devnull)) == before
-
-
-def test_a_report_goes_to_standard_output(emulator: Emulator, tmp_path: Path) -> None:
-    """A hyphen is stdout, which gets what a file would, whatever its encoding, and no word beside; no file is made."""
-    emulator.add("clé", expires_at="2020-01-01T00:00:00Z")
-    script = f"cd {tmp_path} && pulumi-account report --out - > page.html && ls"
-    done = run(emulator, "sh", "-c", script, PYTHONIOENCODING="latin-1")
-    assert (done.status, done.out, done.err) == (0, "page.html\n", "")
-    page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert page.startswith("<!DOCTYPE html>")
-    assert page.endswith("</html>\n")
-    assert "clé expired on 1 Jan 2020" in page
-
-
-def test_a_report_says_which_account_it_is_about(shell: Shell, emulator: Emulator) -> None:
-    """The endpoint's host is in its title, and no path, query or credential of it is anywhere."""
-    page = shell("report", "--out", "-").out
-    assert f"<title>Account report, {emulator.url.removeprefix('http://')}, " in page
-
-
-@pytest.mark.parametrize("days", ["1", "7", "30"])
-def test_a_report_compares_limits_with_thirty_days(days: str, shell: Shell, emulator: Emulator) -> None:
-    """A key at 113 % of its limit is on the page, whatever its period is."""
-    key_id, _ = emulator.add("spendthrift", credit_limit=100)
-    for ago in (2, 20):
-        day = emulator.clock.now().date() - timedelta(days=ago)
-        emulator.add_usage(key_id, cost="56.5", day=day)
-    assert "spendthrift has used 113.0% of its limit." in shell("report", "--out", "-", "--days", days).out
 
 
 def python(emulator: Emulator, code: str) -> Done:

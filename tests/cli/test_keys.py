@@ -1,44 +1,26 @@
-"""`keys list`, `keys show`, `keys unmanaged` and `leftovers`."""
+"""`keys list`, `keys show` and `keys unmanaged`."""
 
 from __future__ import annotations
 
 import io
 import json
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pulumi_account.common.instants import format_instant, utc_now
+from pulumi_account.common.instants import utc_now
 from pulumi_account.core.properties import API_KEY_TYPE
 from pulumi_account.core.reservations import RESERVATION_PREFIX
 from pulumi_account.emulator import Answer, Emulator, Fault
-from pulumi_account.stacks.exports import ExportError, read_export
 from tests.support import ROOT
-from tests.support.canaries import PLAINTEXT, PROVISIONING_KEY
-from tests.support.helpers import refusal
-from tests.support.shell import Shell, environment
+from tests.support.canaries import PLAINTEXT
+from tests.support.shell import Shell
 
 RESERVATION = RESERVATION_PREFIX + "0f" * 16
 CREATED = "2026-01-01T00:00:00Z"
-
-
-@pytest.fixture
-def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """An empty account."""
-    with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
-        for name, value in environment(emulator).items():
-            monkeypatch.setenv(name, value)
-        yield emulator
-
-
-@pytest.fixture
-def shell(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """Commands that ask it."""
-    return Shell(capsys)
 
 
 def add(emulator: Emulator, name: str, **fields: Any) -> int:
@@ -315,12 +297,6 @@ def test_a_broken_file(content: bytes, shell: Shell, emulator: Emulator, tmp_pat
     assert emulator.calls.operations == []
 
 
-def test_a_broken_file_is_forgotten(tmp_path: Path) -> None:
-    """The error does not lead back to what was in the file, which may be a plaintext."""
-    (tmp_path / "broken.py").write_text(f'{{"key": "{PLAINTEXT}"')
-    refusal(ExportError, lambda: read_export(str(tmp_path / "broken.py")))
-
-
 def test_a_missing_file(shell: Shell, tmp_path: Path) -> None:
     """One line names it."""
     done = shell("keys", "unmanaged", str(tmp_path / "none"))
@@ -334,36 +310,3 @@ def test_an_empty_stack(deployment: object, shell: Shell, emulator: Emulator, tm
     file = tmp_path / "empty"
     file.write_text(json.dumps({"version": 3, "deployment": deployment}))
     assert unmanaged(shell, str(file)) == [(1, None)]
-
-
-# --- leftovers
-
-
-def reserve(emulator: Emulator, age: timedelta = timedelta(minutes=30)) -> int:
-    """A reservation made so long ago."""
-    expires_at = utc_now() - age + timedelta(hours=1)
-    key_id, _ = emulator.add(RESERVATION, credit_limit=0, expires_at=expires_at)
-    emulator.edit(key_id, created_at=utc_now() - age)
-    return key_id
-
-
-def test_leftovers_for_programs(shell: Shell, emulator: Emulator) -> None:
-    """JSON and CSV say what each reservation is, and with --delete what became of it."""
-    key_id = reserve(emulator)
-    key = emulator.key(key_id) or {}
-    instants = {name: format_instant(key[name]) for name in ("created_at", "expires_at")}
-    row = {"id": key_id, "name": RESERVATION, **instants, "outcome": None}
-    assert shell("leftovers", "--json").json == [row]
-    assert shell("leftovers", "--delete", "--json").json == [{**row, "outcome": "deleted"}]
-    assert shell("leftovers", "--csv").csv == ["id,name,created_at,expires_at,outcome"]
-
-
-@pytest.mark.parametrize("form", [[], ["--json"]])
-def test_a_deletion_that_fails(form: list[str], shell: Shell, emulator: Emulator) -> None:
-    """What was deleted before is told nevertheless."""
-    first, _ = reserve(emulator), reserve(emulator)
-    emulator.faults.add(Fault(Answer(503), operation="delete_key", skip=1))
-    done = shell("leftovers", "--delete", *form)
-    assert (done.status, done.err.count("\n")) == (1, 1)
-    assert done.out.count("deleted") == 1
-    assert f"{first}" in done.out

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from datetime import date, timedelta
 from io import StringIO
@@ -17,27 +16,11 @@ from pulumi_account.cli.options import Form
 from pulumi_account.cli.output import emit
 from pulumi_account.cli.tables import Column
 from pulumi_account.emulator import Edit, Emulator, Fault
-from tests.support.canaries import PROVISIONING_KEY
-from tests.support.shell import Shell, environment
+from tests.support.shell import Shell
 
 TINY = "0.000000000000000001"
 ODD = "[red]x[/red] \x1b[31m\u202e\n:smile:"
 SHOWN = "[red]x[/red] [U+001B][31m[U+202E][U+000A]:smile:"
-
-
-@pytest.fixture
-def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """An empty account."""
-    with Emulator(provisioning_key=PROVISIONING_KEY, activity_cache=0) as emulator:
-        for name, value in environment(emulator).items():
-            monkeypatch.setenv(name, value)
-        yield emulator
-
-
-@pytest.fixture
-def shell(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """Commands that ask it."""
-    return Shell(capsys)
 
 
 # --- balance

@@ -26,29 +26,21 @@ from pulumi_account.cli.output import emit
 from pulumi_account.cli.tables import Column
 from pulumi_account.emulator import Emulator, Fault
 from tests.support.canaries import PROVISIONING_KEY
-from tests.support.shell import Shell, environment, in_terminal
+from tests.support.shell import Shell, in_terminal
 
 ODD = "[red]x[/red] \x1b[35m:smile: \u202e\x07"
 SHOWN = "[red]x[/red] [U+001B][35m:smile: [U+202E][U+0007]"
 
 
 @pytest.fixture
-def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+def emulator() -> Iterator[Emulator]:
     """An account with a model and a key of an odd name."""
     with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
         emulator.add(ODD)
         emulator.add_usage(1, ODD, cost=4)
         emulator.add_usage(1, "half", cost=2)
         emulator.add_usage(1, "some", cost="0.001")
-        for name, value in environment(emulator).items():
-            monkeypatch.setenv(name, value)
         yield emulator
-
-
-@pytest.fixture
-def shell(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """Commands without a terminal."""
-    return Shell(capsys)
 
 
 def write_stack(file: Path) -> None:

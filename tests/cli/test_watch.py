@@ -121,25 +121,18 @@ def test_a_recovery_is_told(emulator: Emulator, hook: HTTPServer, tmp_path: Path
     ]
 
 
-def test_certificates_are_no_wrong_usage(
-    emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_certificates_are_no_wrong_usage(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the environment says of certificates is not the webhook's fault: one line, status 1."""
-    for name, value in {**environment(emulator), "SSL_CERT_FILE": "/nowhere.pem"}.items():
-        monkeypatch.setenv(name, value)
-    done = Shell(capsys)("watch", "--below", "5", "--webhook", "https://hooks.invalid/")
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
+    done = shell("watch", "--below", "5", "--webhook", "https://hooks.invalid/")
     assert (done.status, done.out) == (1, "")
     assert done.err.startswith("error: SSL_CERT_FILE is /nowhere.pem, which cannot be read")
 
 
-def test_a_wrong_key_ends_it(
-    emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_key_ends_it(shell: Shell, emulator: Emulator) -> None:
     """The first answer is a refusal: one line, status 1."""
-    for name, value in environment(emulator).items():
-        monkeypatch.setenv(name, value)
     emulator.faults.add(Fault(Answer(401)))
-    done = Shell(capsys)("watch", "--below", "5")
+    done = shell("watch", "--below", "5")
     assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
 
 
@@ -154,16 +147,9 @@ def test_a_wrong_key_ends_it(
         ["--below", "5", "--exec", "true", "--exec-env", "A=secret"],
     ],
 )
-def test_what_cannot_be_watched(
-    arguments: list[str],
-    emulator: Emulator,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_cannot_be_watched(arguments: list[str], shell: Shell, emulator: Emulator) -> None:
     """Wrong usage, in which the webhook is not quoted; nothing is asked."""
-    for name, value in environment(emulator).items():
-        monkeypatch.setenv(name, value)
-    done = Shell(capsys)("watch", *arguments)
+    done = shell("watch", *arguments)
     assert (done.status, done.out) == (2, "")
     assert "secret" not in done.err
     assert emulator.calls.operations == []
