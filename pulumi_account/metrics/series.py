@@ -83,8 +83,8 @@ class Collector:
             yield from _models(activity, self._max_models)
         if balance is not None and longest is not None:
             # the days start at the time of the answer, which may be long ago
-            asked = self._now() - timedelta(seconds=self._sources.activity.age or 0)
-            yield from _runway(runway(balance, longest, asked), asked)
+            read_at = self._now() - timedelta(seconds=self._sources.activity.age or 0)
+            yield from _runway(runway(balance, longest, read_at), read_at)
         if keys is not None or activity is not None:
             yield from _keys(keys, activity, longest, self._now(), self._max_keys)
 
@@ -101,20 +101,20 @@ def _health(sources: Iterable[Source[Any]]) -> Iterator[_Family]:
     yield _Family("scrape_errors_total", text, ["source", "kind"], errors, is_counter=True)
 
 
-def _runway(found: Runway, asked: datetime) -> Iterator[_Family]:
+def _runway(found: Runway, read_at: datetime) -> Iterator[_Family]:
     def seconds(days: Decimal | None) -> Decimal | float:
         endless = math.inf if found.balance > 0 else 0
         return endless if days is None else days * _SECONDS_A_DAY
 
     if found.period_days or found.balance <= 0:  # nothing is known yet of an account first used today
-        text = "Until the balance is spent, at the mean of 7 or 30 days, whichever ends sooner; +Inf if nothing is spent."
+        text = "Until the balance is spent, at the mean of 7 or 30 days, whichever is less; +Inf if nothing is spent."
         yield _one("runway_seconds", text, seconds(found.days))
         means = [(["7"], found.days_at_7_day_mean), (["30"], found.days_at_30_day_mean)]
         series = [(days, seconds(left)) for days, left in means]
         text = "Until the balance is spent, at the mean of 7 and of 30 days."
         yield _Family("runway_by_mean_seconds", text, ["days"], series)
     if found.ends_on is not None and found.days is not None:
-        end = asked.timestamp() + float(found.days) * _SECONDS_A_DAY
+        end = read_at.timestamp() + float(found.days) * _SECONDS_A_DAY
         yield _one("runway_end_timestamp_seconds", "When the balance is spent, if ever.", end)
 
 

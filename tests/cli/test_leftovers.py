@@ -15,7 +15,7 @@ RESERVATION = RESERVATION_PREFIX + "0f" * 16
 
 
 def reserve(emulator: Emulator, age: timedelta = timedelta(minutes=30)) -> int:
-    """A reservation made so long ago."""
+    """A reservation of this age."""
     expires_at = utc_now() - age + timedelta(hours=1)
     key_id, _ = emulator.add(RESERVATION, credit_limit=0, expires_at=expires_at)
     emulator.edit(key_id, created_at=utc_now() - age)
@@ -23,7 +23,7 @@ def reserve(emulator: Emulator, age: timedelta = timedelta(minutes=30)) -> int:
 
 
 def test_leftovers_for_programs(shell: Shell, emulator: Emulator) -> None:
-    """JSON and CSV say what each reservation is, and with --delete what became of it."""
+    """JSON and CSV have the fields of each reservation, and the outcome of --delete."""
     key_id = reserve(emulator)
     key = emulator.key(key_id) or {}
     instants = {name: format_instant(key[name]) for name in ("created_at", "expires_at")}
@@ -35,7 +35,7 @@ def test_leftovers_for_programs(shell: Shell, emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_a_deletion_that_fails(form: list[str], shell: Shell, emulator: Emulator) -> None:
-    """What was deleted before is told nevertheless."""
+    """The keys that were already deleted are still printed."""
     first, _ = reserve(emulator), reserve(emulator)
     emulator.faults.add(Fault(Answer(503), operation="delete_key", skip=1))
     done = shell("leftovers", "--delete", *form)

@@ -22,7 +22,7 @@ def test_a_file_that_cannot_be_written(shell: Shell, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mask", [0, 0o022])
 def test_a_report_is_private(mask: int, shell: Shell, tmp_path: Path) -> None:
-    """It tells names and spend: nobody but its owner can open it, whatever the umask is."""
+    """It contains names and spending, so only its owner can open it, whatever the umask is."""
     with umask(mask):
         done = shell("report", "--out", str(tmp_path / "page.html"))
     assert done.err == f"wrote {tmp_path / 'page.html'}\n"
@@ -30,7 +30,7 @@ def test_a_report_is_private(mask: int, shell: Shell, tmp_path: Path) -> None:
 
 
 def test_a_report_that_others_can_open_is_told(shell: Shell, tmp_path: Path) -> None:
-    """A file that was there keeps its mode, as a web server may need it; the line says so."""
+    """An existing file keeps its mode, which a web server may need; the line says so."""
     page = tmp_path / "page.html"
     page.touch()
     page.chmod(0o644)
@@ -41,14 +41,14 @@ def test_a_report_that_others_can_open_is_told(shell: Shell, tmp_path: Path) -> 
 
 
 def test_a_report_may_go_to_a_device(shell: Shell) -> None:
-    """Which is not changed, and not spoken of."""
+    """A device keeps its mode, and the line does not mention it."""
     before = mode(Path(os.devnull))
     assert shell("report", "--out", os.devnull).err == f"wrote {os.devnull}\n"
     assert mode(Path(os.devnull)) == before
 
 
 def test_a_report_goes_to_standard_output(emulator: Emulator, tmp_path: Path) -> None:
-    """A hyphen is stdout, which gets what a file would, whatever its encoding, and no word beside; no file is made."""
+    """A hyphen is stdout, which gets the bytes of the file in any encoding; no file is created and no line printed."""
     emulator.add("clé", expires_at="2020-01-01T00:00:00Z")
     script = f"cd {tmp_path} && pulumi-account report --out - > page.html && ls"
     done = run(emulator, "sh", "-c", script, PYTHONIOENCODING="latin-1")
@@ -60,14 +60,14 @@ def test_a_report_goes_to_standard_output(emulator: Emulator, tmp_path: Path) ->
 
 
 def test_a_report_says_which_account_it_is_about(shell: Shell, emulator: Emulator) -> None:
-    """The endpoint's host is in its title, and no path, query or credential of it is anywhere."""
+    """The title has the endpoint's host."""
     page = shell("report", "--out", "-").out
     assert f"<title>Account report, {emulator.url.removeprefix('http://')}, " in page
 
 
 @pytest.mark.parametrize("days", ["1", "7", "30"])
 def test_a_report_compares_limits_with_thirty_days(days: str, shell: Shell, emulator: Emulator) -> None:
-    """A key at 113 % of its limit is on the page, whatever its period is."""
+    """A key at 113 % of its limit is on the page, for any period."""
     key_id, _ = emulator.add("spendthrift", credit_limit=100)
     for ago in (2, 20):
         day = emulator.clock.now().date() - timedelta(days=ago)

@@ -54,7 +54,7 @@ class Scrape:
 
 
 def settled(exporter: Exporter) -> Scrape:
-    """What it answers when everything has been asked once."""
+    """Its answer after every read has been done once."""
     give_up = time.monotonic() + 30
     while time.monotonic() < give_up:
         scrape = Scrape(exporter)
@@ -80,7 +80,7 @@ def exporting(emulator: Emulator, **options: Any) -> Iterator[Exporter]:
 
 
 def of_answers(headers: dict[str, str] | None = None, **changes: Any) -> AccountClient:
-    """A client of an API that gives these answers."""
+    """A client of an API with these answers."""
     answers = {
         "balance": {"balance": "1"},
         "activity": activity_json(),

@@ -29,7 +29,7 @@ print("done", flush=True)
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_clean_stop(emulator: Emulator, number: int) -> None:
-    """Either signal ends it at once and without a word, calls that hang included."""
+    """Either signal ends it at once and silently, even during a call that hangs."""
     emulator.faults.add(Fault(Hang(), operation="list_keys", times=None))
     environment = {
         **os.environ,
@@ -51,7 +51,7 @@ def test_clean_stop(emulator: Emulator, number: int) -> None:
 
 
 def test_signals_are_given_back() -> None:
-    """Afterwards the signals mean what they meant before."""
+    """Afterwards the signals have their handlers again."""
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
 
     def interrupt(_url: str) -> None:
@@ -64,7 +64,7 @@ def test_signals_are_given_back() -> None:
 
 @pytest.mark.parametrize(("host", "port"), [("127.0.0.1", None), ("192.0.2.1", 0), ("127.0.0.1", 70_000)])
 def test_addresses_that_cannot_be_used(host: str, port: int | None) -> None:
-    """A taken port, another machine's address and a port that is none: one line."""
+    """A port in use, another machine's address and an invalid port: one line."""
     with socket.create_server(("127.0.0.1", 0)) as taken, of_answers() as client:
         wanted = taken.getsockname()[1] if port is None else port
         refusal(

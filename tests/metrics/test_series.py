@@ -16,7 +16,7 @@ from tests.support.helpers import activity_json, key_json, stats_json
 
 
 def test_account(emulator: Emulator) -> None:
-    """Balance, runway, keys and usage; limits and expiries where there are some."""
+    """Balance, runway, keys and usage; limits and expiries of the keys that have them."""
     first, _ = emulator.add("production", credit_limit=5, expires_at="2099-01-01T00:00:00Z")
     second, _ = emulator.add("staging", is_enabled=False)
     emulator.add("past", expires_at="2020-01-01T00:00:00Z")
@@ -58,7 +58,7 @@ def test_nothing(emulator: Emulator) -> None:
     [("-3.2", -3.2, 0), ("0", 0, 0), ("0.000000000000000001", 1e-18, math.inf)],
 )
 def test_balances(emulator: Emulator, balance: str, value: float, runway: float) -> None:
-    """A balance is told as it is; an empty one lasts for no time, even if nothing is spent."""
+    """A balance is exported as it is; an empty one lasts for no time, even if nothing is spent."""
     emulator.balance = balance
     with exporting(emulator) as exporter:
         scrape = settled(exporter)
@@ -66,7 +66,7 @@ def test_balances(emulator: Emulator, balance: str, value: float, runway: float)
 
 
 def test_the_shorter_runway() -> None:
-    """Alerts go by the mean of seven or of thirty days, whichever ends the money sooner, whatever --days is."""
+    """The runway uses the mean of seven or of thirty days, whichever is shorter, for any --days."""
     with Emulator(provisioning_key=PROVISIONING_KEY, balance="100", activity_cache=0) as emulator:
         today = emulator.clock.now().date()
         for ago, cost in {20: "20", 7: "140"}.items():
@@ -79,7 +79,7 @@ def test_the_shorter_runway() -> None:
 
 
 def test_an_account_first_used_today(emulator: Emulator) -> None:
-    """How long the money lasts is not known yet, so there is no series."""
+    """The runway is not known yet, so there is no series."""
     emulator.add_usage(1, cost="5", key_name="k")
     with exporting(emulator) as exporter:
         scrape = settled(exporter)
@@ -88,7 +88,7 @@ def test_an_account_first_used_today(emulator: Emulator) -> None:
 
 
 def test_limits_go_by_thirty_days(emulator: Emulator) -> None:
-    """A key that spent 113 % of its limit is over it, though it spent little in the period that is shown."""
+    """A key that spent 113 % of its limit is over it, even if it spent little in the shown period."""
     key_id, _ = emulator.add("k", credit_limit=100)
     today = emulator.clock.now().date()
     emulator.add_usage(key_id, cost="112", day=today - timedelta(days=20))
@@ -99,7 +99,7 @@ def test_limits_go_by_thirty_days(emulator: Emulator) -> None:
 
 
 def test_deleted_key(emulator: Emulator) -> None:
-    """A key that was deleted keeps its usage and its name, and is told to be deleted."""
+    """A deleted key keeps its usage and its name, and has the state deleted."""
     emulator.add_usage(99, cost="2", key_name="gone")
     with exporting(emulator) as exporter:
         scrape = settled(exporter)
@@ -116,7 +116,7 @@ def test_deleted_key(emulator: Emulator) -> None:
     ],
 )
 def test_names(emulator: Emulator, name: str, label: str) -> None:
-    """A name is one label, whatever it looks like; what steers a terminal is written out."""
+    """Any name is one label; characters that control a terminal are written out."""
     emulator.add_usage(emulator.add(name)[0], model=name, cost=1)
     with exporting(emulator) as exporter:
         scrape = settled(exporter)
@@ -124,7 +124,7 @@ def test_names(emulator: Emulator, name: str, label: str) -> None:
 
 
 def test_few_series_of_many_keys(emulator: Emulator) -> None:
-    """The most expensive keys and models have their own series; of the others nothing is lost, no alert either."""
+    """The most expensive keys and models have their own series; other sums up the rest, alerts included."""
     future = [emulator.clock.now() + timedelta(days=days) for days in (30, 20, 10, 15)]
     for place, expires_at in enumerate(future):
         key_id, _ = emulator.add(f"key {place}", credit_limit=10, expires_at=expires_at)
@@ -143,7 +143,7 @@ def test_few_series_of_many_keys(emulator: Emulator) -> None:
 
 
 def test_the_worst_have_their_own_series(emulator: Emulator) -> None:
-    """Keys over and near their limit, about to expire and expired do, even beyond the bound."""
+    """Keys over and near their limit, about to expire and expired have them even beyond the bound."""
     now = emulator.clock.now()
     for spent, limit, days in ((50, 100, 9), (40, 100, 8), (9, 10, 9), (2, 1, 9), (1, 10, 3), (0, 10, -3)):
         key_id, _ = emulator.add("k", credit_limit=limit, expires_at=now + timedelta(days=days))
@@ -158,7 +158,7 @@ def test_the_worst_have_their_own_series(emulator: Emulator) -> None:
 
 
 def test_ten_thousand_keys() -> None:
-    """However many keys there are, the series stay as few as they may be."""
+    """The number of series stays bounded for any number of keys."""
     keys = [key_json(id=key_id, name=f"key {key_id}") for key_id in range(1, 10_001)]
     with of_answers(keys={"keys": keys}) as client, Exporter(client) as exporter:
         scrape = settled(exporter)
@@ -168,7 +168,7 @@ def test_ten_thousand_keys() -> None:
 
 
 def test_models_the_api_does_not_name() -> None:
-    """Usage of models beyond the API's own list is other's; a model of that name has a series of its own."""
+    """Usage of models beyond the API's list belongs to other; a model of that name has its own series."""
     usage = activity_json()["top_models"][0]
     activity = {
         **activity_json(),
@@ -182,7 +182,7 @@ def test_models_the_api_does_not_name() -> None:
 
 
 def test_no_name_is_the_label_of_the_others() -> None:
-    """Whatever models are called, each has a series of its own beside that of the others."""
+    """Each model has its own series in addition to other, whatever its name."""
     usage = activity_json()["top_models"][0]
     names = ["other", "other (name)", "other (name) (name)", "others", "Other", "other "]
     activity = {
@@ -197,7 +197,7 @@ def test_no_name_is_the_label_of_the_others() -> None:
 
 
 def test_a_key_that_is_named_other(emulator: Emulator) -> None:
-    """It is not taken for those that have no series of their own."""
+    """A key named other is not confused with the sum of the others."""
     for name, cost in {"other": 2, "b": 1}.items():
         emulator.add_usage(emulator.add(name)[0], cost=cost)
     with exporting(emulator, max_keys=1) as exporter:
@@ -206,7 +206,7 @@ def test_a_key_that_is_named_other(emulator: Emulator) -> None:
 
 
 def test_absurd_answers() -> None:
-    """The largest numbers and a key that is listed twice are told, and break no scrape."""
+    """The largest numbers and a key that is listed twice are exported, and break no scrape."""
     usage = activity_json()["api_key_usage"][0]
     huge = [
         {**usage, "api_key_id": n, "total_cost": f"{sign}9E+300"}
@@ -228,7 +228,7 @@ def test_absurd_answers() -> None:
 
 
 def test_the_last_day_of_all_years() -> None:
-    """An API that says it is that day is scraped like any other; so are keys that expire then, and on the first."""
+    """An API whose clock shows that day can be scraped; so can keys that expire then, and on the first day."""
     expiries = {1: "0001-01-01T00:00:00Z", 2: "9999-12-31T23:59:59Z"}
     keys = {"keys": [key_json(id=number, expires_at=moment) for number, moment in expiries.items()]}
     date = {"Date": "Fri, 31 Dec 9999 23:59:59 GMT"}
@@ -246,7 +246,7 @@ def test_money_is_not_rounded_on_the_way() -> None:
 
 
 def test_no_credential(emulator: Emulator) -> None:
-    """Neither the provisioning key nor a plaintext is in what is served."""
+    """The metrics contain neither the provisioning key nor a plaintext."""
     _, plaintext = emulator.add("production")
     with exporting(emulator) as exporter:
         text = settled(exporter).text

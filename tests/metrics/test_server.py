@@ -15,7 +15,7 @@ from tests.metrics.scrapes import of_answers, settled
 
 
 def status(exporter: Exporter, *hosts: str) -> int:
-    """What a GET with these Host headers is answered with."""
+    """The status of a GET with these Host headers."""
     url = httpx.URL(exporter.url)
     with socket.create_connection((url.host, url.port or 0), timeout=20) as connection:
         lines = ["GET /metrics HTTP/1.1", *(f"Host: {host}" for host in hosts), "", ""]
@@ -29,7 +29,7 @@ def status(exporter: Exporter, *hosts: str) -> int:
      ["[::2]"], ["[1::2::3]"], ["evil.example@localhost"], ["localhost", "evil.example"], [""], []],
 )  # fmt: skip
 def test_a_host_that_is_not_its_own(hosts: list[str]) -> None:
-    """A browser that was led here by another name gets nothing; nor do those who name none, or two."""
+    """A request with another name gets nothing, as a browser may send; nor does one without a name, or with two."""
     with of_answers() as client, Exporter(client) as exporter:
         assert status(exporter, *hosts) == 421
 
@@ -38,7 +38,7 @@ def test_a_host_that_is_not_its_own(hosts: list[str]) -> None:
     "host", ["localhost", "LocalHost:1", "127.0.0.1:9877", "127.9.9.9", "[::1]:80", "[0:0::1]"]
 )
 def test_hosts_of_this_machine(host: str) -> None:
-    """Loopback is always its own, whatever the port."""
+    """Loopback is always allowed, with any port."""
     with of_answers() as client, Exporter(client) as exporter:
         assert status(exporter, host) == 200
 
@@ -48,19 +48,19 @@ def test_hosts_of_this_machine(host: str) -> None:
     [("exporter.example", 200), ("Exporter.Example:80", 200), ("other.example", 421)],
 )
 def test_further_hosts(host: str, expected: int) -> None:
-    """Names that the user gives are its own, too."""
+    """Names that the user gives are allowed too."""
     with of_answers() as client, Exporter(client, allowed_hosts=["Exporter.example"]) as exporter:
         assert status(exporter, host) == expected
 
 
 def test_a_wildcard_has_the_address_that_was_reached() -> None:
-    """Where every address is listened on, the one that the connection came to counts; the wildcard itself does, too."""
+    """With a wildcard, the address that the connection reached is allowed, and so is the wildcard itself."""
     with of_answers() as client, Exporter(client, host="0.0.0.0") as exporter:
         assert [status(exporter, host) for host in ("127.0.0.1", "0.0.0.0", "192.0.2.1")] == [200, 200, 421]
 
 
 def test_idle_connections_are_few() -> None:
-    """Hundreds of connections that say nothing take few threads, and a scrape is answered beside them."""
+    """Hundreds of idle connections take few threads, and a scrape is still answered."""
     with of_answers() as client, Exporter(client) as exporter, ExitStack() as opened:
         before, url = threading.active_count(), httpx.URL(exporter.url)
         for _ in range(200):
@@ -70,8 +70,8 @@ def test_idle_connections_are_few() -> None:
         assert most < 100
 
 
-def test_nobody_holds_a_connection(capfd: pytest.CaptureFixture[str]) -> None:
-    """Whoever says nothing, or a byte now and then, is cut after some seconds, without a word."""
+def test_slow_connections_are_cut(capfd: pytest.CaptureFixture[str]) -> None:
+    """An idle or slow connection is cut after some seconds, silently."""
     with of_answers() as client, Exporter(client) as exporter, ExitStack() as opened:
         url = httpx.URL(exporter.url)
         idle, slow = (
@@ -87,7 +87,7 @@ def test_nobody_holds_a_connection(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def is_open(connection: socket.socket) -> bool:
-    """Whether another byte can be sent, and nothing was answered."""
+    """Whether another byte can be sent, with no answer yet."""
     try:
         connection.sendall(b"G")
         return bool(connection.recv(1))

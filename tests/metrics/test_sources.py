@@ -25,7 +25,7 @@ from tests.support.canaries import PROVISIONING_KEY, assert_clean
 
 
 def test_last_good_values(emulator: Emulator, caplog: pytest.LogCaptureFixture) -> None:
-    """When the API is away the last good values stay, with their age; errors are counted."""
+    """While the API is away the last good values stay, with their age; errors are counted."""
     with exporting(emulator) as exporter:
         before = settled(exporter)
         emulator.faults.add(Fault(Answer(503), times=None))
@@ -59,7 +59,7 @@ def test_last_good_values(emulator: Emulator, caplog: pytest.LogCaptureFixture) 
     ],
 )
 def test_kinds_of_errors(emulator: Emulator, fault: Any, kind: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A failing or lying API is counted by kind and told in one clean line; what it gives else is served."""
+    """Errors are counted by kind and logged in one clean line; other answers are still exported."""
     emulator.faults.add(Fault(fault, operation="get_balance", times=None))
     with exporting(emulator) as exporter:
         scrape = settled(exporter)
@@ -83,7 +83,7 @@ def test_keys_unknown(emulator: Emulator) -> None:
 
 
 def test_a_scrape_does_not_wait(emulator: Emulator) -> None:
-    """While the API says nothing at all, a scrape is answered, and the exporter can be stopped."""
+    """While the API does not answer at all, a scrape does, and the exporter can be stopped."""
     emulator.faults.add(Fault(Hang(), times=None))
     with exporting(emulator) as exporter:
         scrape = Scrape(exporter)
@@ -92,7 +92,7 @@ def test_a_scrape_does_not_wait(emulator: Emulator) -> None:
 
 
 def test_scrapes_cost_no_calls(emulator: Emulator) -> None:
-    """The account is asked at its own pace, however often the exporter is."""
+    """The exporter reads the account at its own pace, for any number of scrapes."""
     with exporting(emulator) as exporter:
         settled(exporter)
         for _ in range(5):
@@ -119,7 +119,7 @@ def test_scrapes_cost_no_calls(emulator: Emulator) -> None:
     ],
 )
 def test_pace(source: str, error: Exception | None, seconds: float) -> None:
-    """Every minute, the activity as often as the API makes it anew; what is refused is not asked for soon again."""
+    """Every minute, or as often as the API updates the activity; a refusal is followed by a longer pause."""
 
     def ask() -> int:
         if error:
@@ -130,7 +130,7 @@ def test_pace(source: str, error: Exception | None, seconds: float) -> None:
 
 
 def test_a_defect_is_not_quoted(caplog: pytest.LogCaptureFixture) -> None:
-    """An unforeseen error is told by its kind alone: its message may hold anything."""
+    """An unexpected error is logged only by its type, because its message may contain anything."""
 
     def ask() -> int:
         raise ValueError(PROVISIONING_KEY)
@@ -142,7 +142,7 @@ def test_a_defect_is_not_quoted(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_stopped_source_is_silent(caplog: pytest.LogCaptureFixture) -> None:
-    """A call that fails because the exporter is being stopped is no error."""
+    """A call that fails because the exporter is stopping is not an error."""
     stop = threading.Event()
 
     def ask() -> int:

@@ -19,7 +19,7 @@ ODD = 'price $x_1$ & "q" \u202egnp.exe\x1b[31m'
 
 
 def key(key_id: int, name: str, **changes: Any) -> Key:
-    """A key without a limit that never expires, unless told otherwise."""
+    """A key without a limit or an expiry, but for the changes."""
     plain = {"expires_at": None, "credit_limit": None}
     return Key.model_validate(key_json(id=key_id, name=name, **{**plain, **changes}))
 
@@ -43,7 +43,7 @@ def stats(cost: str, requests: int = 10, **more: Any) -> dict[str, Any]:
 def spent(
     by_key: dict[int, str] | None = None, models: dict[str, str] | None = None, cost: str = "", **changes: Any
 ) -> Activity:
-    """The activity of thirty days in which these keys, by id, and these models cost so much, all but all on one day."""
+    """The activity of thirty days with these costs of keys, by id, and of models, nearly all on one day."""
     keys = by_key or {}
     cost = cost or str(sum(map(Decimal, keys.values()), Decimal(0)))
     return Activity.model_validate(
@@ -75,7 +75,7 @@ KEYS = [
 
 
 def shown(balance: str = "125.50", activity: Activity = NOTHING, keys: list[Key] | None = None) -> Page:
-    """The page of such an account, read."""
+    """The parsed page of such an account."""
     return Page(render(Balance(balance=Decimal(balance)), activity, keys or [], made_at=NOW))
 
 
@@ -86,7 +86,7 @@ def full() -> Page:
 
 
 class Page(HTMLParser):
-    """A page as a browser reads it, as far as tests ask."""
+    """The parts of a parsed page that tests need."""
 
     def __init__(self, source: str) -> None:
         super().__init__()
@@ -123,19 +123,19 @@ class Page(HTMLParser):
             self._cells[-1] += data
 
     def texts(self, *tags: str) -> list[str]:
-        """The texts right in such elements, in their order."""
+        """The texts directly in such elements, in order."""
         return [text for tag, text in self._texts if tag in tags]
 
     @property
     def bars(self) -> dict[str, float]:
-        """The length of each bar of a ranking, by what it says of itself, in the layout for telephones."""
+        """The length of each bar of a ranking, by its title, in the layout for phones."""
         pictures = "".join(re.findall(r'<svg class="narrow".*?</svg>', self.source))
         found = re.findall(r'<title>([^<]*)</title><path d="M 0 \S+\s+L (\S+)', pictures)
         return {note: float(length) for note, length in found}
 
     @property
     def text(self) -> str:
-        """All that is read as text, the style aside."""
+        """All text except the style."""
         return "\n".join(text for tag, text in self._texts if tag != "style")
 
     def named(self, tag: str) -> list[dict[str, str | None]]:

@@ -31,7 +31,7 @@ FLAGS = [
 
 @pytest.fixture
 def browser() -> str:
-    """A Chromium; without one the test is skipped, or fails where there has to be one."""
+    """A Chromium; without one the test is skipped, or fails if one is required."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None and os.environ.get("PULUMI_ACCOUNT_REQUIRE_BROWSER") == "1":
         pytest.fail("no Chromium on the PATH")
@@ -73,7 +73,7 @@ MEASURE = """<!DOCTYPE html><title>measuring</title><pre></pre>
 
 @pytest.mark.parametrize(("scheme", "paper"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(13, 17, 23)")])
 def test_in_a_browser(scheme: str, paper: str, browser: str, tmp_path: Path) -> None:
-    """Nothing runs, nothing is loaded, nothing overflows, on a telephone and on a desk, light and dark."""
+    """Nothing runs, loads or overflows, on a phone and on a desk, light and dark."""
     (tmp_path / "page.html").write_text(MEASURE.replace("PAGE", html.escape(full().source)), encoding="utf-8")
     setting = f"--blink-settings=preferredColorScheme={int(scheme == 'light')}"
     dom = browse(browser, tmp_path, setting, "--dump-dom", (tmp_path / "page.html").as_uri())
@@ -96,7 +96,7 @@ def test_in_a_browser(scheme: str, paper: str, browser: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_screenshot(scheme: str, browser: str, tmp_path: Path) -> None:
-    """The page opens from disk and is drawn in the scheme's colours; PULUMI_ACCOUNT_PICTURES is where to keep it."""
+    """The page opens from disk and has the scheme's colors; PULUMI_ACCOUNT_PICTURES names a folder for the picture."""
     from matplotlib.image import imread
 
     (tmp_path / "page.html").write_text(full().source, encoding="utf-8")
@@ -111,6 +111,6 @@ def test_screenshot(scheme: str, browser: str, tmp_path: Path) -> None:
         (tmp_path / "page.html").as_uri(),
     )
     pixels = (imread(picture)[:, :, :3] * 255).round().astype(int).reshape(-1, 3)
-    colours = {tuple(pixel) for pixel in pixels.tolist()}
+    colors = {tuple(pixel) for pixel in pixels.tolist()}
     wanted = {"light": ["#ffffff", "#0969da", "#9a6700"], "dark": ["#0d1117", "#4493f8", "#d29922"]}[scheme]
-    assert {tuple(bytes.fromhex(colour[1:])) for colour in wanted} <= colours
+    assert {tuple(bytes.fromhex(color[1:])) for color in wanted} <= colors

@@ -11,7 +11,7 @@ from tests.support.helpers import refusal
 
 
 def test_charts_have_alternatives() -> None:
-    """Each chart is an image with a name and a description, in a layout for telephones and one for the rest."""
+    """Each chart is an image with a name and a description, in a layout for phones and a wide one."""
     charts = full().named("svg")
     assert [chart["class"] for chart in charts] == ["wide", "narrow"] * 4
     assert {chart["role"] for chart in charts} == {"img"}
@@ -22,14 +22,14 @@ def test_charts_have_alternatives() -> None:
 
 
 def test_each_bar_says_its_value() -> None:
-    """A bar tells its name and value when it is pointed at."""
+    """A bar shows its name and value when the pointer is over it."""
     assert {"31 May: 46.60 USD", "production: 40.00 USD", "production: 8.0% of 500.00 USD"} <= set(
         full().texts("title")
     )
 
 
-def test_colours_are_the_pages() -> None:
-    """No chart has a colour or a font of its own, so light and dark are one matter of style."""
+def test_colors_are_the_pages() -> None:
+    """Charts use only the page's colors and font, so its style decides between light and dark."""
     styles = [attributes.get("style") or "" for _, attributes in full().tags]
     assert [style for style in styles if "#" in style or "font-family" in style or "font:" in style] == []
     assert any("fill: var(--accent)" in style for style in styles)
@@ -37,7 +37,7 @@ def test_colours_are_the_pages() -> None:
 
 
 def test_same_account_same_page() -> None:
-    """The page is the same byte for byte, whatever the user's own settings of matplotlib."""
+    """The page is the same byte for byte with any settings of matplotlib."""
     import matplotlib as mpl
 
     with mpl.rc_context({"svg.fonttype": "path", "grid.linestyle": ":", "xtick.labelsize": 30}):

@@ -28,7 +28,7 @@ NONE = "\N{EN DASH}"
 
 
 def test_tiles() -> None:
-    """Balance, runway, spend and keys, with the balance's digits where they are rounded."""
+    """Balance, runway, spend and keys, with all digits of the balance if it is rounded."""
     text = " ".join(" ".join(full().texts("dt", "dd", "data")).split())
     assert "Balance 125.50 USD exactly 125.503000000000000001 USD" in text
     assert (
@@ -40,7 +40,7 @@ def test_tiles() -> None:
 
 
 def test_keys_beside_their_limits() -> None:
-    """Each key with its spend, its limit, what is used of it, its expiry and its state."""
+    """Each key with its spend, its limit, the used share of it, its expiry and its state."""
     head, *rows = full().rows["Keys"]
     assert head == ["Key", "Spend, USD", "Limit, USD", "Limit used", "Requests", "Tokens", "Expires", "State"]
     assert rows == [
@@ -54,12 +54,12 @@ def test_keys_beside_their_limits() -> None:
 
 
 def test_amounts_keep_their_digits() -> None:
-    """What is rounded for reading stands beside it in full."""
+    """A rounded amount also has all its digits."""
     assert "0.000001" in [data["value"] for data in full().named("data")]
 
 
 def test_what_needs_attention() -> None:
-    """Keys near their limit, keys about to expire and expired ones; a disabled one may expire unnoticed."""
+    """Keys near their limit, about to expire, and expired; but not a disabled key that expires."""
     assert full().texts("li") == [
         f"{MARKUP} has used 92.0% of its limit.",
         f"{MARKUP} expires on 4 Jun 2026, 22:00 UTC.",
@@ -68,7 +68,7 @@ def test_what_needs_attention() -> None:
 
 
 def test_models_and_the_rest() -> None:
-    """What the API counts under no model stands in a line of text, which is no row and no bar."""
+    """The use that the API counts under no model is a line of text, not a row or a bar."""
     assert [row[:2] for row in full().rows["Spend by model"]] == [
         ["Model", "Spend, USD"],
         ["large", "30.00"],
@@ -79,7 +79,7 @@ def test_models_and_the_rest() -> None:
 
 @pytest.mark.parametrize("name", ["other", "all other models", "2 more keys together"])
 def test_no_name_merges_with_the_rest(name: str) -> None:
-    """A model and a key that have the name of the rest keep their own row and bar."""
+    """A model and a key with the name of the rest keep their own row and bar."""
     models = {name: "1", **{f"m{n}": "0.5" for n in range(CHART_ROWS + 1)}}
     page = shown("10", spent({1: "1", **dict.fromkeys(range(2, 24), "0.5")}, models, "20"), [key(1, name)])
     assert page.rows["Spend by model"][1][:2] == [name, "1.00"]
@@ -106,7 +106,7 @@ def test_days_without_activity_are_shown() -> None:
     ],
 )  # fmt: skip
 def test_sentences_instead_of_empty_charts(activity: Activity, keys: list[Key], sentences: list[str]) -> None:
-    """Where there is nothing to draw, a sentence says so."""
+    """A sentence replaces a chart that would be empty."""
     page = shown("10", activity, keys)
     assert set(sentences) <= set(page.texts("p"))
     assert page.named("svg") == []
@@ -122,14 +122,14 @@ def test_sentences_instead_of_empty_charts(activity: Activity, keys: list[Key], 
     ],
 )
 def test_little_money(balance: str, line: str, runway: str) -> None:
-    """A negative balance and a short runway are told first."""
+    """A negative balance and a short runway come first."""
     page = shown(balance, spent(cost="40"), [])
     assert page.texts("li") == [line]
     assert runway in page.texts("dd")
 
 
 def test_many_keys() -> None:
-    """Of ten thousand keys the charts show twenty, the table two hundred; the others are summed up, none is lost."""
+    """Of ten thousand keys the charts show twenty and the table two hundred; the others are summed up."""
     keys = [key(n, f"key {n}", credit_limit=2) for n in range(1, 10_001)]
     page = shown("10000", spent(dict.fromkeys(range(1, 10_001), "1")), keys)
     assert len(page.rows["Keys"]) == 1 + 200
@@ -155,7 +155,7 @@ def severe(page: Page, names: list[str]) -> None:
 
 
 def test_the_worst_of_thousands_of_keys() -> None:
-    """However little they spent: keys over and near their limit, about to expire and expired."""
+    """Keys over and near their limit, about to expire and expired, even if they spent little."""
     costs = dict.fromkeys(range(1, 5001), "5") | {10_001: "1.2", 10_002: "0.95", 10_003: "0", 10_004: "0"}
     keys = [key(n, f"key-{n}", credit_limit=100) for n in range(1, 5_001)]
     keys += [
@@ -168,7 +168,7 @@ def test_the_worst_of_thousands_of_keys() -> None:
 
 
 def test_thousands_of_bad_keys() -> None:
-    """Each is listed, in the table and above, where most of them are folded away; none is summed up."""
+    """Each is listed in the table and above it, where most are folded; none is summed up."""
     keys = [key(n, f"key-{n}", credit_limit=1) for n in range(1_001, 2_001)]
     page = shown("100000", spent(dict.fromkeys(range(1_001, 2_001), "1")), keys)
     severe(page, [f"key-{n}" for n in range(1_001, 2_001)])
@@ -187,7 +187,7 @@ def test_limits_go_by_the_longest_period() -> None:
 
 
 def test_which_account_it_is_about() -> None:
-    """Where it is, when its balance was asked for, and its oldest key, as it has no name."""
+    """Its host, when its balance was read, and its oldest key, as it has no name."""
     keys = [key(2, "second"), key(1, "f\x1b", created_at="2025-03-01T00:00:00Z")]
     page = Page(render(Balance(balance=Decimal(1)), NOTHING, keys, made_at=NOW, host="api.example"))
     assert page.texts("title")[0] == "Account report, api.example, 1 Jun 2026"
@@ -210,14 +210,14 @@ def test_an_account_two_days_old() -> None:
 
 
 def test_an_account_first_used_today() -> None:
-    """There is no whole day to go by: the page has neither a number of days nor a mean."""
+    """Without a whole day, the page has neither a number of days nor a mean."""
     page = shown("60", spent({1: "30"}, daily_stats=[stats("30", date="2026-06-01")]), [key(1, "k")])
     assert {"too early to tell", "the account was first used today"} <= set(page.texts("dd"))
     assert page.texts("figcaption")[0] == "USD for each day."
 
 
 def test_absurd_answers() -> None:
-    """Amounts, counts, days and a period that cannot be are shown as they are, and break nothing."""
+    """Impossible amounts, counts, days and periods are shown as they are, and break nothing."""
     page = shown(
         "9E+300",
         spent(
@@ -240,21 +240,21 @@ def test_absurd_answers() -> None:
 
 
 def test_names_are_text() -> None:
-    """A name that looks like markup is read as text: the page has no element that could do something."""
+    """A name that looks like markup is text: the page has no active element."""
     assert {tag for tag, _ in full().tags} == set(ELEMENTS.split())
     assert f"{MARKUP} has used 92.0% of its limit." in full().texts("li")
     assert any(text.startswith("<script>document") for text in full().texts("text"))
 
 
 def test_names_are_visible() -> None:
-    """Control characters and those that turn the text around are written out, and a $ is no formula."""
+    """Control characters and those that change the direction are written out, and a $ is not a formula."""
     assert 'price $x_1$ & "q" [U+202E]gnp.exe[U+001B][31m #3' in [row[0] for row in full().rows["Keys"]]
     assert all(character.isprintable() or character == "\n" for character in full().source)
     assert any("price $x_1$ &" in text for text in full().texts("text"))
 
 
 def test_nothing_is_loaded() -> None:
-    """No attribute and no style names anything outside, and the page forbids it to itself."""
+    """No attribute and no style refers to anything outside, and the page's policy forbids it."""
     outside = {"src", "href", "xlink:href", "srcset", "action", "data", "poster", "background"}
     assert [tag for tag, attributes in full().tags if outside & set(attributes)] == []
     assert [name for _, attributes in full().tags for name in attributes if name.startswith("on")] == []
@@ -268,7 +268,7 @@ def test_nothing_is_loaded() -> None:
 
 
 def test_imports_are_light() -> None:
-    """The extras' libraries are loaded when they are used, not before."""
+    """The extras' libraries are loaded only when they are used."""
     code = (
         "import sys, pulumi_account.report, pulumi_account.metrics; "
         "print(*{'matplotlib', 'prometheus_client'} & set(sys.modules))"
@@ -278,7 +278,7 @@ def test_imports_are_light() -> None:
 
 
 def test_of_an_account() -> None:
-    """What a client reads can be shown, and holds no credential."""
+    """A client's answers can be rendered, and the page contains no credential."""
     with (
         Emulator(provisioning_key=PROVISIONING_KEY, balance="7.25") as emulator,
         AccountClient(emulator.url, PROVISIONING_KEY) as client,

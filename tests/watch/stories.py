@@ -20,13 +20,13 @@ RECOVERY = replace(CROSSING, balance=Decimal(6), recovered=True)
 
 
 class OverError(Exception):
-    """The story is told."""
+    """There are no more balances."""
 
 
 class Story:
     """A watch that lives through a list of balances and errors.
 
-    What it tells of crossings and, in ``recovered``, of recoveries, what it warns of and waits for.
+    ``told`` has its messages about crossings, ``recovered`` those about recoveries, then its warnings and pauses.
     """
 
     def __init__(

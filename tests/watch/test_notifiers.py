@@ -72,7 +72,7 @@ def test_a_webhook_gets_json() -> None:
     ],
 )
 def test_slack_gets_what_it_accepts(crossing: Crossing, text: str) -> None:
-    """With its format there is the text and nothing else, in characters that need no escape there."""
+    """Slack's format has only the text, in characters that need no escape there."""
     sent: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -88,7 +88,7 @@ def test_slack_gets_what_it_accepts(crossing: Crossing, text: str) -> None:
 
 @pytest.mark.parametrize("status", [302, 307, 400, 500])
 def test_a_webhook_that_refuses(status: int) -> None:
-    """Is told by its host alone, and a redirect is not followed."""
+    """The warning names only its host, and a redirect is not followed."""
     calls: list[str] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -102,7 +102,7 @@ def test_a_webhook_that_refuses(status: int) -> None:
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Redirects to where it was asked, as if only a slash were missing."""
+    """Redirects to the same URL with a slash."""
 
     def do_POST(self) -> None:
         self.server.seen.append(self.headers)  # type: ignore[attr-defined]
@@ -115,7 +115,7 @@ class Echo(BaseHTTPRequestHandler):
 
 
 def test_no_log_has_a_webhooks_url(caplog: pytest.LogCaptureFixture) -> None:
-    """Not even where the HTTP libraries log all they can, and the receiver repeats it."""
+    """Not even if the HTTP libraries log everything, and the receiver repeats it."""
     with HTTPServer(("127.0.0.1", 0), Echo) as server, caplog.at_level(logging.DEBUG):
         server.seen = []  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.handle_request)
@@ -133,7 +133,7 @@ def test_no_log_has_a_webhooks_url(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_webhook_that_is_away() -> None:
-    """Is told by the kind of error: its words may hold the URL."""
+    """The warning has only the type of the error, because its message may contain the URL."""
 
     def handler(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError(f"cannot reach {request.url}")
@@ -145,7 +145,7 @@ def test_a_webhook_that_is_away() -> None:
 
 
 def test_a_webhook_behind_a_proxy_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proxy is named, so that the webhook is not taken for the one that is away."""
+    """The warning names the proxy, because it is what is away."""
     for name in ("no_proxy", "NO_PROXY", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTPS_PROXY", "http://user:prov-canary-1@127.0.0.1:1")
@@ -162,7 +162,7 @@ def test_a_webhook_behind_a_proxy_that_is_away(monkeypatch: pytest.MonkeyPatch) 
             "http://localhost@hooks.invalid/", "https://hooks.invalid:prov-canary-1/x"],
 )  # fmt: skip
 def test_a_webhook_that_cannot_be_used(url: str) -> None:
-    """Is refused without being quoted: it may be a secret."""
+    """It is refused without being quoted, because it may be a secret."""
     error = refusal(ConfigurationError, lambda: Webhook(url, warn=print))
     assert "hooks" not in str(error)
 
@@ -171,7 +171,7 @@ def test_a_webhook_that_cannot_be_used(url: str) -> None:
     "url", ["http://localhost:1/x", "http://127.0.0.1/x", "http://[::1]/x", "https://hooks.invalid/"]
 )
 def test_a_webhook_that_can_be_used(url: str) -> None:
-    """Is https, or on this machine."""
+    """It is https, or on this machine."""
     Webhook(url, warn=print).close()
 
 
@@ -212,7 +212,7 @@ def command(
 
 
 def test_a_command_gets_a_clean_environment(tmp_path: Path) -> None:
-    """Its values, what any program needs, what was asked for, and nothing else: no credential in any shape."""
+    """It has the message, ordinary variables and those of --exec-env, but no credential in any form."""
     code = "import json, os; json.dump(dict(os.environ), open(os.environ['OUT'], 'w'))"
     assert command(tmp_path, code)(CROSSING)
     env = json.loads((tmp_path / "out").read_text())
@@ -229,20 +229,20 @@ def test_a_command_gets_a_clean_environment(tmp_path: Path) -> None:
 
 
 def test_a_command_prints_beside_the_result(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """What it prints goes to stderr, and its stdin is empty."""
+    """Its output goes to stderr, and its stdin is empty."""
     assert command(tmp_path, "import sys; print(repr(sys.stdin.read()))")(CROSSING)
     assert capfd.readouterr() == ("", "''\n")
 
 
 def test_a_command_that_fails(tmp_path: Path) -> None:
-    """Is told, and has not delivered the message, so that it is tried again as a webhook is."""
+    """A warning says so, and the message counts as undelivered."""
     warned: list[str] = []
     assert not command(tmp_path, "raise SystemExit(7)", warned)(CROSSING)
     assert warned == [f"warning: {sys.executable} exited with status 7; the next check tries again"]
 
 
 def test_a_command_that_is_gone() -> None:
-    """Is told in one line, and tried again: it may come back."""
+    """A warning says so, and the message counts as undelivered: the command may come back."""
     warned: list[str] = []
     gone = Command(["/nowhere/command"], environ={}, warn=warned.append)
     assert not gone(CROSSING)
@@ -250,7 +250,7 @@ def test_a_command_that_is_gone() -> None:
 
 
 def test_a_command_is_run_until_it_succeeds(tmp_path: Path) -> None:
-    """At each check, and then no more."""
+    """It runs at each check until then."""
     code = "import os; n = os.stat(out).st_size if os.path.exists(out := os.environ['OUT']) else 0; "
     code += "open(out, 'a').write('x'); raise SystemExit(n < 2)"
     warned: list[str] = []

@@ -38,7 +38,7 @@ REFUSED = AuthenticationError("wrong key", status=401)
     ],
 )
 def test_told_once_per_crossing(balances: list[str], told: list[str]) -> None:
-    """A balance that wavers around the threshold is told once; after it was a tenth above, again."""
+    """A balance that wavers around the threshold causes one message; after a tenth above it, another one."""
     assert Story(balances).told == told
 
 
@@ -46,7 +46,7 @@ def test_told_once_per_crossing(balances: list[str], told: list[str]) -> None:
     ("recover", "told"), [("10", ["9", "9.5"]), ("10.5", ["9", "9.5"]), ("10.51", ["9"]), ("50", ["9"])]
 )
 def test_the_recovery_can_be_chosen(recover: str, told: list[str]) -> None:
-    """Only a balance as high as that makes the next crossing one."""
+    """Only after a balance of at least this, the next crossing counts."""
     assert Story(["9", "10.5", "9.5"], recover=recover).told == told
 
 
@@ -57,7 +57,7 @@ def test_a_negative_threshold() -> None:
 
 
 def test_recovery_below_the_threshold() -> None:
-    """Is refused: it would be told again and again."""
+    """It is refused, because the messages would never end."""
     refusal(ConfigurationError, lambda: Threshold(Decimal(10), Decimal(9)))
 
 
@@ -71,7 +71,7 @@ def test_recovery_below_the_threshold() -> None:
     ],
 )
 def test_recovery_is_told(balances: list[str], recovered: list[str]) -> None:
-    """Once for each crossing, and only after one."""
+    """There is one message for each crossing, and none without a crossing."""
     assert Story(balances).recovered == recovered
 
 
@@ -79,7 +79,7 @@ def test_recovery_is_told(balances: list[str], recovered: list[str]) -> None:
 
 
 def test_an_api_that_is_away() -> None:
-    """It is told once, and once that it is back; the pauses grow in between."""
+    """There is one warning, and one line when it answers again; the pauses grow in between."""
     story = Story(["20", *[AWAY] * 6, "20", AWAY, "20"])
     away, back = "warning: cannot connect: the watch continues", "the API answers again"
     assert story.warned == [away, back, away, back]
@@ -87,20 +87,20 @@ def test_an_api_that_is_away() -> None:
 
 
 def test_the_crossing_survives_it() -> None:
-    """A balance that was low before is not told again after."""
+    """A balance that was already low causes no new message afterwards."""
     assert Story(["9", AWAY, AWAY, "9", AWAY, "10", "9"]).told == ["9"]
 
 
 @pytest.mark.parametrize("error", [REFUSED, UnexpectedResponseError("not the API", status=200)])
 def test_a_first_answer_that_refuses(error: AccountError) -> None:
-    """Ends the watch: it is set up wrongly, and would never see anything."""
+    """It ends the watch, which is configured wrongly."""
     with pytest.raises(type(error)):
         Story([error, "20"])
 
 
 @pytest.mark.parametrize("first", [AWAY, ServerError("503", status=503)])
 def test_an_api_that_is_away_from_the_beginning(first: AccountError) -> None:
-    """Is waited for; once it has answered, not even a refusal ends the watch."""
+    """The watch waits for it; after one answer, even a refusal does not end the watch."""
     story = Story([first, "20", REFUSED, "9"])
     assert story.told == ["9"]
     assert len(story.warned) == 4
@@ -110,7 +110,7 @@ def test_an_api_that_is_away_from_the_beginning(first: AccountError) -> None:
 
 
 def test_a_notifier_that_fails_is_tried_again() -> None:
-    """At each check, those at which the API is away included, and only until it was delivered."""
+    """At each check, even while the API is away, until it is delivered."""
     outcomes = iter([False, False, True])
     tried: list[Crossing] = []
 
@@ -124,7 +124,7 @@ def test_a_notifier_that_fails_is_tried_again() -> None:
 
 
 def test_a_crossing_goes_before_its_recovery() -> None:
-    """A notifier that could not deliver either gets both in the end, in their order."""
+    """A notifier that failed with both gets both in the end, in order."""
     outcomes, tried = iter([False, False, True, False, True]), []
 
     def notifier(crossing: Crossing) -> bool:
@@ -136,7 +136,7 @@ def test_a_crossing_goes_before_its_recovery() -> None:
 
 
 def test_a_later_crossing_takes_the_place_of_an_earlier_one() -> None:
-    """Of two that could not be delivered, the later one is."""
+    """Of two undelivered crossings, only the later one is delivered."""
     outcomes, tried = iter([False, False, True]), []
 
     def notifier(crossing: Crossing) -> bool:
@@ -148,7 +148,7 @@ def test_a_later_crossing_takes_the_place_of_an_earlier_one() -> None:
 
 
 def test_a_recovery_for_programs() -> None:
-    """Has the same fields, and an event of its own."""
+    """It has the same fields, and its own event."""
     assert RECOVERY.as_dict() == {
         **CROSSING.as_dict(),
         "event": "balance_recovered",
