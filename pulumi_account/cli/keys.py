@@ -1,4 +1,4 @@
-"""``keys list``, ``keys show`` and ``keys unmanaged``."""
+"""The commands ``keys list``, ``keys show`` and ``keys unmanaged``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``leftovers``."""
+"""The command ``leftovers``: reservations that a crash left behind."""
 
 from __future__ import annotations
 

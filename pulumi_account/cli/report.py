@@ -1,4 +1,4 @@
-"""``report``."""
+"""The command ``report``: an HTML page about the account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``metrics`` and ``emulator``: commands that serve HTTP until a signal arrives."""
+"""The commands ``metrics`` and ``emulator``, which serve HTTP until a signal arrives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``balance`` and ``activity``."""
+"""The commands ``balance`` and ``activity``."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def activity(days: Days = 30, by: _By = By.DAY, as_json: Json = False, as_csv: C
 
     The most expensive model or key comes first. The API names only the most used models; the line below the table sums
     up the others. A key that no longer exists is "deleted". The last line shows how long the balance lasts at the mean
-    daily spending of the last 7 or the last 30 days, whichever is shorter, even with other --days. Today does not
+    daily spending of the last 7 or the last 30 days, whichever spends it sooner, even with other --days. Today does not
     count, as it is not over; nor do days before the account's first use.
 
     JSON: period_days, by, total, rows and runway, with --by model also others. CSV: the rows.

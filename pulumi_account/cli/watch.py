@@ -1,4 +1,4 @@
-"""``watch``."""
+"""The command ``watch``: messages about the balance."""
 
 from __future__ import annotations
 
