@@ -107,7 +107,7 @@ def _runway(found: Runway, read_at: datetime) -> Iterator[_Family]:
         return endless if days is None else days * _SECONDS_A_DAY
 
     if found.period_days or found.balance <= 0:  # nothing is known yet of an account first used today
-        text = "Until the balance is spent, at the 7-day or the 30-day mean, whichever is sooner; +Inf without spending."
+        text = "Until the balance is spent, at the 7-day or 30-day mean, whichever is sooner; +Inf without spending."
         yield _one("runway_seconds", text, seconds(found.days))
         means = [(["7"], found.days_at_7_day_mean), (["30"], found.days_at_30_day_mean)]
         series = [(days, seconds(left)) for days, left in means]
