@@ -9,7 +9,7 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; gives its exit status, one of those that ``pulumi-account --help`` lists."""
+    """Run one command; returns its exit status, one of those in ``pulumi-account --help``."""
     try:
         from pulumi_account.cli.app import run
     except ModuleNotFoundError as error:

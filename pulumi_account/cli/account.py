@@ -20,6 +20,6 @@ def open_client() -> AccountClient:
 
 @contextmanager
 def account() -> Iterator[AccountClient]:
-    """The same while questions are asked, with a spinner when the answers take their time."""
-    with open_client() as client, waiting("asking the account"):
+    """Such a client, with a spinner while the API is slow to answer."""
+    with open_client() as client, waiting("reading the account"):
         yield client

@@ -1,4 +1,4 @@
-"""The program: its commands, and how it ends."""
+"""The program: its commands, and its exit status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pulumi_account.cli import keys, others, spending, watching
+from pulumi_account.cli import keys, leftovers, report, servers, spending, watch
 from pulumi_account.cli.options import examples
 from pulumi_account.cli.output import fail, say, write
 from pulumi_account.common.text import place
@@ -24,26 +24,26 @@ _INTERRUPTED = 130
 
 _STATUS = """\b
 Exit status:
-  0    fine
-  1    failed: one line on stderr says why
+  0    success
+  1    failure: one line on stderr says why
   2    wrong usage
-  3    the condition did not hold (balance --min, keys unmanaged --fail)
+  3    the condition does not hold (balance --min, keys unmanaged --fail)
   130  interrupted
-  141  whoever read the output went away"""
+  141  the reader of the output has exited"""
 
 _ENVIRONMENT = """\b
 Environment:
   ACCOUNT_PROVISIONING_KEY  the account's provisioning key
   ACCOUNT_ENDPOINT          base URL of the API, by default https://api.naga.ac
-  ACCOUNT_RETRY_DEADLINE    seconds for which one call is retried, by default 90
-  ACCOUNT_TIMEOUT           seconds until an attempt is given up, by default 30
-  HTTPS_PROXY, ALL_PROXY    the proxy to the API; NO_PROXY names hosts without
+  ACCOUNT_RETRY_DEADLINE    seconds for which a call is retried, by default 90
+  ACCOUNT_TIMEOUT           seconds until an attempt times out, by default 30
+  HTTPS_PROXY, ALL_PROXY    the proxy to the API; NO_PROXY names the exceptions
   SSL_CERT_FILE             a PEM file of certificates to trust; or SSL_CERT_DIR
-  NO_COLOR                  set to anything: no colors"""
+  NO_COLOR                  any value turns colors off"""
 
 
 class _Program(TyperGroup):
-    """All commands; whatever goes wrong in one ends in one line."""
+    """All commands; an error in any of them ends in one line."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -59,7 +59,7 @@ class _Program(TyperGroup):
 app = typer.Typer(
     cls=_Program,
     no_args_is_help=True,
-    # plain help: the same in a terminal, a pipe and a test; and tracebacks would show the values of variables
+    # plain help is the same in a terminal, a pipe and a test; tracebacks would show the values of variables
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     epilog="\n\n".join(
@@ -80,23 +80,25 @@ def _main(
         bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version.")
     ] = False,
 ) -> None:
-    """What an AI gateway account has, spends and is keyed with."""
+    """Show the balance, the spending and the API keys of an AI gateway account."""
 
 
-spending.register(app)
-keys.register(app)
-watching.register(app)
-others.register(app)
+app.add_typer(spending.app)
+app.add_typer(
+    keys.app, name="keys", help="Show the account's API keys. None of these commands changes a key."
+)
+for _commands in (watch, leftovers, report, servers):
+    app.add_typer(_commands.app)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; gives its exit status."""
+    """Run one command; returns its exit status."""
     try:
         with _warnings_in_one_line():
             app(args=None if arguments is None else list(arguments), prog_name=PROGRAM)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except Exception as error:  # noqa: BLE001 - its message may quote anything
+    except Exception as error:  # noqa: BLE001 - its message may contain anything
         say(f"error: unexpected {type(error).__name__} at {place(error)}: a defect, please report it")
         return 1
     return 0
@@ -104,7 +106,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _warnings_in_one_line() -> Iterator[None]:
-    """What the client warns of, such as a clock that is wrong, goes to stderr."""
+    """Print the client's warnings, such as one about a wrong clock, to stderr."""
     handler, logger = _Warnings(logging.WARNING), logging.getLogger("pulumi_account")
     logger.addHandler(handler)
     try:

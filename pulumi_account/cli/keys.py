@@ -1,8 +1,8 @@
-"""``keys list``, ``keys show`` and ``keys unmanaged``."""
+"""The commands ``keys list``, ``keys show`` and ``keys unmanaged``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Annotated, Any
@@ -11,17 +11,17 @@ import typer
 
 from pulumi_account.api.models import Key
 from pulumi_account.cli.account import account
-from pulumi_account.cli.options import examples
-from pulumi_account.cli.output import Column, Csv, Json, Row, emit, emit_one, fail, form
-from pulumi_account.cli.spending import CONDITION
+from pulumi_account.cli.options import CONDITION, Csv, Json, chosen_form, examples
+from pulumi_account.cli.output import emit, emit_one, fail
+from pulumi_account.cli.tables import Column, Row
 from pulumi_account.common.ids import LARGEST_ID
 from pulumi_account.core.reservations import is_reservation
-from pulumi_account.spend.usage import KeySpending
-from pulumi_account.stacks.exports import StackKey, read_export
+from pulumi_account.spend.key_state import key_state
+from pulumi_account.stacks.exports import read_export, unmanaged_keys
 
-__all__ = ["register"]
+__all__ = ["app"]
 
-_keys = typer.Typer(
+app = typer.Typer(
     no_args_is_help=True,
     epilog=examples(
         "pulumi-account keys list --expires-within 14", "pulumi-account keys show --name production"
@@ -39,13 +39,8 @@ _COLUMNS = [
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(_keys, name="keys", help="The account's API keys. None of these commands changes one.")
-
-
 class Order(str, Enum):
-    """What keys are sorted by; those that have no such thing come last."""
+    """The orders of keys; keys without an expiry or a limit come last in those."""
 
     ID = "id"
     NAME = "name"
@@ -62,8 +57,30 @@ _SORT: dict[Order, Callable[[Key], Any]] = {
     Order.LIMIT: lambda key: (key.credit_limit is None, key.credit_limit),
 }
 
+_NamePrefix = Annotated[
+    str, typer.Option("--name-prefix", metavar="TEXT", help="Only keys whose names begin with this.")
+]
+_Enabled = Annotated[
+    bool | None, typer.Option("--enabled/--disabled", help="Only enabled, or only disabled keys.")
+]
+_ExpiresWithin = Annotated[
+    int | None,
+    typer.Option(
+        "--expires-within", metavar="DAYS", min=1, max=36500, help="Only keys that will expire in this time."
+    ),
+]
+_Sort = Annotated[Order, typer.Option("--sort", help="The order of the keys.")]
+_Id = Annotated[int | None, typer.Argument(metavar="ID", min=0, max=LARGEST_ID, help="The key's id.")]
+_Name = Annotated[
+    str | None, typer.Option("--name", metavar="TEXT", help="The key's name, instead of its id.")
+]
+_Exports = Annotated[
+    list[str], typer.Argument(metavar="STACK_EXPORT...", help="Output of `pulumi stack export`; - is stdin.")
+]
+_Strict = Annotated[bool, typer.Option("--fail", help="Exit with status 3 if there is such a key.")]
 
-@_keys.command(
+
+@app.command(
     "list",
     epilog=examples(
         "pulumi-account keys list --sort expires",
@@ -72,34 +89,21 @@ _SORT: dict[Order, Callable[[Key], Any]] = {
     ),
 )
 def list_(
-    name_prefix: Annotated[
-        str, typer.Option("--name-prefix", metavar="TEXT", help="Only keys whose names begin so.")
-    ] = "",
-    enabled: Annotated[
-        bool | None, typer.Option("--enabled/--disabled", help="Only keys that are, or are not, enabled.")
-    ] = None,
-    expires_within: Annotated[
-        int | None,
-        typer.Option(
-            "--expires-within",
-            metavar="DAYS",
-            min=1,
-            max=36500,
-            help="Only keys that will expire in that time.",
-        ),
-    ] = None,
-    sort: Annotated[Order, typer.Option("--sort", help="What the keys are sorted by.")] = Order.ID,
+    name_prefix: _NamePrefix = "",
+    enabled: _Enabled = None,
+    expires_within: _ExpiresWithin = None,
+    sort: _Sort = Order.ID,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
     """List the account's keys, without their plaintexts.
 
-    A key's state is active, disabled, expired, or reservation: a key about to be made by a deployment, or left
-    behind by one that crashed (see the command leftovers).
+    A key's state is active, disabled, expired, or reservation: a key that a deployment is about to create, or that a
+    crashed deployment left behind (see the command leftovers).
 
     JSON and CSV: id, name, credit_limit, is_enabled, state, expires_at, created_at.
     """
-    shape = form(as_json=as_json, as_csv=as_csv)
+    form = chosen_form(as_json=as_json, as_csv=as_csv)
     with account() as client:
         keys, now = client.list_keys(), client.now()
     end = None if expires_within is None else now + timedelta(days=expires_within)
@@ -111,25 +115,18 @@ def list_(
         and (end is None or (key.expires_at is not None and now < key.expires_at <= end))
     ]
     rows = [_row(key, now) for key in sorted(chosen, key=_SORT[sort])]
-    emit(_COLUMNS, rows, shape, nothing="no such keys" if keys else "no keys")
+    emit(_COLUMNS, rows, form, nothing="no keys match" if keys else "no keys")
 
 
-@_keys.command(
+@app.command(
     epilog=examples("pulumi-account keys show 1", "pulumi-account keys show --name production --json")
 )
-def show(
-    key_id: Annotated[
-        int | None, typer.Argument(metavar="ID", min=0, max=LARGEST_ID, help="The key's id.")
-    ] = None,
-    name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="Its name instead.")] = None,
-    as_json: Json = False,
-    as_csv: Csv = False,
-) -> None:
+def show(key_id: _Id = None, name: _Name = None, as_json: Json = False, as_csv: Csv = False) -> None:
     """Show one key, by its id or by its exact name.
 
-    Names need not be unique: where several keys have the name, their ids are told, with status 1.
+    Names need not be unique: if several keys have the name, the command lists their ids and exits with status 1.
     """
-    shape = form(as_json=as_json, as_csv=as_csv)
+    form = chosen_form(as_json=as_json, as_csv=as_csv)
     if (key_id is None) == (name is None):
         raise typer.BadParameter("give either an id or --name")
     with account() as client:
@@ -137,73 +134,37 @@ def show(
         found = found if key_id is None else [client.get_key(key_id)]
         now = client.now()
     if len(found) > 1:
-        fail(f"error: {len(found)} keys are named {name}: show one by its id, {_ids(found)}")
+        ids = ", ".join(str(key.id) for key in found)
+        fail(f"error: {len(found)} keys are named {name}: show one by its id, {ids}")
     if not found:
         fail(f"error: no key is named {name}")
-    emit_one(_COLUMNS, _row(found[0], now), shape)
+    emit_one(_COLUMNS, _row(found[0], now), form)
 
 
-@_keys.command(
+@app.command(
     epilog=examples(
         "pulumi stack export | pulumi-account keys unmanaged -",
         "pulumi-account keys unmanaged --fail production.json staging.json",
     )
 )
-def unmanaged(
-    exports: Annotated[
-        list[str],
-        typer.Argument(metavar="STACK_EXPORT...", help="What `pulumi stack export` printed; - is stdin."),
-    ],
-    strict: Annotated[
-        bool, typer.Option("--fail", help="End with status 3 when there is such a key.")
-    ] = False,
-    as_json: Json = False,
-    as_csv: Csv = False,
-) -> None:
-    """List the keys of the account that none of these stacks manages.
+def unmanaged(exports: _Exports, strict: _Strict = False, as_json: Json = False, as_csv: Csv = False) -> None:
+    """List the account's keys that none of these stacks manages.
 
-    Keys of other accounts in the stacks count for nothing, though they may have the same ids. A note marks a key
-    that a stack only reads (ApiKey.get), and a reservation.
+    The stacks' keys of other accounts do not matter, even with the same ids. A note marks a key that a stack only reads
+    (ApiKey.get), and a reservation.
 
-    JSON and CSV: as of keys list, and note, which is read, reservation or nothing.
+    JSON and CSV: the fields of keys list, and note: read, reservation or nothing.
     """
-    shape = form(as_json=as_json, as_csv=as_csv)
+    form = chosen_form(as_json=as_json, as_csv=as_csv)
     known = [key for name in exports for key in read_export(name)]
-    managed = _by_id(key for key in known if key.managed)
-    read = _by_id(key for key in known if not key.managed)
     with account() as client:
         keys, now = client.list_keys(), client.now()
-    spare = [key for key in keys if not any(one.is_(key) for one in managed.get(str(key.id), []))]
-    rows = [{**_row(key, now), "note": _note(key, read.get(str(key.id), []))} for key in spare]
-    emit([*_COLUMNS, Column("note", "NOTE", drop=1)], rows, shape, nothing="no unmanaged keys")
+    rows = [{**_row(key, now), "note": note} for key, note in unmanaged_keys(keys, known)]
+    emit([*_COLUMNS, Column("note", "NOTE", drop=1)], rows, form, nothing="no unmanaged keys")
     if rows and strict:
         raise typer.Exit(CONDITION)
 
 
 def _row(key: Key, now: datetime) -> Row:
-    return {
-        "id": key.id,
-        "name": key.name,
-        "credit_limit": key.credit_limit,
-        "is_enabled": key.is_enabled,
-        "state": "reservation" if is_reservation(key) else KeySpending(key=key).state(now),
-        "expires_at": key.expires_at,
-        "created_at": key.created_at,
-    }
-
-
-def _ids(keys: Iterable[Key]) -> str:
-    return ", ".join(str(key.id) for key in keys)
-
-
-def _by_id(keys: Iterable[StackKey]) -> dict[str, list[StackKey]]:
-    found: dict[str, list[StackKey]] = {}
-    for key in keys:
-        found.setdefault(key.id, []).append(key)
-    return found
-
-
-def _note(key: Key, read: Iterable[StackKey]) -> str | None:
-    if is_reservation(key):
-        return "reservation"
-    return "read" if any(one.is_(key) for one in read) else None
+    fields = {column.field: getattr(key, column.field, None) for column in _COLUMNS}
+    return {**fields, "state": "reservation" if is_reservation(key) else key_state(key, now)}

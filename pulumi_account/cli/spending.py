@@ -1,4 +1,4 @@
-"""``balance`` and ``activity``."""
+"""The commands ``balance`` and ``activity``."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Annotated
 
 import typer
 
-from pulumi_account.api.models import Activity, Key, UsageStats
+from pulumi_account.api.models import Activity, Key
 from pulumi_account.cli.account import account
-from pulumi_account.cli.options import Days, examples, usd
-from pulumi_account.cli.output import Column, Csv, Form, Json, Row, emit, fail, form, money, say, write
+from pulumi_account.cli.options import CONDITION, Csv, Days, Form, Json, chosen_form, examples, usd
+from pulumi_account.cli.output import emit, fail, say, write
+from pulumi_account.cli.tables import Column, Row, money
 from pulumi_account.spend.runway import runway
 from pulumi_account.spend.usage import (
     Usage,
@@ -23,58 +24,47 @@ from pulumi_account.spend.usage import (
     usage_by_day,
     usage_by_key,
     usage_by_model,
+    usage_in_all,
 )
 
-__all__ = ["register"]
+__all__ = ["app"]
 
-#: the condition that was asked for did not hold
-CONDITION = 3
+app = typer.Typer()
 
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command(
-        epilog=examples(
-            "pulumi-account balance",
-            "pulumi-account balance --min 50 && run-batch",
-            "pulumi-account balance --json",
-        )
-    )(balance)
-    app.command(
-        epilog=examples(
-            "pulumi-account activity --days 7", "pulumi-account activity --by model --csv > models.csv"
-        )
-    )(activity)
+_Min = Annotated[
+    Decimal | None,
+    typer.Option("--min", metavar="USD", parser=usd, help="Exit with status 3 if the balance is below this."),
+]
 
 
-def balance(
-    least: Annotated[
-        Decimal | None, typer.Option("--min", metavar="USD", parser=usd, help="End with status 3 below that.")
-    ] = None,
-    as_json: Json = False,
-    as_csv: Csv = False,
-) -> None:
-    """Print what is left in the account, in USD.
+@app.command(
+    epilog=examples(
+        "pulumi-account balance",
+        "pulumi-account balance --min 50 && run-batch",
+        "pulumi-account balance --json",
+    )
+)
+def balance(least: _Min = None, as_json: Json = False, as_csv: Csv = False) -> None:
+    """Print the account's balance in USD.
 
     JSON and CSV: balance, and with --min also min and enough.
     """
-    shape = form(as_json=as_json, as_csv=as_csv)
+    form = chosen_form(as_json=as_json, as_csv=as_csv)
     with account() as client:
         left = client.get_balance().balance
-    enough = least is None or left >= least
     row: dict[str, Decimal | bool] = {"balance": left}
     if least is not None:
-        row |= {"min": least, "enough": enough}
-    if shape is Form.TEXT:
+        row |= {"min": least, "enough": left >= least}
+    if form is Form.TEXT:
         write(f"{money(left)} USD\n")
     else:
-        emit([Column(field) for field in row], [row], shape, document=row)
-    if not enough:
-        fail(f"the balance is {money(left)} USD, less than {money(least or Decimal(0))} USD", CONDITION)
+        emit([Column(field) for field in row], [row], form, document=row)
+    if least is not None and left < least:
+        fail(f"the balance is {money(left)} USD, less than {money(least)} USD", CONDITION)
 
 
 class By(str, Enum):
-    """What a row of the activity is about."""
+    """The subject of a row."""
 
     DAY = "day"
     MODEL = "model"
@@ -97,37 +87,38 @@ _COLUMNS = {
         *_USED,
     ],
 }
+_By = Annotated[By, typer.Option("--by", help="The subject of each row.")]
 
 
-def activity(
-    days: Days = 30,
-    by: Annotated[By, typer.Option("--by", help="What a row is about.")] = By.DAY,
-    as_json: Json = False,
-    as_csv: Csv = False,
-) -> None:
-    """Print what was spent, by day, model or key.
+@app.command(
+    epilog=examples(
+        "pulumi-account activity --days 7", "pulumi-account activity --by model --csv > models.csv"
+    )
+)
+def activity(days: Days = 30, by: _By = By.DAY, as_json: Json = False, as_csv: Csv = False) -> None:
+    """Print the spending by day, model or key.
 
-    The most expensive model or key comes first. The API names the most used models only; the line below the table
-    tells the rest. A key that exists no more is "deleted". The last line says how long the balance lasts if spending
-    goes on as on the last 7 or the last 30 days, whichever is shorter, whatever --days is. Today, which is not over,
-    does not count, nor do days before the account's first use.
+    The most expensive model or key comes first. The API names only the most used models; the line below the table sums
+    up the others. A key that no longer exists is "deleted". The last line shows how long the balance lasts at the mean
+    daily spending of the last 7 or the last 30 days, whichever spends it sooner, even with other --days. Today does not
+    count, as it is not over; nor do days before the account's first use.
 
     JSON: period_days, by, total, rows and runway, with --by model also others. CSV: the rows.
     """
-    shape = form(as_json=as_json, as_csv=as_csv)
+    form = chosen_form(as_json=as_json, as_csv=as_csv)
     with account() as client:
         used, longest = in_both_periods(client.get_activity, days)
         keys = client.list_keys() if by is By.KEY else []
-        money_left, now = client.get_balance(), client.now()
+        balance, now = client.get_balance(), client.now()
     if used.period_days != days:
-        say(f"warning: asked for {days} days, the API tells of {used.period_days}")
-    rows, left = _rows(by, used, keys, now), runway(money_left, longest, now)
-    total, others = _in_all(used.total_stats), other_models(used) if by is By.MODEL else Usage()
+        say(f"warning: asked for {days} days, but the API reports {used.period_days}")
+    rows, left = _rows(by, used, keys, now), runway(balance, longest, now)
+    total, others = usage_in_all(used), other_models(used) if by is By.MODEL else Usage()
     document = {"period_days": used.period_days, "by": by.value, "total": _fields(total), "rows": rows}
     document |= {"others": _fields(others)} if by is By.MODEL else {}
-    notes = [f"other models: {_sentence(others)}"] if others.requests or others.cost else []
+    notes = [f"other models: {_sentence(others)}"] if others.is_used else []
     notes += [f"total: {_sentence(total)} in {used.period_days} days", f"runway: {left}"]
-    emit(_COLUMNS[by], rows, shape, document={**document, "runway": asdict(left)}, notes=notes)
+    emit(_COLUMNS[by], rows, form, document={**document, "runway": asdict(left)}, notes=notes)
 
 
 def _rows(by: By, used: Activity, keys: Iterable[Key], now: datetime) -> list[Row]:
@@ -143,19 +134,8 @@ def _rows(by: By, used: Activity, keys: Iterable[Key], now: datetime) -> list[Ro
     ]
 
 
-def _in_all(stats: UsageStats) -> Usage:
-    return Usage(
-        "", stats.total_requests, stats.total_cost, stats.total_input_tokens, stats.total_output_tokens
-    )
-
-
 def _fields(usage: Usage) -> dict[str, Decimal | int]:
-    return {
-        "requests": usage.requests,
-        "cost": usage.cost,
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-    }
+    return dict(zip(("requests", "cost", "input_tokens", "output_tokens"), usage.numbers, strict=True))
 
 
 def _sentence(usage: Usage) -> str:

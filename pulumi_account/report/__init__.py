@@ -1,4 +1,4 @@
-"""One page about an account: what it spent, on which models and keys, and how long the money lasts.
+"""A page about an account: its spending by day, model and key, and how long the money lasts.
 
 Needs `pulumi_account[report]`.
 """
@@ -10,7 +10,8 @@ from datetime import datetime
 
 from pulumi_account.api.models import Activity, Balance, Key
 from pulumi_account.common.text import visible
-from pulumi_account.report.page import Account, page
+from pulumi_account.report.account import Account
+from pulumi_account.report.page import page
 
 __all__ = ["render"]
 
@@ -24,14 +25,13 @@ def render(
     longest: Activity | None = None,
     host: str = "",
 ) -> str:
-    """The page as HTML that needs nothing beside itself: no network, no script.
+    """Render the page as self-contained HTML: no network, no scripts.
 
     The same arguments give the same page, byte for byte, with the same version of matplotlib.
 
-    :param made_at: the instant at which the account was asked, aware; it is written on the page.
-    :param longest: the activity of the longest period, 30 days, by which limits and the runway go; by default
-        ``activity``.
-    :param host: whose account it is, such as ``api.naga.ac``; it is written on the page.
+    :param made_at: when the account was read, aware; shown on the page.
+    :param longest: the activity of the longest period, 30 days, for limits and the runway; by default ``activity``.
+    :param host: the API's host, such as ``api.naga.ac``; shown on the page.
     :raises ConfigurationError: matplotlib is missing.
     """
     return page(Account(balance, activity, longest or activity, list(keys), made_at, visible(host)))

@@ -1,4 +1,4 @@
-"""Charts as inline SVG: matplotlib lays them out, text stays text, and the colors are the page's."""
+"""Charts as inline SVG: matplotlib lays them out; fonts and colors are the page's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bar", "bar_chart", "column_chart"]
 
-#: each is drawn in a color that nothing else has, which the page's own then takes the place of
+#: each is drawn in a unique color, which a variable of the page's style then replaces
 _COLORS = {
     "ink": "#000001",
     "muted": "#000002",
@@ -32,17 +32,17 @@ _COLORS = {
     "track": "#000007",
 }
 _VARIABLES = {color: f"var(--{name})" for name, color in _COLORS.items()}
-#: the layouts: for a telephone, and for everything else; a unit is a pixel where the page is as wide
+#: pixels: the width of the layout for phones, the size of the font, and the height of a bar with its label
 _NARROW = 340
 _FONT = 13
 _ROW = 40
-#: no chart needs more; floats beyond would break the layout
+#: larger floats would break the layout
 _LARGEST = Decimal(10) ** 15
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One value of a chart; ``text`` is how it is written, ``tone`` its color."""
+    """One value of a chart, with its text and its color."""
 
     label: str
     value: Decimal
@@ -51,14 +51,14 @@ class Bar:
 
 
 def column_chart(bars: Sequence[Bar], mean: Decimal | None, *, title: str, alternative: str) -> Html:
-    """One column for each, and a dashed line at their mean, if there is one."""
+    """A column for each value, and a dashed line at their mean if there is one."""
     return _both(lambda units: _columns(bars, mean, units), 960, bars, title, alternative)
 
 
 def bar_chart(
     bars: Sequence[Bar], *, title: str, alternative: str, full: Decimal | None = None, width: int = 480
 ) -> Html:
-    """One bar for each, under its label; ``full`` is the value that a whole row stands for."""
+    """A bar for each value, below its label; ``full`` is the value of a bar as wide as the chart."""
     whole = full or max(bar.value for bar in bars)
     return _both(lambda units: _bars(bars, whole, units), width, bars, title, alternative)
 
@@ -69,9 +69,10 @@ def _both(
     notes = {f"bar-{place}": f"{bar.label}: {bar.text}" for place, bar in enumerate(bars)}
     pictures = []
     for name, units in (("wide", width), ("narrow", _NARROW)):
+        svg = io.BytesIO()
         with _settings():
-            svg = _svg(draw(units))
-        pictures.append(_inline(svg, name, notes, title, alternative))
+            draw(units).savefig(svg, format="svg", transparent=True, metadata={"Date": None})
+        pictures.append(_inline(svg.getvalue().decode(), name, notes, title, alternative))
     return tag("figure", tag("figcaption", title), join(*pictures))
 
 
@@ -91,14 +92,8 @@ def _settings() -> Iterator[None]:
         "figure.dpi": 72,
     }
     with style.context("default"), mpl.rc_context(ours), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a glyph that DejaVu lacks is the browser's business
+        warnings.simplefilter("ignore", UserWarning)  # the browser has the glyphs that DejaVu lacks
         yield
-
-
-def _svg(figure: Figure) -> str:
-    file = io.BytesIO()
-    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    return file.getvalue().decode()
 
 
 def _figure(width: int, height: int) -> tuple[Any, Any]:
@@ -172,12 +167,12 @@ def _number(value: Decimal) -> float:
 
 
 def _tick(value: float) -> str:
-    """An amount beside a grid line: no more digits than it needs."""
+    """The amount at a grid line, with no more digits than needed."""
     return f"{value:,.10g}" if value >= 1 else exact(Decimal(f"{value:.4g}"))
 
 
 def _inline(svg: str, name: str, notes: dict[str, str], title: str, alternative: str) -> Html:
-    """The picture as a part of the page: its text in the page's font, its colors the page's."""
+    """The picture as part of the page, in its font and its colors."""
     root = ElementTree.fromstring(svg)  # noqa: S314 - matplotlib's own, from names without control characters
     for element in list(root.iter()):
         element.tag = element.tag.rpartition("}")[2]

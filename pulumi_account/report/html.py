@@ -1,4 +1,4 @@
-"""HTML that escapes by construction: whatever is not made by `tag` is text."""
+"""HTML that is escaped by construction: everything that `tag` did not make is text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Html(str):
 
 
 def tag(name: str, /, *children: str, **attributes: str | None) -> Html:
-    """An element; text in it and in its attributes is escaped, and an attribute that is None is left out.
+    """An element; text in it and in its attributes is escaped, and attributes that are None are left out.
 
     ``class_`` is the attribute ``class``, ``data_label`` is ``data-label``.
     """
@@ -28,5 +28,5 @@ def tag(name: str, /, *children: str, **attributes: str | None) -> Html:
 
 
 def join(*parts: str) -> Html:
-    """One after the other."""
+    """Concatenate parts; text is escaped."""
     return Html("".join(part if isinstance(part, Html) else escape(part) for part in parts))

@@ -1,1 +1,1 @@
-"""Reading what Pulumi writes: exports of stacks."""
+"""Reading exports of stacks, which Pulumi writes."""

@@ -1,10 +1,10 @@
-"""What stacks know of keys, read from their exports. Nothing else of an export is looked at: it holds secrets."""
+"""The keys in exports of stacks. Nothing else of an export is used, because it contains secrets."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,38 +13,39 @@ from typing import Any
 from pulumi_account.api.models import Key
 from pulumi_account.common.instants import read_instant, same_instant
 from pulumi_account.core.properties import API_KEY_TYPE
+from pulumi_account.core.reservations import is_reservation
 from pulumi_account.exceptions import AccountError
 
-__all__ = ["ExportError", "StackKey", "read_export"]
+__all__ = ["ExportError", "StackKey", "read_export", "unmanaged_keys"]
 
 
 class ExportError(AccountError):
-    """A file is no export of a stack; the message names it."""
+    """A file is not an export of a stack; the message names it."""
 
 
 @dataclass(frozen=True)
 class StackKey:
-    """A key as a stack knows it; ``managed`` is False where the stack only reads it (``ApiKey.get``)."""
+    """A key in a stack; ``managed`` is False if the stack only reads it (``ApiKey.get``)."""
 
     id: str
     created_at: datetime | None
     managed: bool
 
     def is_(self, key: Key) -> bool:
-        """Whether it is this key of this account: ids repeat between accounts, the instants of creation do not.
+        """Whether it is this key of this account: accounts may share ids, but not instants of creation.
 
-        Where the stack does not tell the instant, the id decides: a key in use must not be taken for a spare one.
+        Without the instant in the stack, the id decides: a key in use must not look unmanaged.
         """
         same_key = self.created_at is None or same_instant(self.created_at, key.created_at)
         return self.id == str(key.id) and same_key
 
 
 def read_export(name: str) -> list[StackKey]:
-    """The keys in a file that ``pulumi stack export`` or LocalEngine has written; ``-`` is stdin.
+    """The keys in a file that ``pulumi stack export`` or LocalEngine wrote; ``-`` is stdin.
 
-    Pending deletions and interrupted operations count: the stack will still see to them.
+    Pending deletions and interrupted operations count, because the stack will still complete them.
 
-    :raises ExportError: it cannot be read, or is no such file.
+    :raises ExportError: the file cannot be read, or is not an export.
     """
     try:
         content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
@@ -52,15 +53,31 @@ def read_export(name: str) -> list[StackKey]:
         return list(_keys(deployment))
     except OSError as error:
         problem = error.strerror or "cannot be read"
-    except (ValueError, KeyError, RecursionError):  # they may hold all of it
+    except (ValueError, KeyError, RecursionError):  # their messages may contain all of it
         problem = "not what `pulumi stack export` prints"
     raise ExportError(f"{name}: {problem}")
 
 
+def unmanaged_keys(keys: Iterable[Key], known: Iterable[StackKey]) -> list[tuple[Key, str | None]]:
+    """The keys that no stack manages, each with a note: reservation, read (a stack only reads it) or None.
+
+    :param keys: all keys of the account.
+    :param known: the keys in the stacks.
+    """
+    by_id: dict[str, list[StackKey]] = {}
+    for one in known:
+        by_id.setdefault(one.id, []).append(one)
+    found: list[tuple[Key, str | None]] = []
+    for key in keys:
+        same = [one for one in by_id.get(str(key.id), []) if one.is_(key)]
+        if not any(one.managed for one in same):
+            found.append((key, "reservation" if is_reservation(key) else "read" if same else None))
+    return found
+
+
 def _keys(deployment: dict[str, Any]) -> Iterator[StackKey]:
-    pending = [
-        _object(operation).get("resource") for operation in _list(deployment.get("pending_operations"))
-    ]
+    operations = _list(deployment.get("pending_operations"))
+    pending = [_object(operation).get("resource") for operation in operations]
     for entry in [*_list(deployment.get("resources")), *pending]:
         resource = _object(entry)
         if resource.get("type") == API_KEY_TYPE and resource.get("id"):
@@ -75,7 +92,7 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def _list(value: Any) -> list[Any]:
-    """Empty where it is missing."""
+    """A list, empty if it is missing."""
     if not isinstance(value, (list, type(None))):
         raise ValueError("not a list")
     return value or []

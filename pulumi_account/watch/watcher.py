@@ -1,22 +1,14 @@
-"""Watching the balance: one message when it falls too low, and one when it has recovered."""
+"""Watching the balance: one message when it falls below a threshold, and one when it has recovered."""
 
 from __future__ import annotations
 
-import logging
-import os
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias
 
-import httpx
-
-from pulumi_account.api.connections import default_transport, via
-from pulumi_account.api.settings import is_loopback
 from pulumi_account.common.instants import format_instant, utc_now
 from pulumi_account.common.text import exact
 from pulumi_account.exceptions import (
@@ -27,53 +19,17 @@ from pulumi_account.exceptions import (
     ServerError,
 )
 
-__all__ = [
-    "PASSED",
-    "Command",
-    "Crossing",
-    "Messenger",
-    "Payload",
-    "Threshold",
-    "Watch",
-    "Webhook",
-    "webhook_url",
-]
+__all__ = ["Crossing", "Notifier", "Threshold", "Watch"]
 
 #: the longest pause, in seconds, while the API is away, unless the watch itself is slower
 LONGEST_PAUSE = 900.0
-#: the variables that a command gets: what programs need to start, to speak a language and to reach a network
-PASSED = frozenset(
-    [
-        "PATH",
-        "HOME",
-        "USER",
-        "LOGNAME",
-        "SHELL",
-        "TMPDIR",
-        "TZ",
-        "SSL_CERT_FILE",
-        "SSL_CERT_DIR",
-        "LANG",
-        "LANGUAGE",
-    ]
-    + [f"LC_{what}" for what in ("ALL", "COLLATE", "CTYPE", "MESSAGES", "MONETARY", "NUMERIC", "TIME")]
-    + [f"{what}_PROXY" for what in ("HTTP", "HTTPS", "ALL", "NO")]
-    + [f"{what}_proxy" for what in ("http", "https", "all", "no")]
-)
-#: seconds that a webhook may take to answer
-_WEBHOOK_TIMEOUT = 10.0
-_AGAIN = "it is tried again at the next check"
-#: an API that answers so may be well again soon; any other first answer means that the watch is set up wrongly
+#: such an API may recover soon; any other first answer means that the watch is configured wrongly
 _AWAY = (NetworkError, RateLimitError, ServerError)
-
-
-#: what a webhook is sent: all there is, or only what Slack accepts
-Payload: TypeAlias = Literal["json", "slack"]
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """The balance was found below the threshold, or to have recovered from that; money in USD."""
+    """The balance fell below the threshold, or has recovered; money in USD."""
 
     balance: Decimal
     below: Decimal
@@ -101,15 +57,15 @@ class Crossing:
         }
 
 
-#: sends a message about a crossing; gives whether that is settled, or must be tried again
-Messenger: TypeAlias = Callable[[Crossing], bool]
+#: sends a message; returns whether that is settled, or must be tried again
+Notifier: TypeAlias = Callable[[Crossing], bool]
 
 
 class Threshold:
-    """A threshold with hysteresis, so that a balance that wavers around it is not told again and again.
+    """A threshold with hysteresis, so that a balance that wavers around it causes no further messages.
 
-    :param below: a balance below that is a crossing.
-    :param recover: only after the balance was as high as that, the next one is; by default a tenth above.
+    :param below: a balance below this is a crossing.
+    :param recover: a balance of at least this has recovered; by default a tenth above ``below``.
     :raises ConfigurationError: ``recover`` is the lower one.
     """
 
@@ -120,33 +76,32 @@ class Threshold:
             raise ConfigurationError("the balance cannot recover below the threshold")
         self.low = False
 
-    def crossed(self, balance: Decimal) -> bool:
-        """Whether this balance is a crossing to be told."""
-        was_low = self.low
-        self.low = balance < (self.recover if was_low else self.below)
-        return self.low and not was_low
+    def update(self, balance: Decimal) -> bool:
+        """Note a balance; returns whether it fell below the threshold or has recovered."""
+        was_low, self.low = self.low, balance < (self.recover if self.low else self.below)
+        return self.low != was_low
 
 
 class Watch:
-    """Asks for the balance again and again, and sends messages.
+    """Checks the balance again and again, and sends messages.
 
-    An API that is away is told once, is asked with growing pauses, and changes nothing about the threshold. A
-    messenger that could not deliver is tried again at each check. It gets the message of a crossing before that of
-    the recovery; a later crossing takes the place of both.
+    If the API is away, the watch warns once, checks with growing pauses, and keeps the state of the threshold. A
+    notifier that fails is tried again at each check. It gets a crossing before its recovery; a later crossing replaces
+    both.
 
-    :param ask: gives the balance.
-    :param messengers: send messages: one when the balance crosses the threshold, one when it has recovered.
+    :param ask: returns the balance.
+    :param notifiers: each gets one message when the balance crosses the threshold, and one when it has recovered.
     :param every: seconds between two checks.
-    :param warn: is told what goes wrong, in one line.
+    :param warn: called with one line about each problem.
     :param sleep: waits for a number of seconds.
-    :param clock: the present instant.
+    :param clock: returns the current instant.
     """
 
     def __init__(
         self,
         ask: Callable[[], Decimal],
         threshold: Threshold,
-        messengers: Sequence[Messenger],
+        notifiers: Sequence[Notifier],
         *,
         every: float,
         warn: Callable[[str], None],
@@ -155,166 +110,42 @@ class Watch:
     ) -> None:
         self._ask, self._threshold = ask, threshold
         self._every, self._warn, self._sleep, self._clock = every, warn, sleep, clock
-        self._undelivered: dict[Messenger, list[Crossing]] = {messenger: [] for messenger in messengers}
+        self._undelivered: dict[Notifier, list[Crossing]] = {notifier: [] for notifier in notifiers}
         self._answered = False
         self._failures = 0
 
     def run(self) -> NoReturn:
-        """Check for ever."""
+        """Check forever."""
         while True:
             self._sleep(self.check())
 
     def check(self) -> float:
-        """Ask once, and tell; gives the seconds until the next check.
+        """Check once; returns the seconds until the next check.
 
-        :raises AccountError: the very first answer is a refusal: such a watch would never see anything.
+        :raises AccountError: the very first answer is a refusal, so the watch would never see a balance.
         """
         try:
             balance = self._ask()
         except AccountError as error:
             if not (self._answered or isinstance(error, _AWAY)):
                 raise
-            self._is_away(error)
+            if not self._failures:
+                self._warn(f"warning: {error}: the watch continues")
+            self._failures = min(self._failures + 1, 30)
         else:
-            self._is_there()
-            self._see(balance)
-        self._deliver()
+            if self._failures:
+                self._warn("the API answers again")
+            self._answered, self._failures = True, 0
+            self._note(balance)
+        for notifier, waiting in self._undelivered.items():
+            while waiting and notifier(waiting[0]):
+                del waiting[0]
         return min(self._every * 2.0 ** max(self._failures - 1, 0), max(self._every, LONGEST_PAUSE))
 
-    def _is_away(self, error: AccountError) -> None:
-        if not self._failures:
-            self._warn(f"warning: {error}: the watch goes on")
-        self._failures = min(self._failures + 1, 30)
-
-    def _is_there(self) -> None:
-        if self._failures:
-            self._warn("the API answers again")
-        self._answered, self._failures = True, 0
-
-    def _see(self, balance: Decimal) -> None:
-        was_low, threshold = self._threshold.low, self._threshold
-        threshold.crossed(balance)
-        if threshold.low == was_low:
-            return
-        crossing = Crossing(
-            balance, threshold.below, threshold.recover, self._clock(), recovered=not threshold.low
-        )
-        for waiting in self._undelivered.values():
-            waiting[:] = [*waiting, crossing] if crossing.recovered else [crossing]
-
-    def _deliver(self) -> None:
-        for messenger, waiting in self._undelivered.items():
-            while waiting and messenger(waiting[0]):
-                del waiting[0]
-
-
-class Command:
-    """Runs a command for each message, and waits for its end. What it prints goes to stderr.
-
-    Its environment is a new one: ACCOUNT_EVENT, ACCOUNT_BALANCE, ACCOUNT_BELOW, ACCOUNT_RECOVER, ACCOUNT_AT and
-    ACCOUNT_TEXT, and of `environ` only what `PASSED` and `also` name. So it gets no credential of the account, in
-    whatever shape.
-
-    :param environ: the environment of this process.
-    :param also: further names to hand over.
-    """
-
-    def __init__(
-        self,
-        command: Sequence[str],
-        *,
-        environ: Mapping[str, str],
-        also: Sequence[str] = (),
-        warn: Callable[[str], None],
-    ) -> None:
-        self._command, self._warn = list(command), warn
-        passed = {*PASSED, *also}
-        self._environ = {name: value for name, value in environ.items() if name in passed}
-
-    def __call__(self, crossing: Crossing, /) -> bool:
-        """Run it; whether it ended with status 0. Another one, as of a webhook, is a message to be sent again."""
-        values = {f"ACCOUNT_{name.upper()}": text for name, text in crossing.as_dict().items()}
-        try:
-            status = subprocess.run(  # noqa: S603 - it is the user's own command
-                self._command,
-                env={**self._environ, **values},
-                stdin=subprocess.DEVNULL,
-                stdout=2,
-                check=False,
-            ).returncode
-            problem = f" ended with status {status}" if status else ""
-        except OSError as error:
-            problem = f": {error.strerror or os.strerror(error.errno or 0)}"
-        if problem:
-            self._warn(f"warning: {self._command[0]}{problem}; {_AGAIN}")
-        return not problem
-
-
-class Webhook:
-    """POSTs messages as JSON; whatever does not answer 2xx is tried again.
-
-    :param url: https, or plain http to this machine. It may hold a secret, so only its host is ever named.
-    :param payload: ``"json"`` sends all of a message, ``"slack"`` its ``text`` alone, as Slack's webhooks demand.
-    :param transport: where requests go; by default the network.
-    :raises ConfigurationError: the URL cannot be used, or the proxy or the certificates that the environment names.
-    """
-
-    def __init__(
-        self,
-        url: str,
-        *,
-        payload: Payload = "json",
-        warn: Callable[[str], None],
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        self._url, self._payload, self._warn = webhook_url(url), payload, warn
-        self._transport = transport or default_transport(str(self._url))
-        self._via = "" if transport else via(str(self._url))
-        self._http = httpx.Client(transport=self._transport, timeout=_WEBHOOK_TIMEOUT)
-
-    def __call__(self, crossing: Crossing, /) -> bool:
-        """Deliver it, without following a redirect and without reading the answer's body."""
-        message = {"text": crossing.text} if self._payload == "slack" else crossing.as_dict()
-        request = self._http.build_request("POST", self._url, json=message)
-        if self._url.userinfo:
-            request = next(httpx.BasicAuth(self._url.username, self._url.password).auth_flow(request))
-        try:
-            # not through the client, which logs the whole URL
-            with _unlogged(), closing(self._transport.handle_request(request)) as response:
-                problem = "" if response.is_success else f"status {response.status_code}"
-        except httpx.HTTPError as error:
-            problem = f"{type(error).__name__}{self._via}"
-        if problem:
-            self._warn(f"warning: the webhook at {self._url.host}: {problem}; {_AGAIN}")
-        return not problem
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
-
-
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    """Nothing of an answer's head is logged in here: a receiver may repeat the URL in it."""
-    logger = logging.getLogger("httpcore.http11")
-
-    def drop(_record: logging.LogRecord) -> bool:
-        return False
-
-    logger.addFilter(drop)
-    try:
-        yield
-    finally:
-        logger.removeFilter(drop)
-
-
-def webhook_url(text: str) -> httpx.URL:
-    """The URL of a webhook.
-
-    :raises ConfigurationError: it is not one, or plain http to another machine.
-    """
-    with suppress(ValueError, httpx.InvalidURL):  # they quote it
-        url = httpx.URL(text)
-        if url.host and (url.scheme == "https" or (url.scheme == "http" and is_loopback(str(url)))):
-            return url
-    raise ConfigurationError("the webhook must be an https:// URL; plain http is for this machine only")
+    def _note(self, balance: Decimal) -> None:
+        threshold = self._threshold
+        if threshold.update(balance):
+            now, recovered = self._clock(), not threshold.low
+            crossing = Crossing(balance, threshold.below, threshold.recover, now, recovered=recovered)
+            for waiting in self._undelivered.values():
+                waiting[:] = [*waiting, crossing] if recovered else [crossing]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from datetime import date, timedelta
 from io import StringIO
@@ -13,29 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulumi_account.cli.output import Column, Form, emit
+from pulumi_account.cli.options import Form
+from pulumi_account.cli.output import emit
+from pulumi_account.cli.tables import Column
 from pulumi_account.emulator import Edit, Emulator, Fault
-from tests.support.canaries import PROVISIONING_KEY
-from tests.support.shell import Shell, environment
+from tests.support.shell import Shell
 
 TINY = "0.000000000000000001"
 ODD = "[red]x[/red] \x1b[31m\u202e\n:smile:"
 SHOWN = "[red]x[/red] [U+001B][31m[U+202E][U+000A]:smile:"
-
-
-@pytest.fixture
-def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """An empty account."""
-    with Emulator(provisioning_key=PROVISIONING_KEY, activity_cache=0) as emulator:
-        for name, value in environment(emulator).items():
-            monkeypatch.setenv(name, value)
-        yield emulator
-
-
-@pytest.fixture
-def shell(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """Commands that ask it."""
-    return Shell(capsys)
 
 
 # --- balance
@@ -52,7 +37,7 @@ def shell(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> Shell:
     ],
 )
 def test_a_balance_is_exact(balance: str, shown: str, shell: Shell, emulator: Emulator) -> None:
-    """Every digit, and two decimals at least."""
+    """Every digit, and at least two decimals."""
     emulator.balance = balance
     assert shell("balance").out == shown
     assert shell("balance", "--json").json == {"balance": balance}
@@ -60,7 +45,7 @@ def test_a_balance_is_exact(balance: str, shown: str, shell: Shell, emulator: Em
 
 
 def test_an_absurd_balance(shell: Shell, emulator: Emulator) -> None:
-    """An exponent stays one, instead of becoming a row of zeros."""
+    """An exponent stays an exponent, instead of a row of zeros."""
     emulator.faults.add(Fault(Edit(replace={"balance": "1e35"}), times=None))
     assert shell("balance").out == "1E+35 USD\n"
     assert shell("balance", "--json").json == {"balance": "1E+35"}
@@ -80,7 +65,7 @@ def test_an_absurd_balance(shell: Shell, emulator: Emulator) -> None:
 def test_the_condition_is_exact(
     balance: str, least: str, status: int, shell: Shell, emulator: Emulator
 ) -> None:
-    """Below the least amount, by however little, the status is 3, and stderr says so."""
+    """If the balance is below the minimum by the smallest amount, the status is 3, and stderr says so."""
     emulator.balance = balance
     done = shell("balance", "--min", least)
     assert (done.status, done.err.count("\n")) == (status, 1 if status else 0)
@@ -88,7 +73,7 @@ def test_the_condition_is_exact(
 
 
 def test_the_condition_for_programs(shell: Shell, emulator: Emulator) -> None:
-    """JSON and CSV say whether it holds, beside the status."""
+    """JSON and CSV say whether the condition holds, in addition to the status."""
     emulator.balance = "4.20"
     done = shell("balance", "--min", "50", "--json")
     assert (done.status, done.json) == (3, {"balance": "4.20", "min": "50", "enough": False})
@@ -100,7 +85,7 @@ def test_the_condition_for_programs(shell: Shell, emulator: Emulator) -> None:
 
 
 def test_an_account_that_does_nothing(shell: Shell) -> None:
-    """Every day is there, with nothing; no model and no key is."""
+    """Every day is listed with zeros; no model and no key is listed."""
     done = shell("activity", "--days", "3")
     assert [line.split()[1:] for line in done.lines[1:4]] == [["0", "0.00", "0", "0"]] * 3
     assert done.lines[4] == "total: 0 requests, 0.00 USD, 0 input and 0 output tokens in 3 days"
@@ -111,7 +96,7 @@ def test_an_account_that_does_nothing(shell: Shell) -> None:
 
 
 def test_every_day_is_there(shell: Shell, emulator: Emulator) -> None:
-    """By day: in order, those without activity included."""
+    """By day: in order, including days without activity."""
     today = emulator.clock.now().date()
     emulator.add_usage(1, requests=2, cost="1.5", day=today - timedelta(days=2), key_name="k")
     rows = shell("activity", "--days", "4", "--json").json["rows"]
@@ -121,7 +106,7 @@ def test_every_day_is_there(shell: Shell, emulator: Emulator) -> None:
 
 
 def test_the_most_expensive_model_comes_first(shell: Shell, emulator: Emulator) -> None:
-    """By model: decimal points below each other, and what the API does not name in a line of its own."""
+    """By model: decimal points are aligned, and the models that the API does not name have one line."""
     for number in range(12):
         emulator.add_usage(
             1, f"m{number}", requests=20 - number, cost=f"{number}.{'1' * number}", key_name="k"
@@ -134,7 +119,7 @@ def test_the_most_expensive_model_comes_first(shell: Shell, emulator: Emulator) 
 
 
 def test_a_deleted_key_still_has_usage(shell: Shell, emulator: Emulator) -> None:
-    """By key: a key that exists no more is marked, and a key that did nothing is left out."""
+    """By key: a deleted key is marked, and an unused key is left out."""
     for name in ("alive", "idle"):
         emulator.add(name)
     emulator.add_usage(1, cost=1)
@@ -180,7 +165,7 @@ def test_the_whole_document(shell: Shell, emulator: Emulator) -> None:
 
 
 def test_the_runway_does_not_go_by_the_period(shell: Shell, emulator: Emulator) -> None:
-    """Of an account first used yesterday, 60 USD at 30 a day last two days, whatever is looked at."""
+    """For an account first used yesterday, 60 USD at 30 a day last two days, for any period."""
     emulator.balance = "60"
     day = emulator.clock.now().date() - timedelta(days=1)
     emulator.add_usage(1, key_name="k", cost="30", day=day)
@@ -194,14 +179,14 @@ def test_the_runway_does_not_go_by_the_period(shell: Shell, emulator: Emulator) 
 
 
 def test_another_period_is_told(shell: Shell, emulator: Emulator) -> None:
-    """An API that tells of another period than was asked for is not taken at its word in silence."""
+    """If the API reports another period than the requested one, a warning says so."""
     emulator.faults.add(Fault(Edit(replace={"period_days": 30}), operation="get_activity"))
     done = shell("activity", "--days", "7")
-    assert (done.status, done.err) == (0, "warning: asked for 7 days, the API tells of 30\n")
+    assert (done.status, done.err) == (0, "warning: asked for 7 days, but the API reports 30\n")
 
 
 def test_names_are_only_shown(shell: Shell, emulator: Emulator) -> None:
-    """Markup, escape sequences, line breaks and changes of direction are written out; JSON has them exactly."""
+    """Markup, escape sequences, line breaks and changes of direction are written out; JSON has the exact name."""
     emulator.add_usage(1, ODD, key_name="=1+1", cost=1)
     done = shell("activity", "--by", "model")
     assert done.lines[1].startswith(SHOWN + "  ")
@@ -212,7 +197,7 @@ def test_names_are_only_shown(shell: Shell, emulator: Emulator) -> None:
 @pytest.mark.parametrize("before", ["", "  "])
 @pytest.mark.parametrize("sign", "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207a\u2212\u2a75")
 def test_spreadsheets_compute_no_name(before: str, sign: str, shell: Shell, emulator: Emulator) -> None:
-    """In CSV, a text that would be a formula begins with an apostrophe; a negative amount is no formula."""
+    """In CSV, a text that would be a formula begins with an apostrophe; a negative amount does not."""
     name = f"{before}{sign}1+1"
     emulator.add_usage(1, key_name=name, cost=-1)
     row = next(csv.DictReader(shell("activity", "--by", "key", "--csv").lines))
@@ -221,7 +206,7 @@ def test_spreadsheets_compute_no_name(before: str, sign: str, shell: Shell, emul
 
 @pytest.mark.parametrize("blank", "\t\r\n\v\f\0\x85\xa0\u200b\u2009\u2060\u3000\ufeff\u202e")
 def test_a_blank_hides_no_formula(blank: str, shell: Shell, emulator: Emulator) -> None:
-    """What a spreadsheet may skip before a formula is written out, so that the text begins with a bracket."""
+    """Characters that a spreadsheet may skip before a formula are written out, so the text begins with a bracket."""
     emulator.add_usage(1, key_name=f"{blank}=1+1", cost=1)
     (row,) = csv.DictReader(shell("activity", "--by", "key", "--csv").lines)
     assert row["name"] == f"[U+{ord(blank):04X}]=1+1"
@@ -229,7 +214,7 @@ def test_a_blank_hides_no_formula(blank: str, shell: Shell, emulator: Emulator) 
 
 @given(name=st.text(min_size=1, max_size=30))
 def test_no_name_begins_a_formula_or_a_cell(name: str) -> None:
-    """Whatever a name is, it is one quoted field, and no sign of a formula comes first, however it is spelled."""
+    """Any name is one quoted field, and does not begin with a formula's sign or a look-alike."""
     with redirect_stdout(StringIO()) as out:
         emit([Column("name"), Column("n")], [{"name": name, "n": 1}], Form.CSV)
     (row,) = csv.DictReader(StringIO(out.getvalue()))

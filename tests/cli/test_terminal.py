@@ -21,32 +21,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from pulumi_account.cli.output import Column, Form, emit
+from pulumi_account.cli.options import Form
+from pulumi_account.cli.output import emit
+from pulumi_account.cli.tables import Column
 from pulumi_account.emulator import Emulator, Fault
 from tests.support.canaries import PROVISIONING_KEY
-from tests.support.shell import Shell, environment, in_terminal
+from tests.support.shell import Shell, in_terminal
 
 ODD = "[red]x[/red] \x1b[35m:smile: \u202e\x07"
 SHOWN = "[red]x[/red] [U+001B][35m:smile: [U+202E][U+0007]"
 
 
 @pytest.fixture
-def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """An account with a model and a key of an odd name."""
+def emulator() -> Iterator[Emulator]:
+    """An account with a model and a key with an odd name."""
     with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
         emulator.add(ODD)
         emulator.add_usage(1, ODD, cost=4)
         emulator.add_usage(1, "half", cost=2)
         emulator.add_usage(1, "some", cost="0.001")
-        for name, value in environment(emulator).items():
-            monkeypatch.setenv(name, value)
         yield emulator
-
-
-@pytest.fixture
-def shell(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """Commands without a terminal."""
-    return Shell(capsys)
 
 
 def write_stack(file: Path) -> None:
@@ -60,7 +54,7 @@ def plain(text: str) -> str:
 
 
 def test_bars_and_colors(emulator: Emulator) -> None:
-    """A bar is as long as its share of the largest, and what is not nothing is seen; names are only shown."""
+    """A bar is as long as its share of the largest, and visible unless it is zero; names are never markup."""
     status, shown = in_terminal(emulator, "activity", "--by", "model", columns=160)
     assert status == 0
     assert "\x1b[36m" in shown
@@ -72,14 +66,14 @@ def test_bars_and_colors(emulator: Emulator) -> None:
 
 
 def test_no_color(emulator: Emulator) -> None:
-    """NO_COLOR takes the colors away, not the bars."""
+    """NO_COLOR removes the colors, but not the bars."""
     shown = in_terminal(emulator, "activity", "--by", "model", columns=160, NO_COLOR="1")[1]
     assert "█" in shown
     assert not re.search(r"\x1b\[3\d", shown)
 
 
 def test_long_names_are_shortened(emulator: Emulator) -> None:
-    """A name that is too long for the terminal ends in an ellipsis; what fits beside it is shown in full."""
+    """A name that is too long for the terminal ends in an ellipsis; other cells are shown in full."""
     emulator.edit(1, name="n" * 200, credit_limit="1234567.125", expires_at="2040-01-01T00:00:00Z")
     lines = plain(in_terminal(emulator, "keys", "list", columns=80)[1]).splitlines()
     (line,) = [line for line in lines if "nnn" in line]
@@ -99,7 +93,7 @@ def test_long_names_are_shortened(emulator: Emulator) -> None:
 def test_the_least_important_columns_are_left_out(
     columns: int, titles: list[str], term: str, emulator: Emulator
 ) -> None:
-    """In a narrow terminal, whatever it can show; a line below names them, and no line is longer than it is wide."""
+    """In a narrow terminal, with and without colors; a line below names them, and every line fits."""
     emulator.edit(1, name="a-key-with-a-long-name", expires_at="2040-01-01T00:00:00Z")
     lines = plain(in_terminal(emulator, "keys", "list", columns=columns, TERM=term)[1]).splitlines()
     (head,) = [line for line in lines if "NAME" in line]
@@ -123,7 +117,7 @@ def test_the_least_important_columns_are_left_out(
 def test_no_line_is_broken_by_the_terminal(
     columns: int, command: str, emulator: Emulator, tmp_path: Path
 ) -> None:
-    """Every table, and what stands below it, fits."""
+    """Every table fits, and so do the lines below it."""
     write_stack(tmp_path / "s.json")
     emulator.add(f"pulumi-account-reservation-{'0f' * 16}", credit_limit=0, expires_at="2040-01-01T00:00:00Z")
     emulator.edit(1, name="team-payments-production-eu-west-1-batch", credit_limit="12345.50")
@@ -135,7 +129,7 @@ def test_no_line_is_broken_by_the_terminal(
 
 
 def test_machines_get_everything(shell: Shell, emulator: Emulator) -> None:
-    """However narrow the terminal is that a command is started in, a pipe gets the whole table."""
+    """A pipe gets the whole table, even if the command runs in a narrow terminal."""
     emulator.edit(1, name="n" * 200)
     assert "n" * 200 in shell("keys", "list").out
     for form in ("--json", "--csv"):
@@ -144,7 +138,7 @@ def test_machines_get_everything(shell: Shell, emulator: Emulator) -> None:
 
 
 class Terminal(StringIO):
-    """A stream that says it is a terminal of so many columns."""
+    """A stream that claims to be a terminal with this many columns."""
 
     def __init__(self, columns: int) -> None:
         super().__init__()
@@ -156,11 +150,11 @@ class Terminal(StringIO):
         return True
 
     def fileno(self) -> int:
-        """What its size is asked of."""
+        """The terminal that has the size."""
         return self._theirs
 
     def close(self) -> None:
-        """Give the terminal back."""
+        """Close the terminal."""
         os.close(self._ours)
         os.close(self._theirs)
         super().close()
@@ -191,7 +185,7 @@ ROWS = st.lists(
 
 @given(ROWS, st.lists(st.text("abc ", max_size=90), max_size=2), st.integers(16, 130), st.booleans())
 def test_any_table_fits(rows: list[Any], notes: list[str], columns: int, is_dumb: bool) -> None:
-    """Whatever is in it and however wide the terminal is: one line a row, and none wider than it is."""
+    """With any content and any width: one line for each row, and no line wider than the terminal."""
     with (
         patch.dict(os.environ, {"TERM": "dumb" if is_dumb else "xterm-256color"}),
         closing(Terminal(columns)) as out,
@@ -206,16 +200,16 @@ def test_any_table_fits(rows: list[Any], notes: list[str], columns: int, is_dumb
 
 
 def test_plain_where_nothing_else_can_be_shown(shell: Shell, emulator: Emulator) -> None:
-    """A terminal that knows no colors gets what a pipe gets."""
+    """A terminal without colors gets the same text as a pipe."""
     piped = shell("keys", "list").out
     assert in_terminal(emulator, "keys", "list", columns=120, TERM="dumb") == (0, piped)
 
 
 def test_a_spinner_for_what_takes_long(shell: Shell, emulator: Emulator) -> None:
-    """After a second, on a terminal only; then it is gone."""
+    """It appears after a second, only on a terminal, and disappears at the end."""
     emulator.faults.add(Fault(operation="get_balance", latency=1.3, times=None))
     status, shown = in_terminal(emulator, "balance")
     assert status == 0
-    assert "asking the account" in shown
+    assert "reading the account" in shown
     assert plain(shown).endswith("100.00 USD\n")
     assert shell("balance").err == ""

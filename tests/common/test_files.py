@@ -1,4 +1,4 @@
-"""Files and folders for their owner alone."""
+"""Files and folders that only their owner can open."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MASKS = [0, 0o022, 0o077, 0o777]
 
 @pytest.mark.parametrize("mask", MASKS)
 def test_a_file_is_private_from_the_first_moment(mask: int, tmp_path: Path) -> None:
-    """Before a byte is written its mode is 0600, whatever the umask is."""
+    """Its mode is 0600 before a byte is written, whatever the umask is."""
     with umask(mask), open(tmp_path / "f", "w", opener=private) as file:
         assert mode(tmp_path / "f") == 0o600
         file.write("x")
@@ -24,7 +24,7 @@ def test_a_file_is_private_from_the_first_moment(mask: int, tmp_path: Path) -> N
 
 
 def test_no_window_is_left(tmp_path: Path) -> None:
-    """What is made has its mode at once: when it is set for the sake of a strange umask, it is so already."""
+    """A new file has its mode at once, before the second call that an odd umask makes necessary."""
     found: list[int] = []
 
     def look(event: str, args: tuple[object, ...]) -> None:
@@ -39,7 +39,7 @@ def test_no_window_is_left(tmp_path: Path) -> None:
 
 
 def test_a_file_that_exists_keeps_its_mode(tmp_path: Path) -> None:
-    """It is its owner's choice."""
+    """The mode of an existing file is its owner's choice."""
     (tmp_path / "f").write_text("long before")
     (tmp_path / "f").chmod(0o644)
     with open(tmp_path / "f", "w", opener=private) as file:
@@ -48,7 +48,7 @@ def test_a_file_that_exists_keeps_its_mode(tmp_path: Path) -> None:
 
 
 def test_what_is_no_file_is_only_written_to() -> None:
-    """A device is not changed."""
+    """A device keeps its mode."""
     before = mode(Path(os.devnull))
     with open(os.devnull, "w", opener=private) as file:
         file.write("x")
@@ -57,7 +57,7 @@ def test_what_is_no_file_is_only_written_to() -> None:
 
 @pytest.mark.parametrize("mask", MASKS)
 def test_folders_are_private(mask: int, tmp_path: Path) -> None:
-    """Each that is made has mode 0700, those above it included; those that were there keep theirs."""
+    """New folders, including parents, have mode 0700; existing ones keep their modes."""
     tmp_path.chmod(0o755)
     with umask(mask):
         private_folder(tmp_path / "a" / "b")
@@ -71,7 +71,7 @@ def test_folders_are_private(mask: int, tmp_path: Path) -> None:
 def test_what_is_ours_is_narrowed(
     before: int, after: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Others lose what they may do, the owner nothing, and there is nothing to say."""
+    """Other users lose their access, the owner keeps it, and nothing is logged."""
     (tmp_path / "a").mkdir()
     (tmp_path / "a").chmod(before)
     narrow(tmp_path / "a")
@@ -81,6 +81,6 @@ def test_what_is_ours_is_narrowed(
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no folder whose mode nobody can change")
 def test_what_cannot_be_narrowed_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    """In one line, and it is no reason to fail."""
+    """A warning says so in one line, and nothing fails."""
     narrow(Path("/proc/self/task"))
     assert caplog.messages == ["/proc/self/task is open to other users, and its mode cannot be changed"]

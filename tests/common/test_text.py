@@ -23,14 +23,14 @@ from tests.support.helpers import unhurried
     ],
 )
 def test_visible(name: str, shown: str) -> None:
-    """What steers a terminal or the direction of text is written out; all else stays."""
+    """Characters that control a terminal or the direction of text are written out; others stay."""
     assert visible(name) == shown
 
 
 @unhurried
 @given(st.text(st.characters()))
 def test_visible_is_always_printable(name: str) -> None:
-    """Whatever the name, what is shown can be printed and encoded."""
+    """Any name can then be printed and encoded."""
     assert visible(name).isprintable()
     visible(name).encode()
 
@@ -50,7 +50,7 @@ def test_visible_is_always_printable(name: str) -> None:
     ],
 )
 def test_usd(amount: str, shown: str) -> None:
-    """Two to four decimals; what is not nothing never reads as nothing."""
+    """Two to four decimals; only zero reads as zero."""
     assert usd(Decimal(amount)) == shown
 
 
@@ -65,12 +65,12 @@ def test_usd(amount: str, shown: str) -> None:
     ],
 )
 def test_exact(amount: str, digits: str) -> None:
-    """All digits; an exponent only instead of an absurd number of zeros."""
+    """All digits; an exponent only instead of dozens of zeros."""
     assert exact(Decimal(amount)) == digits
 
 
 def test_count() -> None:
-    """Thousands are set apart; an absurd number is short."""
+    """Thousands are separated; an absurd number is short."""
     assert (count(1234567), count(-5), count(10**4000)) == ("1,234,567", "-5", "1.00E+4000")
 
 
@@ -85,5 +85,5 @@ def test_count() -> None:
     ],
 )
 def test_elided(text: str, most: int, shown: str) -> None:
-    """No more columns than there are, wide characters counted as two."""
+    """The text fits the columns; wide characters take two."""
     assert elided(text, most) == shown

@@ -1,4 +1,4 @@
-"""The alert rules and the dashboard of examples/monitoring: every query is one that the exporter answers."""
+"""The alert rules and the dashboard of examples/monitoring: the exporter answers every query."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 from pulumi_account.emulator import Answer, Emulator, Fault
-from pulumi_account.metrics.exporter import DEFAULT_PORT
-from tests.metrics.test_exporter import exporting, settled
+from pulumi_account.metrics import DEFAULT_PORT
+from tests.metrics.scrapes import exporting, settled
 from tests.support import ROOT
 from tests.support.canaries import PROVISIONING_KEY
 
@@ -35,7 +35,7 @@ QUERIES = [
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
-    """An account in which every alert but those of the exporter itself has its reason."""
+    """An account with a reason for every alert except those about the exporter."""
     with Emulator(provisioning_key=PROVISIONING_KEY, balance="1.00") as emulator:
         soon = emulator.clock.now() + timedelta(days=2)
         key_id, _ = emulator.add("production", credit_limit=5, expires_at=soon)
@@ -47,7 +47,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 def required(program: str) -> str:
-    """A program on the PATH; without it the test is skipped, or fails where there has to be one."""
+    """A program on the PATH; without it the test is skipped, or fails if it is required."""
     found = shutil.which(program)
     if found is None and os.environ.get("PULUMI_ACCOUNT_REQUIRE_PROMTOOL") == "1":
         pytest.fail(f"no {program} on the PATH")
@@ -60,7 +60,7 @@ def required(program: str) -> str:
 
 
 def test_only_metrics_that_exist(emulator: Emulator) -> None:
-    """Rules, their tests, dashboard and README name no metric that the exporter does not have."""
+    """Rules, their tests, dashboard and README name only metrics that the exporter has."""
     with exporting(emulator) as exporter:
         served = settled(exporter).names
     for file in ("alerts.yml", "alerts_test.yml", "dashboard.json", "README.md"):
@@ -69,7 +69,7 @@ def test_only_metrics_that_exist(emulator: Emulator) -> None:
 
 
 def test_the_dashboard_shows_all(emulator: Emulator) -> None:
-    """What is served is shown: but for what panels of others are made of."""
+    """The dashboard shows every metric, except those that only serve others."""
     with exporting(emulator) as exporter:
         served = settled(exporter).names
     unseen = {name for name in served if not any(name in expression for _, expression in QUERIES)}
@@ -97,14 +97,14 @@ def test_each_alert_says_what_to_do() -> None:
 
 
 def test_scrapes_the_default_address() -> None:
-    """Prometheus looks where the exporter is, unless told otherwise."""
+    """Prometheus scrapes the exporter's default address."""
     scraped = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"][0]
     assert scraped["static_configs"] == [{"targets": [f"127.0.0.1:{DEFAULT_PORT}"]}]
     assert f'up{{job="{scraped["job_name"]}"}}' in (FOLDER / "alerts.yml").read_text(encoding="utf-8")
 
 
 def test_panels_have_their_places() -> None:
-    """No panel lies upon another, and each has an id of its own."""
+    """Panels do not overlap, and each has its own id."""
     places = [
         (x, y)
         for panel in DASHBOARD["panels"]
@@ -138,7 +138,7 @@ def test_promtool(arguments: str) -> None:
 
 
 def test_names_follow_the_conventions(emulator: Emulator) -> None:
-    """Promtool has nothing to say against the names, the units and the help of what is served."""
+    """Promtool accepts the names, the units and the help of all metrics."""
     with exporting(emulator) as exporter:
         text = settled(exporter).text
     run = subprocess.run(
@@ -187,7 +187,7 @@ def ask(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def configuration(url: str) -> str:
-    """The example's, but for where the exporter is and how often it is asked."""
+    """The example's configuration, with another address and shorter intervals."""
     example = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))
     example["global"] = {
         "scrape_interval": "500ms",
@@ -199,7 +199,7 @@ def configuration(url: str) -> str:
 
 
 def asking(address: str, process: subprocess.Popen[bytes]) -> Ask:
-    """Asks that Prometheus, as soon as it has scraped."""
+    """Queries that Prometheus, once it has scraped."""
 
     def ask(expression: str) -> list[dict[str, Any]]:
         answer = httpx.get(f"http://{address}/api/v1/query", params={"query": expression}, timeout=10)
@@ -220,12 +220,12 @@ def asking(address: str, process: subprocess.Popen[bytes]) -> Ask:
 
 @pytest.mark.parametrize(("title", "expression"), QUERIES, ids=[title for title, _ in QUERIES])
 def test_each_panel_has_data(title: str, expression: str, ask: Ask) -> None:
-    """Every query of the dashboard is one that Prometheus understands, and finds what it asks for."""
+    """Prometheus understands every query of the dashboard, and finds data."""
     assert eventually(ask, expression), title
 
 
 def eventually(ask: Ask, expression: str) -> list[dict[str, Any]]:
-    """What is found, as soon as Prometheus has scraped it."""
+    """The result, once Prometheus has scraped it."""
     give_up = time.monotonic() + 30
     while not (found := ask(expression)) and time.monotonic() < give_up:
         time.sleep(0.1)
@@ -247,7 +247,7 @@ def eventually(ask: Ask, expression: str) -> list[dict[str, Any]]:
     ],
 )
 def test_each_alert_has_its_reason(alert: str, found: list[dict[str, str]], ask: Ask) -> None:
-    """Every alert's expression finds in this account what is so, and names the key."""
+    """Every alert's expression finds its reason in this account, and names the key."""
     (expression,) = [rule["expr"] for rule in ALERTS if rule["alert"] == alert]
     labels = [
         {name: x["metric"][name] for name in ("key_id", "key_name") if name in x["metric"]}

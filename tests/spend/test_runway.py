@@ -42,7 +42,7 @@ def left(balance: str, costs: Mapping[int, str], days: int | None = None) -> Run
     ],
 )
 def test_runway(balance: str, cost: str, days: str | None) -> None:
-    """The balance by the mean daily cost; none where nothing was spent, 0 where nothing is left."""
+    """The balance divided by the mean daily cost; None if nothing was spent, 0 for an empty balance."""
     assert left(balance, {10: cost}, days=10).days == (None if days is None else Decimal(days))
 
 
@@ -53,18 +53,18 @@ def test_an_account_first_used_yesterday() -> None:
 
 
 def test_today_is_left_out() -> None:
-    """Of today only a part was seen, however much that cost."""
+    """Today is not over, so its cost does not count."""
     assert left("60", {2: "10", 1: "20", 0: "500"}).days == 4
 
 
 @pytest.mark.parametrize(("costs", "known"), [({}, 30), ({0: "5"}, 0), ({-1: "5"}, 0)])
 def test_no_whole_day(costs: dict[int, str], known: int) -> None:
-    """An account that was never used spent nothing in thirty days; of one first used today, nothing is known."""
+    """An unused account spent nothing in thirty days; for one first used today, nothing is known."""
     assert (left("60", costs).days, left("60", costs).period_days) == (None, known)
 
 
 def test_both_means_and_the_shorter_one() -> None:
-    """A week that was dearer than the month ends the money sooner, and the other way round."""
+    """If the week cost more than the month, its mean counts; otherwise the month's."""
     dearer = left("100", {29: "0", 7: "70"})
     assert dearer.days_at_7_day_mean == dearer.days == 10
     assert dearer.days_at_30_day_mean == Decimal(100) / (Decimal(70) / 29)
@@ -74,7 +74,7 @@ def test_both_means_and_the_shorter_one() -> None:
 
 
 def test_a_period_that_was_asked_for() -> None:
-    """Its mean counts, whichever of the two others is shorter."""
+    """The mean of a requested period counts, instead of the two others."""
     assert left("100", {20: "1", 2: "20", 1: "0"}, days=2).days == 10
 
 
@@ -95,7 +95,7 @@ def test_the_date_on_which_the_money_ends(now: datetime, ends_on: date | None) -
 
 
 def test_how_it_was_computed() -> None:
-    """It says so in one line, with both means where they differ."""
+    """One line has the result and its computation, with both means if they differ."""
     assert str(left("125.50", {10: "50"}, days=10)) == (
         "25.1 days, until 2026-06-26: 125.50 USD left at 5.00 USD a day over the last 10 whole days; "
         "7-day mean: no end in sight, 30-day mean: 25.1 days"
@@ -115,7 +115,7 @@ def test_how_it_was_computed() -> None:
 
 
 def test_absurd_amounts() -> None:
-    """A lying API breaks nothing, and fills no line with digits."""
+    """Absurd answers break nothing, and fill no line with digits."""
     assert str(left("9E+300", {1: "1E-300"})).startswith("over 1,000,000 days: 9.00E+300 USD left")
 
 
@@ -125,7 +125,7 @@ COSTS = st.dictionaries(st.integers(-2, 40), st.decimals(0, 10**6, places=2), ma
 @unhurried
 @given(st.decimals(-(10**9), 10**9), COSTS, st.integers(1, 30) | st.none())
 def test_any_numbers(balance: Decimal, costs: dict[int, Decimal], days: int | None) -> None:
-    """Whatever the numbers, there is an answer: no negative number of days, and the shorter of both."""
+    """Any numbers give an answer: never negative, and the shorter of both."""
     found = left(str(balance), {ago: str(cost) for ago, cost in costs.items()}, days)
     both = [each for each in (found.days_at_7_day_mean, found.days_at_30_day_mean) if each is not None]
     assert found.days is None or found.days >= 0
@@ -138,7 +138,7 @@ def test_any_numbers(balance: Decimal, costs: dict[int, Decimal], days: int | No
 @unhurried
 @given(COSTS, st.integers(1, 30))
 def test_any_mean(costs: dict[int, Decimal], days: int) -> None:
-    """It is the cost of its whole days by their number, none of which is today or before the first use."""
+    """It is the cost of its whole days divided by their number, without today and days before the first use."""
     mean = mean_daily_cost(spent({ago: str(cost) for ago, cost in costs.items()}), TODAY, days)
     assert mean.days == (max(min(days, max(costs)), 0) if costs else days)
     assert mean.days * mean.cost == pytest.approx(
@@ -149,6 +149,6 @@ def test_any_mean(costs: dict[int, Decimal], days: int) -> None:
 @unhurried
 @given(COSTS, st.decimals(0, 10**6, places=2))
 def test_todays_cost_changes_nothing(costs: dict[int, Decimal], today: Decimal) -> None:
-    """What was spent today so far is no part of any mean, once the account was used before."""
+    """Today's cost is not part of any mean, if the account was used before."""
     before = {ago: str(cost) for ago, cost in costs.items()} | {1: "5"}
     assert left("60", before | {0: str(today)}) == left("60", before | {0: "0"})

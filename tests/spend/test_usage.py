@@ -1,4 +1,4 @@
-"""Keys, models and days, joined with what they were used for."""
+"""Keys, models and days, joined with their usage."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def key(**changes: Any) -> Key:
 
 
 def test_keys_are_joined_with_their_usage() -> None:
-    """The most expensive first; an unused key is there, and so is a used one that exists no more."""
+    """The most expensive first, including unused keys and deleted keys."""
     found = activity(
         api_key_usage=[
             used("1", api_key_id=1, api_key_name="before"),
@@ -61,14 +61,14 @@ def test_keys_are_joined_with_their_usage() -> None:
     ("limit", "share"), [(None, None), (0, None), (50, Decimal("0.02")), ("0.5", Decimal(2))]
 )
 def test_share_of_a_limit(limit: object, share: Decimal | None) -> None:
-    """The period's cost by the limit; none where there is no limit that could be spent."""
+    """The period's cost divided by the limit; None without a limit to spend."""
     found = activity(api_key_usage=[used("1", api_key_id=1, api_key_name="")])
     assert usage_by_key([key(id=1, credit_limit=limit)], found)[0].limit_used == share
 
 
 @pytest.mark.parametrize(("month", "share"), [("113", Decimal("1.13")), ("0.5", Decimal("0.01")), (None, 0)])
 def test_a_limit_is_compared_with_the_longest_period(month: str | None, share: Decimal) -> None:
-    """Whatever the period is that is looked at; the API's copy of that one may be the newer one."""
+    """For any period; the API's copy of the shorter one may be newer."""
     week = [used("1", api_key_id=1, api_key_name="")] if month else []
     longest = activity(api_key_usage=[used(month, api_key_id=1, api_key_name="")] if month else [])
     (row,) = usage_by_key([key(id=1, credit_limit=100)], activity(api_key_usage=week), longest)
@@ -112,7 +112,7 @@ ROWS = st.lists(
 
 @given(ROWS, st.integers(0, 30))
 def test_the_worst_are_listed_however_little_they_spent(rows: list[Any], most: int) -> None:
-    """None that needs attention is folded; the most expensive others fill what room is left; none is lost."""
+    """No key that needs attention is folded; the most expensive others fill the remaining room; none is lost."""
     keys = [key(id=n, credit_limit=limit, expires_at=at.isoformat()) for n, (_, limit, at) in enumerate(rows)]
     usage = [used(str(cost), api_key_id=n, api_key_name="") for n, (cost, _, _) in enumerate(rows)]
     everything = usage_by_key(keys, activity(api_key_usage=usage))
@@ -125,22 +125,8 @@ def test_the_worst_are_listed_however_little_they_spent(rows: list[Any], most: i
     assert len(listed) == max(len(everything) - len(fine), min(most, len(everything)))
 
 
-@pytest.mark.parametrize(
-    ("changes", "state"),
-    [
-        ({}, "active"),
-        ({"is_enabled": False}, "disabled"),
-        ({"expires_at": "2026-06-01T12:00:00Z", "is_enabled": False}, "expired"),
-        ({"expires_at": None}, "active"),
-    ],
-)
-def test_state(changes: dict[str, Any], state: str) -> None:
-    """A key that has expired is expired, enabled or not."""
-    assert usage_by_key([key(**changes)], activity())[0].state(NOW) == state
-
-
 def test_models_and_the_others() -> None:
-    """What the API counts under no model is the rest of its total, and never less than nothing."""
+    """The use that the API counts under no model is the rest of its total, and never negative."""
     models = [used("1", model_name="a"), used("2", model_name="b"), used("2", model_name="a")]
     found = activity(top_models=models, total_stats=stats_json(total_cost="7.5", total_requests=2))
     assert [(row.name, float(row.cost)) for row in usage_by_model(found)] == [("a", 3), ("b", 2)]
@@ -149,29 +135,29 @@ def test_models_and_the_others() -> None:
 
 
 def test_total() -> None:
-    """The sum of none is nothing."""
+    """The sum of no rows is zero."""
     assert (float(total([]).cost), total([], "rest").name) == (0, "rest")
 
 
 def days(*dates: date, period: int = 3) -> list[tuple[int, float]]:
-    """The days told, as days from today, when the API names these."""
+    """The resulting days, as days from today, if the API names these."""
     daily = [{"date": day.isoformat(), **stats_json(total_cost="1")} for day in dates]
     rows = usage_by_day(activity(period_days=period, daily_stats=daily), TODAY)
     return [((row.day - TODAY).days, float(row.cost)) for row in rows]
 
 
 def test_days_without_activity_count() -> None:
-    """Every day of the period is there once, in its order, up to today."""
+    """Every day of the period is listed once, in order, up to today."""
     assert days(TODAY, TODAY - timedelta(days=2), TODAY) == [(-2, 1), (-1, 0), (0, 2)]
 
 
 def test_the_api_may_be_a_day_off() -> None:
-    """Its clock may be in another day, and its period may touch one more."""
+    """The API's clock may show another day, and its period may include one more."""
     assert days(TODAY + timedelta(days=1)) == [(-2, 0), (-1, 0), (0, 0), (1, 1)]
     assert days(TODAY - timedelta(days=3)) == [(-3, 1), (-2, 0), (-1, 0), (0, 0)]
 
 
 @pytest.mark.parametrize(("period", "length"), [(-5, 1), (0, 1), (1, 1), (10**9, 366)])
 def test_absurd_periods_and_days(period: int, length: int) -> None:
-    """Neither a period nor a day that cannot be makes a list without end."""
+    """An impossible period or day does not make an endless list."""
     assert len(days(date.max, date.min, period=period)) == length

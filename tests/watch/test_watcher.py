@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import sys
-import threading
-from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
-from urllib.parse import quote
 
-import httpx
 import pytest
 
 from pulumi_account.exceptions import (
@@ -26,71 +14,12 @@ from pulumi_account.exceptions import (
     ServerError,
     UnexpectedResponseError,
 )
-from pulumi_account.watch.watcher import (
-    LONGEST_PAUSE,
-    Command,
-    Crossing,
-    Messenger,
-    Threshold,
-    Watch,
-    Webhook,
-)
-from tests.support.canaries import PROVISIONING_KEY, assert_clean
+from pulumi_account.watch.watcher import LONGEST_PAUSE, Crossing, Threshold
 from tests.support.helpers import NOW, refusal
+from tests.watch.stories import CROSSING, RECOVERY, Story
 
 AWAY = ConnectFailedError("cannot connect")
 REFUSED = AuthenticationError("wrong key", status=401)
-CROSSING = Crossing(Decimal("4.20"), Decimal(5), Decimal("5.5"), NOW)
-RECOVERY = replace(CROSSING, balance=Decimal(6), recovered=True)
-URL = "https://hooks.invalid/prov-canary-in-a-path"
-
-
-class OverError(Exception):
-    """The story is told."""
-
-
-class Story:
-    """A watch that lives through a list of balances and errors.
-
-    What it tells of crossings and, in ``recovered``, of recoveries, what it warns of and waits for.
-    """
-
-    def __init__(
-        self, answers: Iterable[str | AccountError], messenger: Messenger | None = None, **options: str
-    ) -> None:
-        self.told: list[str] = []
-        self.recovered: list[str] = []
-        self.warned: list[str] = []
-        self.pauses: list[float] = []
-        self._answers = iter(answers)
-        threshold = Threshold(Decimal(options.pop("below", "10")), *map(Decimal, options.values()))
-        watch = Watch(
-            self._ask,
-            threshold,
-            [self._tell, *([messenger] if messenger else [])],
-            every=60,
-            warn=self.warned.append,
-            sleep=self.pauses.append,
-            clock=self._clock,
-        )
-        with pytest.raises(OverError):
-            watch.run()
-
-    def _ask(self) -> Decimal:
-        try:
-            answer = next(self._answers)
-        except StopIteration:
-            raise OverError from None
-        if isinstance(answer, AccountError):
-            raise answer
-        return Decimal(answer)
-
-    def _tell(self, crossing: Crossing) -> bool:
-        (self.recovered if crossing.recovered else self.told).append(str(crossing.balance))
-        return True
-
-    def _clock(self) -> datetime:
-        return NOW + timedelta(seconds=sum(self.pauses))
 
 
 # --- the threshold
@@ -109,7 +38,7 @@ class Story:
     ],
 )
 def test_told_once_per_crossing(balances: list[str], told: list[str]) -> None:
-    """A balance that wavers around the threshold is told once; after it was a tenth above, again."""
+    """A balance that wavers around the threshold causes one message; after a tenth above it, another one."""
     assert Story(balances).told == told
 
 
@@ -117,7 +46,7 @@ def test_told_once_per_crossing(balances: list[str], told: list[str]) -> None:
     ("recover", "told"), [("10", ["9", "9.5"]), ("10.5", ["9", "9.5"]), ("10.51", ["9"]), ("50", ["9"])]
 )
 def test_the_recovery_can_be_chosen(recover: str, told: list[str]) -> None:
-    """Only a balance as high as that makes the next crossing one."""
+    """Only after a balance of at least this, the next crossing counts."""
     assert Story(["9", "10.5", "9.5"], recover=recover).told == told
 
 
@@ -128,7 +57,7 @@ def test_a_negative_threshold() -> None:
 
 
 def test_recovery_below_the_threshold() -> None:
-    """Is refused: it would be told again and again."""
+    """It is refused, because the messages would never end."""
     refusal(ConfigurationError, lambda: Threshold(Decimal(10), Decimal(9)))
 
 
@@ -142,7 +71,7 @@ def test_recovery_below_the_threshold() -> None:
     ],
 )
 def test_recovery_is_told(balances: list[str], recovered: list[str]) -> None:
-    """Once for each crossing, and only after one."""
+    """There is one message for each crossing, and none without a crossing."""
     assert Story(balances).recovered == recovered
 
 
@@ -150,310 +79,79 @@ def test_recovery_is_told(balances: list[str], recovered: list[str]) -> None:
 
 
 def test_an_api_that_is_away() -> None:
-    """It is told once, and once that it is back; the pauses grow in between."""
+    """There is one warning, and one line when it answers again; the pauses grow in between."""
     story = Story(["20", *[AWAY] * 6, "20", AWAY, "20"])
-    away, back = "warning: cannot connect: the watch goes on", "the API answers again"
+    away, back = "warning: cannot connect: the watch continues", "the API answers again"
     assert story.warned == [away, back, away, back]
     assert story.pauses == [60, 60, 120, 240, 480, LONGEST_PAUSE, LONGEST_PAUSE, 60, 60, 60]
 
 
 def test_the_crossing_survives_it() -> None:
-    """A balance that was low before is not told again after."""
+    """A balance that was already low causes no new message afterwards."""
     assert Story(["9", AWAY, AWAY, "9", AWAY, "10", "9"]).told == ["9"]
 
 
 @pytest.mark.parametrize("error", [REFUSED, UnexpectedResponseError("not the API", status=200)])
 def test_a_first_answer_that_refuses(error: AccountError) -> None:
-    """Ends the watch: it is set up wrongly, and would never see anything."""
+    """It ends the watch, which is configured wrongly."""
     with pytest.raises(type(error)):
         Story([error, "20"])
 
 
 @pytest.mark.parametrize("first", [AWAY, ServerError("503", status=503)])
 def test_an_api_that_is_away_from_the_beginning(first: AccountError) -> None:
-    """Is waited for; once it has answered, not even a refusal ends the watch."""
+    """The watch waits for it; after one answer, even a refusal does not end the watch."""
     story = Story([first, "20", REFUSED, "9"])
     assert story.told == ["9"]
     assert len(story.warned) == 4
 
 
-# --- messengers
+# --- notifiers
 
 
-def test_a_messenger_that_fails_is_tried_again() -> None:
-    """At each check, those at which the API is away included, and only until it was delivered."""
+def test_a_notifier_that_fails_is_tried_again() -> None:
+    """At each check, even while the API is away, until it is delivered."""
     outcomes = iter([False, False, True])
     tried: list[Crossing] = []
 
-    def messenger(crossing: Crossing) -> bool:
+    def notifier(crossing: Crossing) -> bool:
         tried.append(crossing)
         return next(outcomes)
 
-    story = Story(["9", AWAY, "9", "9"], messenger)
+    story = Story(["9", AWAY, "9", "9"], notifier)
     assert story.told == ["9"]
     assert [(str(one.balance), one.at) for one in tried] == [("9", NOW)] * 3
 
 
 def test_a_crossing_goes_before_its_recovery() -> None:
-    """A messenger that could not deliver either gets both in the end, in their order."""
+    """A notifier that failed with both gets both in the end, in order."""
     outcomes, tried = iter([False, False, True, False, True]), []
 
-    def messenger(crossing: Crossing) -> bool:
+    def notifier(crossing: Crossing) -> bool:
         tried.append((int(crossing.balance), crossing.recovered))
         return next(outcomes)
 
-    Story(["9", "20", "20", "30", "30"], messenger)
+    Story(["9", "20", "20", "30", "30"], notifier)
     assert tried == [(9, False)] * 3 + [(20, True)] * 2
 
 
 def test_a_later_crossing_takes_the_place_of_an_earlier_one() -> None:
-    """Of two that could not be delivered, the later one is."""
+    """Of two undelivered crossings, only the later one is delivered."""
     outcomes, tried = iter([False, False, True]), []
 
-    def messenger(crossing: Crossing) -> bool:
+    def notifier(crossing: Crossing) -> bool:
         tried.append(int(crossing.balance))
         return next(outcomes)
 
-    Story(["9", "20", "8", "8"], messenger)
+    Story(["9", "20", "8", "8"], notifier)
     assert tried == [9, 9, 8]
 
 
-def hook(handler: Callable[[httpx.Request], httpx.Response]) -> tuple[Webhook, list[str]]:
-    """A webhook, and what it warns of."""
-    warned: list[str] = []
-    return Webhook(URL, warn=warned.append, transport=httpx.MockTransport(handler)), warned
-
-
-def test_a_webhook_gets_json() -> None:
-    """The names that receivers rely on, exact amounts, an instant in UTC, and no credential."""
-    sent: list[httpx.Request] = []
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        sent.append(request)
-        return httpx.Response(204)
-
-    webhook, warned = hook(handler)
-    assert webhook(CROSSING)
-    assert warned == []
-    assert (sent[0].method, sent[0].headers["Content-Type"]) == ("POST", "application/json")
-    assert json.loads(sent[0].content) == {
-        "event": "balance_below",
-        "balance": "4.20",
-        "below": "5",
-        "recover": "5.5",
-        "at": "2026-06-01T12:00:00Z",
-        "text": "The account's balance is 4.20 USD, below 5 USD.",
-    }
-    assert "Authorization" not in sent[0].headers
-    webhook.close()
-
-
-@pytest.mark.parametrize(
-    ("crossing", "text"),
-    [
-        (CROSSING, "The account's balance is 4.20 USD, below 5 USD."),
-        (RECOVERY, "The account's balance has recovered: it is 6 USD, and was below 5 USD."),
-        (
-            replace(CROSSING, balance=Decimal("-0.00001")),
-            "The account's balance is -0.00001 USD, below 5 USD.",
-        ),
-    ],
-)
-def test_slack_gets_what_it_accepts(crossing: Crossing, text: str) -> None:
-    """With its format there is the text and nothing else, in characters that need no escape there."""
-    sent: list[httpx.Request] = []
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        sent.append(request)
-        return httpx.Response(200, text="ok")
-
-    webhook = Webhook(URL, payload="slack", warn=print, transport=httpx.MockTransport(handler))
-    assert webhook(crossing)
-    webhook.close()
-    assert json.loads(sent[0].content) == {"text": text}
-    assert not set(text) & set("<>&")
-
-
 def test_a_recovery_for_programs() -> None:
-    """Has the same fields, and an event of its own."""
+    """It has the same fields, and its own event."""
     assert RECOVERY.as_dict() == {
         **CROSSING.as_dict(),
         "event": "balance_recovered",
         "balance": "6",
         "text": RECOVERY.text,
     }
-
-
-@pytest.mark.parametrize("status", [302, 307, 400, 500])
-def test_a_webhook_that_refuses(status: int) -> None:
-    """Is told by its host alone, and a redirect is not followed."""
-    calls: list[str] = []
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        calls.append(str(request.url))
-        return httpx.Response(status, headers={"Location": "https://elsewhere.invalid/"})
-
-    webhook, warned = hook(handler)
-    assert not webhook(CROSSING)
-    assert warned == [
-        f"warning: the webhook at hooks.invalid: status {status}; it is tried again at the next check"
-    ]
-    assert len(calls) == 1
-
-
-class Echo(BaseHTTPRequestHandler):
-    """Redirects to where it was asked, as if only a slash were missing."""
-
-    def do_POST(self) -> None:
-        self.server.seen.append(self.headers)  # type: ignore[attr-defined]
-        self.send_response(302)
-        self.send_header("Location", f"https://hooks.invalid{self.path}/")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-def test_no_log_has_a_webhooks_url(caplog: pytest.LogCaptureFixture) -> None:
-    """Not even where the HTTP libraries log all they can, and the receiver repeats it."""
-    with HTTPServer(("127.0.0.1", 0), Echo) as server, caplog.at_level(logging.DEBUG):
-        server.seen = []  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        url = f"http://user:prov-canary-password@127.0.0.1:{server.server_port}/prov-canary-in-a-path?k=prov-canary-q"
-        webhook = Webhook(url, warn=logging.getLogger().warning)
-        assert not webhook(CROSSING)
-        thread.join()
-        webhook.close()
-    assert "httpcore" in {record.name.partition(".")[0] for record in caplog.records}
-    assert_clean(caplog.text, repr(webhook))
-    assert "status 302" in caplog.text
-    (headers,) = server.seen  # type: ignore[attr-defined]
-    assert headers["Authorization"] == f"Basic {b64encode(b'user:prov-canary-password').decode()}"
-
-
-def test_a_webhook_that_is_away() -> None:
-    """Is told by the kind of error: its words may hold the URL."""
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError(f"cannot reach {request.url}")
-
-    webhook, warned = hook(handler)
-    assert not webhook(CROSSING)
-    assert_clean(*warned)
-    assert "ConnectError" in warned[0]
-
-
-def test_a_webhook_behind_a_proxy_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proxy is named, so that the webhook is not taken for the one that is away."""
-    for name in ("no_proxy", "NO_PROXY", "https_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HTTPS_PROXY", "http://user:prov-canary-1@127.0.0.1:1")
-    warned: list[str] = []
-    webhook = Webhook(URL, warn=warned.append)
-    assert not webhook(CROSSING)
-    webhook.close()
-    assert_clean(*warned)
-    assert "hooks.invalid: ConnectError through the proxy http://127.0.0.1:1 of HTTPS_PROXY; it" in warned[0]
-
-
-@pytest.mark.parametrize(
-    "url", ["http://hooks.invalid/x", "ftp://localhost/x", "hooks.invalid/x", "https://", "http://[::1", "", "https:///x",
-            "http://localhost@hooks.invalid/", "https://hooks.invalid:prov-canary-1/x"],
-)  # fmt: skip
-def test_a_webhook_that_cannot_be_used(url: str) -> None:
-    """Is refused without being quoted: it may be a secret."""
-    error = refusal(ConfigurationError, lambda: Webhook(url, warn=print))
-    assert "hooks" not in str(error)
-
-
-@pytest.mark.parametrize(
-    "url", ["http://localhost:1/x", "http://127.0.0.1/x", "http://[::1]/x", "https://hooks.invalid/"]
-)
-def test_a_webhook_that_can_be_used(url: str) -> None:
-    """Is https, or on this machine."""
-    Webhook(url, warn=print).close()
-
-
-#: what every command may have, and what none must have: credentials, and copies of them in any shape
-ORDINARY = {
-    "PATH": "/bin",
-    "HOME": "/root",
-    "LANG": "C.UTF-8",
-    "LC_ALL": "C.UTF-8",
-    "TZ": "UTC",
-    "TMPDIR": "/tmp",
-}
-ORDINARY |= {"USER": "u", "SHELL": "/bin/sh", "SSL_CERT_FILE": "/ca.pem", "https_proxy": "http://proxy:3128"}
-CREDENTIALS = {
-    "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
-    "ACCOUNT_WEBHOOK": URL,
-    "ACCOUNT_ENDPOINT": "https://account.invalid",
-    "BEARER": f"Bearer {PROVISIONING_KEY}",
-    "CAPITALS": PROVISIONING_KEY.upper(),
-    "QUOTED": quote(f"key={PROVISIONING_KEY}", safe=""),
-    "BASIC_AUTH": b64encode(f"user:{PROVISIONING_KEY}".encode()).decode(),
-    "LC_COPY": PROVISIONING_KEY,
-    "PULUMI_CONFIG": json.dumps({"account:provisioningKey": PROVISIONING_KEY}),
-    "PULUMI_CONFIG_PASSPHRASE": "passphrase",
-    "AWS_SECRET_ACCESS_KEY": "another",
-}
-
-
-def command(
-    tmp_path: Path, code: str, warned: list[str] | None = None, also: Sequence[str] = ("OUT",)
-) -> Command:
-    """A command that runs Python code."""
-    environ = {**ORDINARY, **CREDENTIALS, "OUT": str(tmp_path / "out")}
-    warn = (warned if warned is not None else []).append
-    return Command([sys.executable, "-c", code], environ=environ, also=also, warn=warn)
-
-
-def test_a_command_gets_a_clean_environment(tmp_path: Path) -> None:
-    """Its values, what any program needs, what was asked for, and nothing else: no credential in any shape."""
-    code = "import json, os; json.dump(dict(os.environ), open(os.environ['OUT'], 'w'))"
-    assert command(tmp_path, code)(CROSSING)
-    env = json.loads((tmp_path / "out").read_text())
-    assert env.pop("OUT") == str(tmp_path / "out")
-    assert env == {
-        **ORDINARY,
-        "ACCOUNT_EVENT": "balance_below",
-        "ACCOUNT_BALANCE": "4.20",
-        "ACCOUNT_BELOW": "5",
-        "ACCOUNT_RECOVER": "5.5",
-        "ACCOUNT_AT": "2026-06-01T12:00:00Z",
-        "ACCOUNT_TEXT": "The account's balance is 4.20 USD, below 5 USD.",
-    }
-
-
-def test_a_command_prints_beside_the_result(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """What it prints goes to stderr, and its stdin is empty."""
-    assert command(tmp_path, "import sys; print(repr(sys.stdin.read()))")(CROSSING)
-    assert capfd.readouterr() == ("", "''\n")
-
-
-def test_a_command_that_fails(tmp_path: Path) -> None:
-    """Is told, and has not delivered the message, so that it is tried again as a webhook is."""
-    warned: list[str] = []
-    assert not command(tmp_path, "raise SystemExit(7)", warned)(CROSSING)
-    assert warned == [f"warning: {sys.executable} ended with status 7; it is tried again at the next check"]
-
-
-def test_a_command_that_is_gone() -> None:
-    """Is told in one line, and tried again: it may come back."""
-    warned: list[str] = []
-    gone = Command(["/nowhere/command"], environ={}, warn=warned.append)
-    assert not gone(CROSSING)
-    assert warned == [
-        "warning: /nowhere/command: No such file or directory; it is tried again at the next check"
-    ]
-
-
-def test_a_command_is_run_until_it_succeeds(tmp_path: Path) -> None:
-    """At each check, and then no more."""
-    code = "import os; n = os.stat(out).st_size if os.path.exists(out := os.environ['OUT']) else 0; "
-    code += "open(out, 'a').write('x'); raise SystemExit(n < 2)"
-    warned: list[str] = []
-    Story(["9"] * 5, command(tmp_path, code, warned))
-    assert (tmp_path / "out").read_text() == "xxx"
-    assert len(warned) == 2

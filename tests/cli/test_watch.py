@@ -1,4 +1,4 @@
-"""`watch`, as a process that lives until a signal ends it."""
+"""`watch`, as a process that runs until a signal ends it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 class Hook(BaseHTTPRequestHandler):
-    """Refuses the first delivery, and keeps what it gets; the second is the one that is waited for."""
+    """Refuses the first delivery, and keeps all of them; tests wait for the second."""
 
     def do_POST(self) -> None:
         got = self.server.got  # type: ignore[attr-defined]
@@ -54,7 +54,7 @@ def hook() -> Iterator[HTTPServer]:
 
 
 def wait_until(condition: Callable[[], bool]) -> bool:
-    """Whether it holds before long."""
+    """Whether the condition holds within a minute."""
     end = time.monotonic() + 60
     while not condition() and time.monotonic() < end:
         time.sleep(0.05)
@@ -62,7 +62,7 @@ def wait_until(condition: Callable[[], bool]) -> bool:
 
 
 def test_a_low_balance_is_told(emulator: Emulator, hook: HTTPServer, tmp_path: Path) -> None:
-    """On stdout, to a command and to a webhook until it was delivered; a signal ends the watch with status 0."""
+    """On stdout, to a command, and to a webhook until it is delivered; a signal ends the watch with status 0."""
     out = tmp_path / "told"
     shown = "$ACCOUNT_BALANCE/$ACCOUNT_PROVISIONING_KEY/$ACCOUNT_WEBHOOK/$COPY/$WANTED"
     run = f"sh -c 'echo \"{shown}\" >> {out}; echo beside'"
@@ -82,14 +82,12 @@ def test_a_low_balance_is_told(emulator: Emulator, hook: HTTPServer, tmp_path: P
     assert (told["event"], told["balance"], told["recover"]) == ("balance_below", "4.20", "5.5")
     assert hook.got == [told, told]  # type: ignore[attr-defined]
     assert out.read_text() == "4.20////w\n"
-    assert (
-        err == "beside\nwarning: the webhook at 127.0.0.1: status 500; it is tried again at the next check\n"
-    )
+    assert err == "beside\nwarning: the webhook at 127.0.0.1: status 500; the next check tries again\n"
 
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_recovery_is_told(emulator: Emulator, hook: HTTPServer, tmp_path: Path, as_json: bool) -> None:
-    """On stdout, to a command that is run again until it succeeds, and to a webhook of Slack's."""
+    """On stdout, to a command that runs again until it succeeds, and to a webhook of Slack's."""
     out = tmp_path / "told"
     command = f"sh -c 'echo \"$ACCOUNT_EVENT $ACCOUNT_TEXT\" >> {out}; test $(wc -l < {out}) -gt 1'"
     arguments = ["watch", "--below", "5", "--every", "1", "--exec", command, "--format", "slack"]
@@ -118,30 +116,23 @@ def test_a_recovery_is_told(emulator: Emulator, hook: HTTPServer, tmp_path: Path
         assert first.endswith("Z the balance is 4.20 USD, below 5.00 USD")
         assert second.endswith("Z the balance has recovered: it is 20.00 USD")
     assert sorted(err.splitlines()) == [
-        "warning: sh ended with status 1; it is tried again at the next check",
-        "warning: the webhook at 127.0.0.1: status 500; it is tried again at the next check",
+        "warning: sh exited with status 1; the next check tries again",
+        "warning: the webhook at 127.0.0.1: status 500; the next check tries again",
     ]
 
 
-def test_certificates_are_no_wrong_usage(
-    emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the environment says of certificates is not the webhook's fault: one line, status 1."""
-    for name, value in {**environment(emulator), "SSL_CERT_FILE": "/nowhere.pem"}.items():
-        monkeypatch.setenv(name, value)
-    done = Shell(capsys)("watch", "--below", "5", "--webhook", "https://hooks.invalid/")
+def test_certificates_are_no_wrong_usage(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong variable for certificates is not wrong usage: one line, status 1."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
+    done = shell("watch", "--below", "5", "--webhook", "https://hooks.invalid/")
     assert (done.status, done.out) == (1, "")
     assert done.err.startswith("error: SSL_CERT_FILE is /nowhere.pem, which cannot be read")
 
 
-def test_a_wrong_key_ends_it(
-    emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_key_ends_it(shell: Shell, emulator: Emulator) -> None:
     """The first answer is a refusal: one line, status 1."""
-    for name, value in environment(emulator).items():
-        monkeypatch.setenv(name, value)
     emulator.faults.add(Fault(Answer(401)))
-    done = Shell(capsys)("watch", "--below", "5")
+    done = shell("watch", "--below", "5")
     assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
 
 
@@ -156,16 +147,9 @@ def test_a_wrong_key_ends_it(
         ["--below", "5", "--exec", "true", "--exec-env", "A=secret"],
     ],
 )
-def test_what_cannot_be_watched(
-    arguments: list[str],
-    emulator: Emulator,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Wrong usage, in which the webhook is not quoted; nothing is asked."""
-    for name, value in environment(emulator).items():
-        monkeypatch.setenv(name, value)
-    done = Shell(capsys)("watch", *arguments)
+def test_what_cannot_be_watched(arguments: list[str], shell: Shell, emulator: Emulator) -> None:
+    """Wrong usage: the message does not quote the webhook, and there is no call to the API."""
+    done = shell("watch", *arguments)
     assert (done.status, done.out) == (2, "")
     assert "secret" not in done.err
     assert emulator.calls.operations == []

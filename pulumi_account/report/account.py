@@ -1,0 +1,45 @@
+"""What the page shows: an account's answers, and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timezone
+from functools import cached_property
+
+from pulumi_account.api.models import Activity, Balance, Key
+from pulumi_account.spend.runway import Runway, runway
+from pulumi_account.spend.usage import DayUsage, KeySpending, usage_by_day, usage_by_key
+
+__all__ = ["Account"]
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account at one instant; ``longest`` is the activity of the longest period."""
+
+    balance: Balance
+    activity: Activity
+    longest: Activity
+    keys: list[Key]
+    made_at: datetime
+    host: str = ""
+
+    @cached_property
+    def today(self) -> date:
+        """The day in UTC."""
+        return self.made_at.astimezone(timezone.utc).date()
+
+    @cached_property
+    def runway(self) -> Runway:
+        """How long the money lasts."""
+        return runway(self.balance, self.longest, self.made_at)
+
+    @cached_property
+    def by_key(self) -> list[KeySpending]:
+        """The keys, the most expensive first."""
+        return usage_by_key(self.keys, self.activity, self.longest)
+
+    @cached_property
+    def days(self) -> list[DayUsage]:
+        """Each day of the period."""
+        return usage_by_day(self.activity, self.today)
