@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-__all__ = ["MAGNITUDE", "parse_json", "parse_number", "to_number"]
+__all__ = ["MAGNITUDE", "parse_json", "parse_number", "parse_usd", "to_number"]
 
 #: the powers of ten, up and down, that an amount or a count may have: a float holds it, and any sum of such
 MAGNITUDE = 300
@@ -26,6 +27,17 @@ def parse_number(text: str) -> Decimal:
         number = Decimal("NaN")
     _require_bounded(number)
     return number or abs(number)
+
+
+def parse_usd(value: object) -> Decimal:
+    """Convert a number, or the text of one, to an exact amount of USD. It may be negative.
+
+    :raises ValueError: the value is neither, or its number is not finite. A bool is not a number here.
+    """
+    if isinstance(value, (int, float, str, Decimal)) and not isinstance(value, bool):
+        with suppress(ValueError):
+            return parse_number(str(value))
+    raise ValueError("must be an amount of USD, such as 50 or 12.34")
 
 
 def to_number(money: Decimal) -> int | float:

@@ -1,36 +1,24 @@
-"""Instants, money and JSON."""
+"""Instants: reading, writing and comparing them."""
 
 from __future__ import annotations
 
-import json
-import math
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from pulumi_account.api.models import Balance, read_model
-from pulumi_account.common.ids import parse_key_id
 from pulumi_account.common.instants import INSTANT, format_instant, parse_instant, same_instant, utc_now
-from pulumi_account.common.money import parse_json, parse_number, to_number
-from pulumi_account.exceptions import InvalidInputError
-from tests.support.helpers import NOW, NUMBERS, refusal, unhurried
+from tests.support.helpers import NOW, unhurried
 
 UTC = timezone.utc
-SECOND = timedelta(seconds=1)
 #: any offset leaves these in the calendar
 NAIVE = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31))
 INSTANTS = NAIVE.map(lambda moment: moment.replace(tzinfo=UTC))
 OFFSETS = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-MONEY = st.decimals(0, 10**9, places=4, allow_nan=False)
-
-
-# --- instants
 
 
 @unhurried
@@ -222,124 +210,3 @@ def test_tolerance_is_the_coarser_precision(moment: datetime, microseconds: int)
 def test_no_expiry_equals_only_no_expiry(one: datetime | None, other: datetime | None, same: bool) -> None:
     """None is the same instant as None alone."""
     assert same_instant(one, other) is same
-
-
-# --- money and JSON
-
-
-@given(MONEY)
-def test_money_is_a_number_that_loses_nothing(money: Decimal) -> None:
-    """Money becomes an integer where it is whole, else the float that is printed with its very digits."""
-    number = to_number(money)
-    assert Decimal(repr(number)) == money
-    assert isinstance(number, int) is (money == int(money))
-
-
-def in_bounds(number: Decimal) -> bool:
-    """Whether a number is one that is read."""
-    return number.is_finite() and abs(number.adjusted()) <= 300
-
-
-@given(st.decimals(allow_nan=False, allow_infinity=False).filter(in_bounds), st.booleans())
-def test_money_on_the_wire_is_exact(money: Decimal, quoted: bool) -> None:
-    """A balance is read digit for digit, whether it comes as text or as a number."""
-    text = f'"{money}"' if quoted else json_number(money)
-    assert read_model(Balance, f'{{"balance": {text}}}'.encode()).balance == money
-
-
-def json_number(money: Decimal) -> str:
-    """A decimal in JSON's grammar."""
-    return str(money).replace("E+", "e")
-
-
-@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
-def test_json_has_no_such_constants(constant: str) -> None:
-    """NaN and Infinity are not JSON, though Python's reader takes them."""
-    with pytest.raises(ValueError, match=f"^{constant} is not JSON$"):
-        parse_json(f'{{"balance": {constant}}}')
-
-
-@pytest.mark.parametrize("constant", ['"NaN"', '"Infinity"', '"-inf"', '"sNaN"'])
-def test_money_must_be_finite(constant: str) -> None:
-    """Nor is money infinite or not a number when it comes as text."""
-    with pytest.raises(ValueError, match=r"^balance: "):
-        read_model(Balance, f'{{"balance": {constant}}}'.encode())
-
-
-@pytest.mark.parametrize("body", ["", "{", "<html>", "[" * 100_000, "\xff", '{"a": Nan}'])
-def test_a_body_that_is_no_json(body: str) -> None:
-    """Whatever cannot be read, a bottomless nesting included, is not JSON."""
-    with pytest.raises(ValueError, match=r"^the body is not JSON$"):
-        read_model(Balance, body.encode("latin-1"))
-
-
-@unhurried
-@given(NUMBERS)
-@example("1e999999999")
-@example("-0e-999999999")
-@example("1e300")
-@example("1e301")
-@example("1e-301")
-@example("9" * 5000)
-def test_any_number_is_quickly_read_or_refused(text: str) -> None:
-    """A number that a body holds is one that floats, sums and JSON can hold, or the body is refused at once."""
-    try:
-        number = parse_json(f'[{text}, "x"]')[0]
-    except ValueError as error:
-        number, problem = 0, str(error)
-    else:
-        problem = "a number is out of range"
-    assert problem == "a number is out of range"
-    assert math.isfinite(float(number) * 10**6)
-    assert float(json.loads(json.dumps(to_number(Decimal(number))))) == float(number)
-    assert in_bounds(Decimal(number))
-
-
-@pytest.mark.parametrize(
-    "number", ["1e999999999", "1e400", "1e-400", "NaN", "Infinity", "-sNaN", "0e-999999999"]
-)
-def test_what_is_no_amount_is_not_sent(number: str) -> None:
-    """No program can make the client write out a billion digits, or what is not JSON."""
-    with pytest.raises(ValueError, match=r"^is not a finite number from 1e-300 to 1e300$"):
-        to_number(Decimal(number))
-
-
-def test_a_zero_has_no_sign() -> None:
-    """Minus nought is nought."""
-    assert str(parse_number("-0.00")) == "0.00"
-
-
-@given(st.integers(0, 2**63 - 1))
-def test_ids_of_keys(number: int) -> None:
-    """An id is read from a number, and from text, be it that of a float."""
-    assert parse_key_id("id", number) == parse_key_id("id", str(number)) == number
-    assert parse_key_id("id", f"{number}.0") == number
-
-
-NO_IDS = [
-    -1,
-    2**63,
-    1.5,
-    float("nan"),
-    float("inf"),
-    1e300,
-    True,
-    None,
-    "",
-    "-1",
-    "1.5",
-    "1.00",
-    "9" * 20,
-    "9" * 5000,
-    "\u0661",
-]
-
-
-@pytest.mark.parametrize("wrong", [*NO_IDS, pytest.param(10**5000, id="5001 digits")])
-def test_what_is_no_id(wrong: object) -> None:
-    """Whatever else, however long, is refused in one line that does not quote it."""
-    refusal(
-        InvalidInputError,
-        lambda: parse_key_id("key_id", wrong),
-        "^key_id must be the id of a key, a whole number$",
-    )
