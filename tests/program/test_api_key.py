@@ -28,7 +28,7 @@ from pulumi_account import ApiKey, ApiKeyArgs, Provider
 from pulumi_account.common.instants import parse_instant
 from pulumi_account.core.declaration import declared
 from pulumi_account.exceptions import InvalidInputError
-from pulumi_account.program.api_key import _number, _plain
+from pulumi_account.program.key_arguments import plain_value
 from tests.support.canaries import PLAINTEXT, assert_clean
 from tests.support.helpers import NOW, refusal, unhurried
 
@@ -348,7 +348,7 @@ def test_wall_clocks_that_change(
 @given(st.datetimes(datetime(2027, 1, 1), datetime(2090, 1, 1), timezones=st.just(timezone.utc)))
 def test_an_instant_survives_any_wall_clock(moment: datetime) -> None:
     """Whatever clocks in Berlin show at an instant, it is that instant which is declared."""
-    text = _plain(moment.astimezone(BERLIN))
+    text = plain_value(moment.astimezone(BERLIN))
     assert declared({"name": "n", "expires_at": text}, now=NOW).expires_at == moment
 
 
@@ -363,16 +363,16 @@ def test_a_datetime_without_a_zone_is_refused(run: Callable[..., dict[str, Any]]
 def test_money_is_exact_or_refused(money: Decimal) -> None:
     """A Decimal that the engine's numbers cannot hold is refused, and never passed as another amount."""
     if len(money.as_tuple().digits) <= 15 and abs(money.adjusted()) < 300:
-        assert Decimal(repr(_number(money))) == money
+        assert Decimal(repr(plain_value(money))) == money
         return
     with suppress(pulumi.RunError):
-        assert Decimal(repr(_number(money))) == money
+        assert Decimal(repr(plain_value(money))) == money
 
 
 @pytest.mark.parametrize("wrong", ["NaN", "Infinity", "-Infinity", "sNaN"])
 def test_decimals_that_are_no_numbers_reach_check(wrong: str) -> None:
     """NaN and infinite Decimals reach `check`, which refuses them."""
-    assert str(_number(Decimal(wrong))) in ("nan", "inf", "-inf")
+    assert str(plain_value(Decimal(wrong))) in ("nan", "inf", "-inf")
 
 
 def test_adopted_plaintext_is_a_secret(run: Callable[..., dict[str, Any]]) -> None:

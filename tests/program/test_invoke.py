@@ -20,7 +20,7 @@ import pulumi_account as account
 from pulumi_account import exceptions as err
 from pulumi_account.api.settings import Settings
 from pulumi_account.emulator import Answer, Emulator, Fault
-from pulumi_account.program import invoke_cache as answers
+from pulumi_account.program import invoke_cache
 from pulumi_account.program.invoke_cache import Answers
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY, assert_clean
 from tests.support.helpers import refusal, set_engine
@@ -172,13 +172,13 @@ def test_nothing_outlives_its_run(emulator: Emulator) -> None:
         pulumi.runtime.configure(pulumi.runtime.Settings("project", "stack", monitor=monitor))
         set_root_resource(root)
         account.get_balance()
-        (client,) = answers._runs[monitor]._clients.values()
+        (client,) = invoke_cache._runs[monitor]._clients.values()
         return client._http
 
     first, second = (contextvars.copy_context().run(program) for _ in range(2))
     gc.collect()
     assert (first.is_closed, second.is_closed) == (True, False)
-    assert sum(isinstance(monitor, Monitor) for monitor in answers._runs) == 1
+    assert sum(isinstance(monitor, Monitor) for monitor in invoke_cache._runs) == 1
 
 
 @pytest.mark.parametrize("context", [contextvars.copy_context, contextvars.Context], ids=["same", "other"])
