@@ -15,7 +15,7 @@ import pytest
 from pulumi_account.api.models import Activity, Balance, Key, KeyList
 from pulumi_account.program import mocks
 from pulumi_account.testing import fixtures
-from tests.program.conftest import real_account  # noqa: F401 - a fixture
+from tests.program.test_mocks import real_account  # noqa: F401 - a fixture
 from tests.test_imports import loads
 
 PAGE = Path(__file__).parent.parent / "docs" / "testing.md"

@@ -101,7 +101,7 @@ class ApiKey(Resource, module="account", name="ApiKey"):
     ) -> ApiKey:
         """Read an existing key without managing it: GET ``/v1/account/keys/{key_id}``.
 
-        The plaintext is unknown to the API, so ``key`` is None. An id that the account does not have is a
+        ``key`` is None, as the API never shows the plaintext again. An id that the account does not have is a
         `NotFoundError`, in the preview too.
 
         :param resource_name: the resource's name in the stack.
@@ -115,7 +115,7 @@ class ApiKey(Resource, module="account", name="ApiKey"):
         return found
 
     def require_key(self) -> pulumi.Output[str]:
-        """The plaintext, always a secret, for a consumer that cannot do without.
+        """The plaintext, always a secret; an unknown plaintext is an error, not None.
 
         :raises pulumi.RunError: the state has no plaintext: the key was adopted without ``adopt_key``, or only read.
         """
@@ -160,7 +160,7 @@ class ApiKey(Resource, module="account", name="ApiKey"):
         return prop
 
     def _hints(self, opts: pulumi.ResourceOptions | None) -> dict[str, Deferred]:
-        """What `check` cannot know otherwise. Each hint takes time, so none is given that says nothing."""
+        """Inputs that only help `check`. Each takes time, so none is added without need."""
         provider = provider_of(opts)
 
         async def instance_id(found: pulumi.ProviderResource) -> str | None:

@@ -63,7 +63,7 @@ def only(name: str, found: list[Key]) -> Key:
         )
     ids = ", ".join(str(key.id) for key in found[:_MOST_IDS])
     more = f" or {len(found) - _MOST_IDS} others" if len(found) > _MOST_IDS else ""
-    raise InvalidInputError([f"name is that of {len(found)} keys: give key_id, one of {ids}{more}"])
+    raise InvalidInputError([f"name matches {len(found)} keys: give key_id, one of {ids}{more}"])
 
 
 def invoke(question: Callable[..., _T], opts: pulumi.InvokeOptions | None, **arguments: object) -> _T:

@@ -83,7 +83,7 @@ def settle_arguments(
     elif args is not None and keywords:
         problem = "give either ApiKeyArgs or keywords, not both"
     elif unknown := sorted(keywords.keys() - vars(ApiKeyArgs()).keys()):
-        problem = f"{', '.join(unknown)}: no such argument"
+        problem = f"unknown arguments: {', '.join(unknown)}"
     if problem:
         raise ArgumentError(f"ApiKey {resource_name!r}: {problem}")
     return args or ApiKeyArgs(**keywords), opts

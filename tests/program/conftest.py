@@ -1,4 +1,4 @@
-"""What tests of programs share."""
+"""Fixtures for tests of programs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,7 @@ from pulumi.runtime import mocks, settings
 from pulumi.runtime.stack import run_pulumi_func
 
 from pulumi_account.emulator import Emulator
-from tests.support import canaries
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY
-
-
-@pytest.fixture
-def real_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """An account that the environment names, and that must not be asked."""
-    with Emulator(provisioning_key=canaries.PROVISIONING_KEY) as emulator:
-        monkeypatch.setenv("ACCOUNT_ENDPOINT", emulator.url)
-        monkeypatch.setenv("ACCOUNT_PROVISIONING_KEY", canaries.PROVISIONING_KEY)
-        yield emulator
-        assert list(emulator.calls) == []
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +28,7 @@ def servers() -> Iterator[tuple[Emulator, Emulator]]:
 
 @pytest.fixture
 def emulator(servers: tuple[Emulator, Emulator], monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """The account that the environment names."""
+    """The account of the environment."""
     monkeypatch.setenv("ACCOUNT_ENDPOINT", servers[0].url)
     monkeypatch.setenv("ACCOUNT_PROVISIONING_KEY", PROVISIONING_KEY)
     monkeypatch.setenv("ACCOUNT_RETRY_DEADLINE", "0")
@@ -51,18 +40,18 @@ def emulator(servers: tuple[Emulator, Emulator], monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def eu(servers: tuple[Emulator, Emulator], emulator: Emulator) -> Emulator:
-    """Another account, which the environment does not name."""
+    """Another account, not the environment's."""
     return servers[1]
 
 
 class Engine(mocks.Mocks):
-    """Takes every resource as it is asked for."""
+    """Registers every resource as requested."""
 
     def __init__(self) -> None:
         self.asked: dict[str, mocks.MockResourceArgs] = {}
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        """A resource with the inputs as its outputs."""
+        """A resource whose outputs are its inputs."""
         self.asked[args.name] = args
         key = None if "adopt_key_id" in args.inputs else "made"
         return args.resource_id or "1", {
@@ -73,13 +62,13 @@ class Engine(mocks.Mocks):
         }
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        """No function is ever called through the engine."""
-        raise AssertionError("the engine was asked for a function")
+        """The engine gets no function calls."""
+        raise AssertionError("a function was called through the engine")
 
 
 @pytest.fixture
 def run() -> Iterator[Callable[..., dict[str, Any]]]:
-    """Runs a program and gives the inputs of a resource."""
+    """Run a program and return the inputs of a resource."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     settings.SETTINGS.outputs.clear()  # what programs of other tests left is bound to loops that are closed

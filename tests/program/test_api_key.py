@@ -1,4 +1,4 @@
-"""`ApiKey` as a program writes it: what it asks the engine for. Uses Pulumi's own mocks."""
+"""`ApiKey` as a program declares it: what the engine gets. Uses Pulumi's own mocks."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ import pytest
 
 from pulumi_account import ApiKey, Provider
 
-# the SDK's mocks give each of their threads an event loop, and close none
+# the SDK's mocks make an event loop for each of their threads and do not close it
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def test_type_token_is_pinned() -> None:
-    """Users' stacks hold this very type."""
+    """Users' stacks contain exactly this type."""
     assert ApiKey._resource_type_name == "dynamic/account:ApiKey"
 
 
 def test_an_import_is_refused() -> None:
-    """The engine cannot import a dynamic resource, and would say so in a traceback."""
+    """The engine cannot import a dynamic resource, and would report that with a traceback."""
     with pytest.raises(pulumi.RunError, match=r"adopt the key with adopt_key_id and name$"):
         ApiKey("k", name="n", opts=pulumi.ResourceOptions(import_="1"))
 
 
 def test_a_plaintext_that_is_needed(run: Callable[..., dict[str, Any]]) -> None:
-    """`require_key` gives it."""
+    """`require_key` returns it."""
     found: list[str] = []
     run(lambda: ApiKey("k").require_key().apply(found.append))
     assert found == ["made"]
 
 
 def test_a_plaintext_that_nobody_knows(run: Callable[..., dict[str, Any]]) -> None:
-    """`require_key` says what to do about it."""
+    """`require_key` reports what to do."""
 
     def program() -> None:
         ApiKey("k", name=ApiKey("bare", name="n", adopt_key_id=1).require_key())
@@ -45,7 +45,7 @@ def test_a_plaintext_that_nobody_knows(run: Callable[..., dict[str, Any]]) -> No
 
 
 def under(provider: Provider) -> pulumi.ResourceOptions:
-    """A parent that has the provider."""
+    """A parent with the provider."""
     team = pulumi.ComponentResource("x:y:Team", "team", {}, pulumi.ResourceOptions(providers=[provider]))
     return pulumi.ResourceOptions(parent=team)
 
@@ -62,7 +62,7 @@ def under(provider: Provider) -> pulumi.ResourceOptions:
 def test_the_instance_is_told(
     run: Callable[..., dict[str, Any]], named: Callable[[Provider], pulumi.ResourceOptions]
 ) -> None:
-    """`check` learns the id of an explicit provider instance, wherever the resource gets it from."""
+    """`check` gets the id of an explicit provider, wherever the resource gets the provider from."""
 
     def program() -> None:
         eu = Provider("eu", provisioning_key="p")
@@ -72,7 +72,7 @@ def test_the_instance_is_told(
 
 
 def test_later_adoptions_are_told(run: Callable[..., dict[str, Any]]) -> None:
-    """For a key that is deleted first, `check` learns which keys are to be adopted, though they are declared later."""
+    """For a key that is deleted first, `check` gets the ids to adopt, also those of keys that are declared later."""
 
     def program() -> None:
         eu = pulumi.ResourceOptions(provider=Provider("eu", provisioning_key="p"))
@@ -84,7 +84,7 @@ def test_later_adoptions_are_told(run: Callable[..., dict[str, Any]]) -> None:
 
 
 def test_provider_takes_a_secret(run: Callable[..., dict[str, Any]]) -> None:
-    """A `Provider` keeps its provisioning key as a secret, and marks itself as an explicit instance."""
+    """A `Provider` keeps its provisioning key as a secret and marks itself as an explicit provider."""
     inputs = run(lambda: Provider("k", provisioning_key="p", endpoint="https://account.example"))
     assert inputs["account:instance"] == "k"
     assert inputs["account:endpoint"] == "https://account.example"

@@ -12,12 +12,12 @@ import pulumi_account as account
 from pulumi_account.emulator import Emulator
 from tests.support.program_runs import run_inline
 
-# the SDK's mocks give each of their threads an event loop, and close none
+# the SDK's mocks make an event loop for each of their threads and do not close it
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def test_what_depends_on_resources_is_asked_after_them(emulator: Emulator) -> None:
-    """An answer from before they were made does not serve those who wait for resources; one of theirs serves all."""
+    """An answer from before the resources were made is not reused after; one answer serves all that wait for them."""
 
     def program() -> Any:
         team = pulumi.ComponentResource("account:index:Team", "team")
@@ -34,7 +34,7 @@ def test_what_depends_on_resources_is_asked_after_them(emulator: Emulator) -> No
 
 
 def test_an_answer_depends_on_what_it_waited_for(emulator: Emulator) -> None:
-    """Whatever takes the answer as its input depends on the resources that were waited for."""
+    """A resource that takes the answer as an input depends on the resources that the answer waited for."""
 
     def program() -> Any:
         key = account.ApiKey("k", name="k")

@@ -17,17 +17,17 @@ from tests.support.canaries import OTHER_PROVISIONING_KEY, assert_clean
 from tests.support.helpers import refusal
 from tests.support.program_runs import run_inline
 
-# the SDK's mocks give each of their threads an event loop, and close none
+# the SDK's mocks make an event loop for each of their threads and do not close it
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def provider(eu: Emulator, key: Any = OTHER_PROVISIONING_KEY) -> account.Provider:
-    """The other account, as a program declares it."""
+    """The other account as a provider."""
     return account.Provider("eu", endpoint=eu.url, provisioning_key=key)
 
 
 def balance_of(eu: account.Provider) -> str:
-    """A provider's balance, asked for at once."""
+    """The balance of a provider's account, from the plain form."""
     return str(account.get_balance(opts=InvokeOptions(provider=eu)).balance)
 
 
@@ -37,7 +37,7 @@ def balance_of(eu: account.Provider) -> str:
 @pytest.mark.parametrize("kind", [str, pulumi.Output.secret], ids=["text", "secret"])
 @pytest.mark.parametrize("way", ["provider", "parent", "grandparent"])
 def test_another_account_is_asked(eu: Emulator, kind: Any, way: str) -> None:
-    """A provider is taken as it is given, or from a parent; a secret of the configuration is waited for."""
+    """The provider is that of the options or of a parent; its key may be a secret Output."""
 
     def program() -> str:
         other = provider(eu, kind(OTHER_PROVISIONING_KEY))
@@ -53,7 +53,7 @@ def test_another_account_is_asked(eu: Emulator, kind: Any, way: str) -> None:
 
 
 def test_every_function_takes_a_provider(eu: Emulator, emulator: Emulator) -> None:
-    """No question goes to the stack's account when another one is named."""
+    """No function asks the stack's account if the options name another."""
     key_id, _ = eu.add("n")
 
     def program() -> Any:
@@ -76,7 +76,7 @@ def test_every_function_takes_a_provider(eu: Emulator, emulator: Emulator) -> No
 
 
 def test_a_parent_without_a_provider(emulator: Emulator) -> None:
-    """A parent that was given no provider has the stack's account."""
+    """A parent without a provider means the stack's account."""
 
     def program() -> str:
         parent = pulumi.ComponentResource("account:index:Team", "a")
@@ -86,7 +86,7 @@ def test_a_parent_without_a_provider(emulator: Emulator) -> None:
 
 
 def test_two_accounts_are_two_questions(eu: Emulator) -> None:
-    """Each account has its own answer; one that two instances name is asked once."""
+    """Each account has its own answers; an account with two providers is asked once."""
 
     def program() -> tuple[str, str, str]:
         twin = account.Provider("twin", endpoint=eu.url + "/", provisioning_key=OTHER_PROVISIONING_KEY)
@@ -97,7 +97,7 @@ def test_two_accounts_are_two_questions(eu: Emulator) -> None:
 
 
 def test_a_key_that_is_not_known_yet(eu: Emulator) -> None:
-    """Before the deployment a key may be unknown: then one line names the form that waits, and that is unknown."""
+    """If the key is unknown, the plain form names the form that waits, and that form is unknown."""
 
     def program() -> Any:
         other = provider(eu, pulumi.Output.from_input(pulumi.UNKNOWN))
@@ -112,7 +112,7 @@ def test_a_key_that_is_not_known_yet(eu: Emulator) -> None:
 
 @pytest.mark.parametrize("form", [account.get_balance, account.get_balance_output])
 def test_a_provider_that_tells_nothing(emulator: Emulator, form: Callable[..., object]) -> None:
-    """Only a `Provider` of this package says which account it is; any other is refused in one line."""
+    """Functions can read the account only of a `Provider` of this package; others are refused in one line."""
 
     def program() -> None:
         opts = InvokeOptions(provider=pulumi.ProviderResource("pulumi-python", "raw", {}))
@@ -124,30 +124,30 @@ def test_a_provider_that_tells_nothing(emulator: Emulator, form: Callable[..., o
 
 
 def test_an_empty_key_names_its_instance(eu: Emulator) -> None:
-    """An instance without a provisioning key is not helped by the environment's."""
+    """A provider with an empty key does not use the environment's key."""
     run_inline(lambda: refusal(account.FunctionError, lambda: balance_of(provider(eu, "")), "'eu' is empty"))
     assert list(eu.calls) == []
 
 
 def test_a_provider_does_not_show_its_key(eu: Emulator) -> None:
-    """No repr of a provider or of what it holds has its key, and it cannot be pickled."""
+    """No repr of a provider or its attributes shows its key, and it cannot be pickled."""
 
     def program() -> None:
         other = provider(eu)
         balance_of(other)
         assert_clean(repr(other), str(other), repr(vars(other)))
-        with pytest.raises(Exception) as caught:  # noqa: PT011 - which one is the SDK's business
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - the kind is up to the SDK
             pickle.dumps(other)
         assert_clean(caught.value)
 
     run_inline(program)
 
 
-# --- Outputs
+# --- the output form
 
 
 def test_an_answer_is_no_secret_for_the_keys_sake(eu: Emulator) -> None:
-    """The provisioning key is a secret, and what it opens is not."""
+    """The provisioning key is a secret, but the answer is not."""
     opts = {
         "opts": lambda: InvokeOptions(provider=provider(eu, pulumi.Output.secret(OTHER_PROVISIONING_KEY)))
     }
@@ -155,7 +155,7 @@ def test_an_answer_is_no_secret_for_the_keys_sake(eu: Emulator) -> None:
 
 
 def test_an_answer_is_a_secret_for_an_arguments_sake(emulator: Emulator) -> None:
-    """What was asked with a secret is a secret."""
+    """If an argument is a secret, so is the answer."""
     (activity,) = run_inline(lambda: account.get_activity_output(pulumi.Output.secret(3)))
     assert activity.period_days == 3
 
@@ -173,13 +173,13 @@ def test_an_answer_is_a_secret_for_an_arguments_sake(emulator: Emulator) -> None
     ],
 )
 def test_what_is_not_known_is_not_asked(emulator: Emulator, form: Callable[..., Any]) -> None:
-    """An unknown argument gives an unknown answer."""
+    """With an unknown argument, the answer is unknown."""
     assert run_inline(lambda: form(pulumi.Output.from_input(pulumi.UNKNOWN))) is ...
     assert list(emulator.calls) == []
 
 
 def test_a_wrong_argument_of_an_output_form(emulator: Emulator) -> None:
-    """It is told as the plain form tells it."""
+    """The error is that of the plain form."""
     refusal(
         account.FunctionError,
         lambda: run_inline(lambda: account.get_activity_output(31)),

@@ -22,12 +22,12 @@ from tests.support.canaries import PROVISIONING_KEY
 from tests.support.helpers import refusal
 from tests.support.program_runs import run_inline
 
-# the SDK's mocks give each of their threads an event loop, and close none
+# the SDK's mocks make an event loop for each of their threads and do not close it
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def test_the_same_question_is_asked_once(emulator: Emulator) -> None:
-    """However it is asked, and by whatever function: one run, one call."""
+    """In one run, all functions and both forms share one call."""
 
     def program() -> Any:
         account.get_balance()
@@ -49,7 +49,7 @@ def test_the_same_question_is_asked_once(emulator: Emulator) -> None:
 
 
 def test_other_questions_are_other_calls(emulator: Emulator) -> None:
-    """Another period or another key is another question."""
+    """Another period or another key needs another call."""
 
     def program() -> None:
         key_id, _ = emulator.add("k")
@@ -64,13 +64,13 @@ def test_other_questions_are_other_calls(emulator: Emulator) -> None:
 
 
 def test_the_next_run_asks_anew(emulator: Emulator) -> None:
-    """What one program was told is not told to the next one of the same process."""
+    """A program does not get the answers of an earlier one in the same process."""
     assert [str(run_inline(account.get_balance).balance) for _ in range(2)] == ["125.50"] * 2
     assert emulator.calls.operations == ["get_balance"] * 2
 
 
 def test_runs_at_the_same_time_do_not_share(emulator: Emulator) -> None:
-    """Two programs that run in two threads of a process ask for themselves."""
+    """Two programs that run in two threads of a process do not share answers."""
     both_run = threading.Barrier(2, timeout=60)
 
     def program() -> None:
@@ -88,7 +88,7 @@ class Monitor:
 
 
 def test_nothing_outlives_its_run(emulator: Emulator) -> None:
-    """When the next run begins, the connections of the one before are closed, and its answers are gone."""
+    """When the next run begins, the connections of the last run are closed and its answers dropped."""
 
     def program() -> Any:
         monitor, root = Monitor(), cast(Any, object())
@@ -106,7 +106,7 @@ def test_nothing_outlives_its_run(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("context", [contextvars.copy_context, contextvars.Context], ids=["same", "other"])
 def test_outside_of_a_run_nothing_is_kept(emulator: Emulator, context: Callable[[], Any]) -> None:
-    """Without an engine there is no run, not after one either, in whatever thread: each call asks."""
+    """Without an engine, and after a run, in any thread: each call asks the account."""
     run_inline(account.get_balance)
     context().run(account.get_balance)
     context().run(account.get_balance)
@@ -114,7 +114,7 @@ def test_outside_of_a_run_nothing_is_kept(emulator: Emulator, context: Callable[
 
 
 def test_a_failure_is_not_kept(emulator: Emulator) -> None:
-    """Who asks again after a failure asks the account."""
+    """After a failure, the next call asks the account again."""
     emulator.faults.add(Fault(Answer(500)))
 
     def program() -> Any:
@@ -126,7 +126,7 @@ def test_a_failure_is_not_kept(emulator: Emulator) -> None:
 
 
 def test_an_answer_can_be_changed_without_harm(emulator: Emulator) -> None:
-    """Whoever sorts or clears what was answered does so for himself."""
+    """A program that changes an answer does not change later answers."""
     emulator.add("k")
     emulator.add_usage(1, cost=1)
 
@@ -139,7 +139,7 @@ def test_an_answer_can_be_changed_without_harm(emulator: Emulator) -> None:
 
 
 def test_threads_share_one_call() -> None:
-    """Of many threads that ask the same, one asks the account; the others have its answer."""
+    """If many threads ask the same question, one asks the account and the others share its answer."""
     asked, called = Answers(), []
 
     def call(_: Any) -> str:

@@ -27,12 +27,12 @@ from pulumi_account.program.key_arguments import plain_value
 from tests.support.canaries import PLAINTEXT, assert_clean
 from tests.support.helpers import NOW, refusal, unhurried
 
-# the SDK's mocks give each of their threads an event loop, and close none
+# the SDK's mocks make an event loop for each of their threads and do not close it
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def test_input_names_are_pinned() -> None:
-    """The inputs that users' states hold have these names."""
+    """The inputs in users' states have these names."""
     assert [argument.name for argument in fields(ApiKeyArgs)] == [
         "name", "name_prefix", "credit_limit", "is_enabled", "expires_at", "rotation_triggers", "adopt_key_id",
         "adopt_key",
@@ -40,7 +40,7 @@ def test_input_names_are_pinned() -> None:
 
 
 def test_keywords_and_args_are_the_same(run: Callable[..., dict[str, Any]]) -> None:
-    """Both forms ask for the same key."""
+    """Both forms declare the same key."""
     declared: dict[str, Any] = {"name": "n", "credit_limit": 1.5, "is_enabled": False}
     one = run(lambda: ApiKey("k", **declared))
     other = run(lambda: ApiKey("k", ApiKeyArgs(**declared)))
@@ -48,7 +48,7 @@ def test_keywords_and_args_are_the_same(run: Callable[..., dict[str, Any]]) -> N
 
 
 def test_typed_signature_names_every_argument() -> None:
-    """The keyword form that type checkers see has the arguments of `ApiKeyArgs`, no more and no fewer."""
+    """For type checkers, the keyword form has exactly the arguments of `ApiKeyArgs`."""
     source = inspect.getsource(ApiKey)
     keywords = source[source.index("*,") : source.index(") -> None: ...", source.index("*,"))]
     for argument in fields(ApiKeyArgs):
@@ -57,7 +57,7 @@ def test_typed_signature_names_every_argument() -> None:
 
 
 def test_both_forms_at_once_are_refused() -> None:
-    """`ApiKeyArgs` beside keywords is a mistake that is told."""
+    """`ApiKeyArgs` together with keywords is an error."""
     with pytest.raises(TypeError, match="ApiKey 'k': give either ApiKeyArgs or keywords"):
         ApiKey("k", ApiKeyArgs(name="n"), name="m")  # type: ignore[call-overload]
 
@@ -78,21 +78,21 @@ def test_both_forms_at_once_are_refused() -> None:
     ],
 )
 def test_what_the_engine_cannot_carry_is_one_line(argument: str, value: Any, line: str) -> None:
-    """A value that could not even reach `check` is told in one line, which stops the program."""
+    """A value that cannot reach `check` stops the program with one line."""
     with pytest.raises(pulumi.RunError) as caught:
         ApiKey("k", **{argument: value})
     assert str(caught.value) == f"ApiKey 'k': {argument} {line}"
 
 
 def test_all_such_values_are_told_at_once() -> None:
-    """One line for each."""
+    """The error has one line for each."""
     with pytest.raises(pulumi.RunError) as caught:
         ApiKey("k", name=b"n", credit_limit=1j)  # type: ignore[call-overload]
     assert len(str(caught.value).splitlines()) == 2
 
 
 def test_unknown_argument_is_refused() -> None:
-    """A misspelt argument is told, not ignored."""
+    """A misspelled argument is an error."""
     with pytest.raises(TypeError, match="credit"):
         ApiKey("k", credit=5)  # type: ignore[call-overload]
 
@@ -105,14 +105,14 @@ def test_unknown_argument_is_refused() -> None:
     ],
 )
 def test_arguments_of_another_type_are_named(arguments: tuple[Any, ...], line: str) -> None:
-    """Python's own message would be about an attribute that a dict does not have."""
+    """The error names the expected type; Python's own message would name a missing attribute."""
     with pytest.raises(TypeError, match=f"^ApiKey 'k': {line}"):
         ApiKey("k", *arguments)
 
 
 @pytest.mark.parametrize("id", [7, 7.0, "7", "7.0", lambda: pulumi.Output.from_input(7.0)])
 def test_an_id_may_be_of_any_kind(run: Callable[..., dict[str, Any]], id: Any) -> None:
-    """A number, a text, and what a stack reference makes of these."""
+    """The id may be a number, text, or what a stack reference makes of either."""
     found: list[str] = []
 
     def program() -> None:
@@ -125,7 +125,7 @@ def test_an_id_may_be_of_any_kind(run: Callable[..., dict[str, Any]], id: Any) -
 
 @pytest.mark.parametrize("id", ["seven", 1.5, None, True, -1])
 def test_what_is_no_id_is_one_line(id: Any) -> None:
-    """The program says so, as the engine would say less."""
+    """The program reports an invalid id in one line."""
     with pytest.raises(
         pulumi.RunError, match=r"^ApiKey\.get 'k': id must be the id of a key, a whole number$"
     ):
@@ -138,7 +138,7 @@ def test_options_may_be_second(run: Callable[..., dict[str, Any]]) -> None:
 
 
 def test_prefix_is_the_resource_name(run: Callable[..., dict[str, Any]]) -> None:
-    """Without a name, the prefix is the resource's name and a hyphen, and said to be no declared one."""
+    """Without a name, the prefix is the resource's name and a hyphen, marked as a default."""
     assert run(lambda: ApiKey("k")) == {"name_prefix": "k-", "__default_prefix": True}
 
 
@@ -148,7 +148,7 @@ def test_prefix_of_a_long_resource_name_is_cut(run: Callable[..., dict[str, Any]
 
 
 def test_a_secret_prefix_is_refused(run: Callable[..., dict[str, Any]]) -> None:
-    """The name that is made of it would not be secret."""
+    """The name that is made of it is not secret."""
     refusal(
         pulumi.RunError,
         lambda: run(lambda: ApiKey("k", name_prefix=pulumi.Output.secret("customer-"))),
@@ -162,7 +162,7 @@ def test_a_prefix_that_is_an_output_is_no_secret(run: Callable[..., dict[str, An
 
 
 def test_preview_is_told(run: Callable[..., dict[str, Any]]) -> None:
-    """In a preview, `check` is told so."""
+    """`check` gets a mark of previews."""
     assert run(lambda: ApiKey("k", name="n"), preview=True) == {"name": "n", "__preview": True}
 
 
@@ -176,7 +176,7 @@ def test_instants_and_money_become_plain(
     assert inputs == {"name": "n", "expires_at": "2040-01-01T00:00:00+01:00", "credit_limit": 10.1}
 
 
-# a zone by its rule alone: a clean machine may have no database of zones
+# a zone defined by its rule: a machine may have no time zone database
 _TYPE = struct.pack(">5s15x6llbB4s", b"TZif2", 0, 0, 0, 0, 1, 4, 3600, 0, 0, b"CET")
 BERLIN = ZoneInfo.from_file(BytesIO(2 * _TYPE + b"\nCET-1CEST,M3.5.0,M10.5.0/3\n"), "Berlin")
 
@@ -197,7 +197,7 @@ BERLIN = ZoneInfo.from_file(BytesIO(2 * _TYPE + b"\nCET-1CEST,M3.5.0,M10.5.0/3\n
 def test_wall_clocks_that_change(
     run: Callable[..., dict[str, Any]], wall: str, fold: int, instant: str
 ) -> None:
-    """The hour that comes twice is two instants, the one that is left out and the days around have theirs, too."""
+    """An hour that occurs twice is two instants; a skipped hour and the days around it are right, too."""
     moment = datetime.fromisoformat(wall).replace(tzinfo=BERLIN, fold=fold)
     inputs = run(lambda: ApiKey("k", name="n", expires_at=moment))
     assert declared(inputs, now=NOW).expires_at == parse_instant(instant)
@@ -206,13 +206,13 @@ def test_wall_clocks_that_change(
 @unhurried
 @given(st.datetimes(datetime(2027, 1, 1), datetime(2090, 1, 1), timezones=st.just(timezone.utc)))
 def test_an_instant_survives_any_wall_clock(moment: datetime) -> None:
-    """Whatever clocks in Berlin show at an instant, it is that instant which is declared."""
+    """A local time in Berlin declares its instant."""
     text = plain_value(moment.astimezone(BERLIN))
     assert declared({"name": "n", "expires_at": text}, now=NOW).expires_at == moment
 
 
 def test_a_datetime_without_a_zone_is_refused(run: Callable[..., dict[str, Any]]) -> None:
-    """It is not taken for one in this machine's zone."""
+    """It does not count as local time of this machine."""
     line = "expires_at '2030-10-27T02:30:00' has no offset from UTC: add Z, or one such as +01:00"
     naive = datetime(2030, 10, 27, 2, 30)
     refusal(InvalidInputError, lambda: run(lambda: ApiKey("k", name="n", expires_at=naive)), re.escape(line))
@@ -220,7 +220,7 @@ def test_a_datetime_without_a_zone_is_refused(run: Callable[..., dict[str, Any]]
 
 @given(st.decimals(allow_nan=False, allow_infinity=False))
 def test_money_is_exact_or_refused(money: Decimal) -> None:
-    """A Decimal that the engine's numbers cannot hold is refused, and never passed as another amount."""
+    """A Decimal that a float cannot represent is refused, never changed."""
     if len(money.as_tuple().digits) <= 15 and abs(money.adjusted()) < 300:
         assert Decimal(repr(plain_value(money))) == money
         return
@@ -235,7 +235,7 @@ def test_decimals_that_are_no_numbers_reach_check(wrong: str) -> None:
 
 
 def test_adopted_plaintext_is_a_secret(run: Callable[..., dict[str, Any]]) -> None:
-    """`adopt_key` is a secret even where the program gives it as plain text."""
+    """`adopt_key` becomes a secret even if the program passes plain text."""
     inputs = run(lambda: ApiKey("k", name="n", adopt_key_id=1, adopt_key=PLAINTEXT))
     assert inputs["adopt_key"] == {
         "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
@@ -244,5 +244,5 @@ def test_adopted_plaintext_is_a_secret(run: Callable[..., dict[str, Any]]) -> No
 
 
 def test_args_do_not_show_the_plaintext() -> None:
-    """The repr of `ApiKeyArgs` leaves the plaintext out."""
+    """The repr of `ApiKeyArgs` omits the plaintext."""
     assert_clean(repr(ApiKeyArgs(name="n", adopt_key=PLAINTEXT)))

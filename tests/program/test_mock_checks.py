@@ -1,4 +1,4 @@
-"""Resources under `pulumi.runtime.set_mocks`: what the provider refuses fails there, too."""
+"""Resources under `pulumi.runtime.set_mocks` fail on inputs that the provider refuses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support import canaries
 from tests.support.helpers import refusal
 from tests.support.program_runs import Mocks, run_under_mocks, unknown
 
-# the SDK's mocks give each of their threads an event loop, and close none
+# the SDK's mocks make an event loop for each of their threads and do not close it
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 WRONG: list[dict[str, Any]] = [
@@ -49,8 +49,8 @@ WRONG: list[dict[str, Any]] = [
 ]
 
 
-def told_by_check(inputs: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the provider tells of the inputs, as the engine carries them."""
+def failures_of_check(inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """The failures that `check` reports for the inputs, as the engine carries them."""
     carried = {
         name: float(value) if type(value) in (int, Decimal) else value for name, value in inputs.items()
     }
@@ -67,7 +67,7 @@ def told_by_check(inputs: Mapping[str, Any]) -> tuple[str, ...]:
 @pytest.mark.parametrize("kind", ["plain", "output", "beside"])
 @pytest.mark.parametrize("inputs", WRONG, ids=lambda inputs: ",".join(inputs))
 def test_what_check_refuses_fails(inputs: dict[str, Any], kind: str) -> None:
-    """A wrong value, given plainly, as an Output, or beside one, fails in the line that the provider tells."""
+    """An invalid value, plain, as an Output or next to one, fails with the provider's message."""
 
     def program() -> None:
         wrap: Any = pulumi.Output.from_input if kind == "output" else lambda value: value
@@ -75,12 +75,12 @@ def test_what_check_refuses_fails(inputs: dict[str, Any], kind: str) -> None:
         account.ApiKey("k", **{**beside, **{name: wrap(value) for name, value in inputs.items()}})
 
     error = refusal(err.InvalidInputError, lambda: run_under_mocks(program))
-    told = tuple(failure.partition(": this machine's clock")[0] for failure in error.failures)
-    assert told == told_by_check(inputs)
+    failures = tuple(failure.partition(": this machine's clock")[0] for failure in error.failures)
+    assert failures == failures_of_check(inputs)
 
 
 def test_a_plain_value_fails_where_it_is_written() -> None:
-    """The constructor raises: there is nothing to wait for."""
+    """The constructor raises the error of a plain value."""
 
     def program() -> None:
         error = refusal(err.InvalidInputError, lambda: account.ApiKey("k", credit_limit=-1))
@@ -90,7 +90,7 @@ def test_a_plain_value_fails_where_it_is_written() -> None:
 
 
 def test_a_refused_key_has_no_outputs() -> None:
-    """A test that awaits an output of a key whose Outputs are wrong sees why there is none."""
+    """A test that awaits an output of a refused key gets the reason."""
     seen: list[BaseException] = []
 
     async def look(key: account.ApiKey) -> None:
@@ -112,21 +112,21 @@ def test_a_refused_key_has_no_outputs() -> None:
 
 
 def test_no_mock_sees_the_check() -> None:
-    """The inputs that a mock gets are those of a real run."""
-    told = Mocks()
+    """A mock gets the inputs of a real run."""
+    mock = Mocks()
 
     def program() -> None:
         account.ApiKey("k", name=pulumi.Output.from_input("n"), credit_limit=5)
         account.Provider("eu", provisioning_key=pulumi.Output.secret("p"))
         account.ApiKey.get("g", pulumi.Output.from_input("7"))
 
-    run_under_mocks(program, told)
-    found = {args.name: {*args.inputs} - {"__provider"} for args in told.made}
+    run_under_mocks(program, mock)
+    found = {args.name: {*args.inputs} - {"__provider"} for args in mock.made}
     assert found == {"k": {"name", "credit_limit"}, "eu": {INSTANCE, PROVISIONING_KEY}, "g": set()}
 
 
 def test_what_is_unknown_is_not_refused() -> None:
-    """In a preview under mocks, what is not known yet may turn out right; what is known is judged."""
+    """In a preview under mocks, only known inputs are checked."""
     run_under_mocks(
         lambda: account.ApiKey("k", name=unknown(), credit_limit=unknown()) and None, preview=True
     )
@@ -140,7 +140,7 @@ def test_what_is_unknown_is_not_refused() -> None:
 
 
 def test_an_output_that_is_none_is_left_out() -> None:
-    """As in a real run."""
+    """An input whose value is None is left out, as in a real run."""
 
     def program() -> None:
         nothing: Any = pulumi.Output.from_input(None)
@@ -155,7 +155,7 @@ def test_an_output_that_is_none_is_left_out() -> None:
     [("", None), ("p\n\x00", None), ("p", "http://account.example"), ("p", "nonsense"), ("p", "https://a b")],
 )
 def test_wrong_arguments_of_a_provider(wrap: Callable[[Any], Any], key: str, endpoint: str | None) -> None:
-    """They fail in the line that the provider's process tells."""
+    """The error is that of the provider's process."""
     with pytest.raises(err.ConfigurationError) as expected:
         resolve({INSTANCE: "eu", PROVISIONING_KEY: key, ENDPOINT: endpoint}, {})
 
@@ -173,7 +173,7 @@ def test_a_provider_that_is_not_known_yet() -> None:
 
 
 def test_this_machines_environment_is_no_part_of_a_unit_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the environment says, a provider's own arguments are judged."""
+    """The environment does not affect the check of a provider's arguments."""
     monkeypatch.setenv("ACCOUNT_LOOPBACK_ONLY", "1")
     monkeypatch.setenv("ACCOUNT_TIMEOUT", "never")
     run_under_mocks(
@@ -183,7 +183,7 @@ def test_this_machines_environment_is_no_part_of_a_unit_test(monkeypatch: pytest
 
 @pytest.mark.parametrize("wrap", [lambda value: value, pulumi.Output.from_input])
 def test_a_wrong_id_to_get(wrap: Callable[[Any], Any]) -> None:
-    """`ApiKey.get` refuses what is no id."""
+    """`ApiKey.get` refuses an invalid id."""
     refusal(
         pulumi.RunError,
         lambda: run_under_mocks(lambda: account.ApiKey.get("g", wrap("production")) and None),

@@ -6,7 +6,7 @@ import contextvars
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -27,14 +27,24 @@ from tests.support import canaries
 from tests.support.helpers import activity_json, key_json, refusal
 from tests.support.program_runs import ANSWERS, Mocks, run_under_mocks, unknown
 
-# the SDK's mocks give each of their threads an event loop, and close none
+# the SDK's mocks make an event loop for each of their threads and do not close it
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 KEY = Key.model_validate(key_json())
 
 
+@pytest.fixture
+def real_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """The account of the environment, which must get no calls."""
+    with Emulator(provisioning_key=canaries.PROVISIONING_KEY) as emulator:
+        monkeypatch.setenv("ACCOUNT_ENDPOINT", emulator.url)
+        monkeypatch.setenv("ACCOUNT_PROVISIONING_KEY", canaries.PROVISIONING_KEY)
+        yield emulator
+        assert list(emulator.calls) == []
+
+
 def test_tokens_are_pinned() -> None:
-    """Users' mocks answer these very tokens."""
+    """Users' mocks answer exactly these tokens."""
     assert (mocks.GET_BALANCE, mocks.GET_ACTIVITY, mocks.GET_API_KEY, mocks.GET_API_KEYS) == (
         "account:index/getBalance:getBalance",
         "account:index/getActivity:getActivity",
@@ -64,7 +74,7 @@ ASKED: list[tuple[str, tuple[Any, ...], dict[str, Any], list[tuple[str, dict[str
     ("require_balance", (50,), {}, [(mocks.GET_BALANCE, {})], Balance(balance=Decimal("125.50"))),
     (
         "runway", (7,), {}, [(mocks.GET_ACTIVITY, {"days": 30}), (mocks.GET_BALANCE, {})],
-        account.Runway(None, Decimal("125.50"), Decimal(0), 7),  # the one day of use is long ago
+        account.Runway(None, Decimal("125.50"), Decimal(0), 7),  # the only day of usage is long past
     ),
 ]  # fmt: skip
 
@@ -80,12 +90,12 @@ def test_functions_ask_the_mocks(
     result: Any,
     form: str,
 ) -> None:
-    """Both forms ask for their tokens with these arguments, and give what they give on an account."""
-    told = Mocks()
+    """Both forms call the mock with token and arguments, and return the types of a real account."""
+    mock = Mocks()
     function = getattr(account, name + form)
-    found = run_under_mocks(lambda: function(*args, **keywords), told)
+    found = run_under_mocks(lambda: function(*args, **keywords), mock)
     assert (type(found), found) == (type(result), result)
-    assert told.calls == asked
+    assert mock.calls == asked
 
 
 CUT_OFF = f"""
@@ -119,20 +129,20 @@ print("httpx" in sys.modules)
 
 
 def test_the_network_is_cut_off(real_account: Emulator) -> None:
-    """With an endpoint and a provisioning key at hand, no function and no resource opens a connection."""
+    """Even with an endpoint and a provisioning key, no function or resource opens a connection."""
     ran = subprocess.run([sys.executable, "-c", CUT_OFF], capture_output=True, text=True, timeout=60)
     assert (ran.returncode, ran.stdout.strip()) == (0, "False"), ran.stderr
 
 
 def test_no_account_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a provisioning key nor an endpoint is."""
+    """Neither a provisioning key nor an endpoint is needed."""
     monkeypatch.delenv("ACCOUNT_PROVISIONING_KEY", raising=False)
     monkeypatch.setenv("ACCOUNT_ENDPOINT", "nonsense")
     assert str(run_under_mocks(account.get_balance).balance) == "125.50"
 
 
 def test_other_threads_ask_the_mocks(real_account: Emulator) -> None:
-    """A thread that the program starts has no settings of its own, and yet asks nobody else."""
+    """A thread without settings of its own asks the mocks, too."""
     found: list[Any] = []
 
     def program() -> None:
@@ -145,12 +155,12 @@ def test_other_threads_ask_the_mocks(real_account: Emulator) -> None:
 
 
 class Another:
-    """A monitor that is none of the SDK's."""
+    """A monitor that is not the SDK's."""
 
 
 @pytest.mark.parametrize("engine", [MockEngine(None), None], ids=["mocks", "none"])
 def test_either_end_tells_of_mocks(real_account: Emulator, engine: Any) -> None:
-    """The SDK's mock monitor is enough; so is its mock engine, where the monitor is the user's own."""
+    """Mocks are recognized by the SDK's mock monitor, or by its mock engine if the user has another monitor."""
 
     def program() -> None:
         monitor: Any = MockMonitor(Mocks()) if engine is None else Another()
@@ -164,8 +174,8 @@ def test_either_end_tells_of_mocks(real_account: Emulator, engine: Any) -> None:
 
 
 def test_a_provider_is_named_as_the_sdk_names_it() -> None:
-    """Mocks tell accounts apart by the reference of the provider; the stack's own account has none."""
-    told = Mocks({**ANSWERS, "other:index:function": {}})
+    """A mock gets the reference of the provider; for the stack's account it is empty."""
+    mock = Mocks({**ANSWERS, "other:index:function": {}})
 
     def program() -> pulumi.Output[Any]:
         eu = account.Provider("eu", provisioning_key=pulumi.Output.secret("p"))
@@ -175,8 +185,8 @@ def test_a_provider_is_named_as_the_sdk_names_it() -> None:
         account.get_balance(opts=InvokeOptions(provider=eu))
         return account.get_balance_output(opts=InvokeOptions(parent=team))
 
-    run_under_mocks(program, told)
-    default, by_the_sdk, *named = told.providers
+    run_under_mocks(program, mock)
+    default, by_the_sdk, *named = mock.providers
     assert default == ""
     assert by_the_sdk.endswith("::eu::eu-id")
     assert named == [by_the_sdk, by_the_sdk]
@@ -193,7 +203,7 @@ def test_a_provider_is_named_as_the_sdk_names_it() -> None:
     ],
 )
 def test_money_may_be_given_as_people_write_it(answer: Any) -> None:
-    """As a number, as text or as `Decimal`; alone, or with failures that are none."""
+    """An amount may be a number, text or a `Decimal`, alone or with an empty list of failures."""
     found = run_under_mocks(account.get_balance, Mocks({mocks.GET_BALANCE: answer})).balance
     assert found in (Decimal("125.50"), Decimal(126))
 
@@ -201,8 +211,8 @@ def test_money_may_be_given_as_people_write_it(answer: Any) -> None:
 def test_instants_may_be_datetimes() -> None:
     """An instant may be text or a `datetime`."""
     moment = datetime(2030, 1, 1, 12, tzinfo=timezone(timedelta(hours=2)))
-    told = Mocks({mocks.GET_API_KEY: key_json(created_at=moment)})
-    assert run_under_mocks(lambda: account.get_api_key(7), told).created_at == moment
+    mock = Mocks({mocks.GET_API_KEY: key_json(created_at=moment)})
+    assert run_under_mocks(lambda: account.get_api_key(7), mock).created_at == moment
 
 
 CYCLE: dict[str, Any] = {}
@@ -227,7 +237,7 @@ CYCLE["balance"] = CYCLE
 )  # fmt: skip
 @pytest.mark.parametrize("form", [account.get_balance, account.get_balance_output])
 def test_a_wrong_shape_is_one_line(form: Callable[[], Any], answer: Any, problem: str) -> None:
-    """It names the token and the field."""
+    """The error names the token and the field."""
     error = refusal(account.FunctionError, lambda: run_under_mocks(form, Mocks({mocks.GET_BALANCE: answer})))
     assert type(error.cause) is err.UnexpectedResponseError
     assert str(error).startswith(f"Mocks.call gave a wrong answer to {mocks.GET_BALANCE}: {problem}")
@@ -241,7 +251,7 @@ def test_a_wrong_shape_is_one_line(form: Callable[[], Any], answer: Any, problem
     )
 )
 def test_no_answer_of_a_mock_is_a_traceback(answer: Any) -> None:
-    """Whatever a mock gives is the typed result or one line."""
+    """Any answer of a mock becomes a typed result or an error of one line."""
 
     def program() -> None:
         monitor: Any = MockMonitor(Mocks(dict.fromkeys(ANSWERS, answer)))
@@ -258,39 +268,39 @@ def test_no_answer_of_a_mock_is_a_traceback(answer: Any) -> None:
 
 
 def test_a_wrong_field_of_a_list_is_named() -> None:
-    """The error names the place within the answer, and no value."""
-    told = Mocks({mocks.GET_API_KEYS: {"keys": [key_json(), {**key_json(), "id": canaries.PLAINTEXT}]}})
+    """The error names the place in the answer, but not the value."""
+    mock = Mocks({mocks.GET_API_KEYS: {"keys": [key_json(), {**key_json(), "id": canaries.PLAINTEXT}]}})
     error = refusal(
-        account.FunctionError, lambda: run_under_mocks(account.get_api_keys, told), r"keys\.1\.id: "
+        account.FunctionError, lambda: run_under_mocks(account.get_api_keys, mock), r"keys\.1\.id: "
     )
     assert canaries.PLAINTEXT not in str(error)
 
 
 def test_failures_of_a_mock_are_told() -> None:
-    """The second thing that a mock may give fails the function."""
-    told = Mocks({mocks.GET_BALANCE: ({}, [("account", "is closed")])})
-    error = refusal(account.FunctionError, lambda: run_under_mocks(account.get_balance, told))
+    """The failures that a mock may return fail the function."""
+    mock = Mocks({mocks.GET_BALANCE: ({}, [("account", "is closed")])})
+    error = refusal(account.FunctionError, lambda: run_under_mocks(account.get_balance, mock))
     assert str(error) == f"{mocks.GET_BALANCE}: is closed (account)"
 
 
 def test_a_mock_may_fail_as_the_account_does() -> None:
-    """An error of the tree becomes the cause that a program sees in a real run."""
-    told = Mocks({mocks.GET_API_KEY: err.NotFoundError("there is no such key", status=404)})
-    error = refusal(account.FunctionError, lambda: run_under_mocks(lambda: account.get_api_key(7), told))
+    """An error of the tree becomes the cause, as in a real run."""
+    mock = Mocks({mocks.GET_API_KEY: err.NotFoundError("there is no such key", status=404)})
+    error = refusal(account.FunctionError, lambda: run_under_mocks(lambda: account.get_api_key(7), mock))
     assert type(error.cause) is err.NotFoundError
 
 
 @pytest.mark.parametrize("form", [account.get_balance, account.get_balance_output])
 def test_a_mocks_own_error_is_left_alone(form: Callable[[], Any]) -> None:
-    """An assertion in a mock fails the test as it stands."""
+    """An assertion in a mock fails the test unchanged."""
     with pytest.raises(AssertionError, match="never ask"):
         run_under_mocks(form, Mocks({mocks.GET_BALANCE: AssertionError("never ask")}))
 
 
 def test_too_little_money_stops_a_program() -> None:
-    """`require_balance` judges the mock's balance."""
-    told = Mocks({mocks.GET_BALANCE: {"balance": "49.99"}})
-    error = refusal(account.FunctionError, lambda: run_under_mocks(lambda: account.require_balance(50), told))
+    """`require_balance` compares the mock's balance."""
+    mock = Mocks({mocks.GET_BALANCE: {"balance": "49.99"}})
+    error = refusal(account.FunctionError, lambda: run_under_mocks(lambda: account.require_balance(50), mock))
     assert type(error.cause) is account.InsufficientBalanceError
 
 
@@ -307,14 +317,14 @@ def test_too_little_money_stops_a_program() -> None:
     ],
 )
 def test_wrong_arguments_reach_no_mock(ask: Callable[[], Any], line: str) -> None:
-    """They are refused in the same line as in a real run."""
-    told = Mocks()
-    refusal(account.FunctionError, lambda: run_under_mocks(ask, told), line)
-    assert told.calls == []
+    """They are refused with the message of a real run."""
+    mock = Mocks()
+    refusal(account.FunctionError, lambda: run_under_mocks(ask, mock), line)
+    assert mock.calls == []
 
 
 def test_unknown_arguments_are_not_asked() -> None:
-    """In a preview under mocks, what depends on what is not known yet is unknown, too."""
-    told = Mocks()
-    assert run_under_mocks(lambda: account.get_activity_output(unknown()), told, preview=True) is ...
-    assert told.calls == []
+    """In a preview under mocks, an unknown argument makes the answer unknown."""
+    mock = Mocks()
+    assert run_under_mocks(lambda: account.get_activity_output(unknown()), mock, preview=True) is ...
+    assert mock.calls == []

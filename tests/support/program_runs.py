@@ -24,7 +24,7 @@ ANSWERS: dict[str, Any] = {
 
 
 class Mocks(pulumi.runtime.Mocks):
-    """Gives the answers that it has, and notes what was asked."""
+    """Gives fixed answers and records the calls."""
 
     def __init__(self, answers: Mapping[str, Any] = ANSWERS) -> None:
         self.answers = answers
@@ -33,7 +33,7 @@ class Mocks(pulumi.runtime.Mocks):
         self.made: list[pulumi.runtime.MockResourceArgs] = []
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
-        """The answer to a token; an error is raised."""
+        """Return the answer to a token, or raise it if it is an error."""
         self.calls.append((args.token, args.args))
         self.providers.append(args.provider)
         answer = self.answers[args.token]
@@ -42,15 +42,15 @@ class Mocks(pulumi.runtime.Mocks):
         return answer
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        """A resource with its inputs as its outputs."""
+        """A resource whose outputs are its inputs."""
         self.made.append(args)
         return f"{args.name}-id", args.inputs
 
 
 def run_under_mocks(
-    program: Callable[[], Any], told: pulumi.runtime.Mocks | None = None, *, preview: bool = False
+    program: Callable[[], Any], mock: pulumi.runtime.Mocks | None = None, *, preview: bool = False
 ) -> Any:
-    """What a program gives under mocks, once all is done; an Output as its value, unknown as `...`."""
+    """Run a program under mocks and return its result: the value of an Output, `...` if unknown."""
     given: list[Any] = []
 
     def noted() -> None:
@@ -60,38 +60,38 @@ def run_under_mocks(
         given.extend([] if isinstance(result, pulumi.Output) else [result])
 
     async def main() -> None:
-        pulumi.runtime.set_mocks(told or Mocks(), preview=preview)
+        pulumi.runtime.set_mocks(mock or Mocks(), preview=preview)
         SETTINGS.outputs = set()
         await run_pulumi_func(noted)
 
     try:
         contextvars.copy_context().run(asyncio.run, main())
     finally:
-        gc.collect()  # here, where the mocks' loops are no news
+        gc.collect()  # here, where warnings about the mocks' loops are ignored
     return given[0] if given else ...
 
 
 def unknown() -> Any:
-    """What a preview does not know yet."""
+    """An unknown Output."""
     return pulumi.Output.from_input(pulumi.UNKNOWN)
 
 
 class _Engine(pulumi.runtime.Mocks):
-    """Makes whatever is declared."""
+    """Makes each declared resource."""
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        """No function goes through the engine."""
+        """The engine gets no function calls."""
         raise NotImplementedError(args.token)
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        """A resource has a number for its id."""
+        """A resource with a number as its id."""
         return "1", args.inputs
 
 
 def run_inline(program: Callable[[], Any]) -> Any:
-    """Run a program as inline programs are run: in this process, with a context of its own; what it gives.
+    """Run a program like an inline program: in this process and in its own context. Return its result.
 
-    An Output is told as its value, and as a list of one where it is a secret; unknown is `...`.
+    An Output becomes its value, or a list with its value if it is a secret, or `...` if it is unknown.
     """
 
     async def main() -> Any:
@@ -106,4 +106,4 @@ def run_inline(program: Callable[[], Any]) -> Any:
     try:
         return contextvars.copy_context().run(asyncio.run, main())
     finally:
-        gc.collect()  # here, where the mocks' loops are no news
+        gc.collect()  # here, where warnings about the mocks' loops are ignored

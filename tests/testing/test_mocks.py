@@ -133,7 +133,7 @@ def test_functions_answer() -> None:
     [
         (lambda: account.get_api_key(9), "the account has no key 9"),
         (lambda: account.get_api_key(name="none"), "the account has no key with the requested name"),
-        (lambda: account.get_api_key(name="twice"), "name is that of 2 keys: give key_id, one of 3, 4"),
+        (lambda: account.get_api_key(name="twice"), "name matches 2 keys: give key_id, one of 3, 4"),
     ],
 )
 def test_what_is_not_there(ask: Callable[[], object], line: str) -> None:
