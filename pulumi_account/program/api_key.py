@@ -16,7 +16,7 @@ from pulumi.runtime.settings import get_monitor
 from pulumi_account.core.properties import ADOPTING, INSTANCE_ID
 from pulumi_account.program.key_arguments import ApiKeyArgs, id_input, key_inputs, settle_arguments
 from pulumi_account.program.outputs import Deferred, PreviewedOutputs, PreviewedProperty
-from pulumi_account.program.provider import provider_of, warn_of_a_plain_key
+from pulumi_account.program.provider import provider_of, warn_about_plain_text_key
 
 __all__ = ["ApiKey"]
 
@@ -137,7 +137,7 @@ class ApiKey(Resource, module="account", name="ApiKey"):
                 f"ApiKey {resource_name!r}: import_ cannot work for a dynamic resource: adopt the key with "
                 "adopt_key_id and name"
             )
-        warn_of_a_plain_key(opts)
+        warn_about_plain_text_key(opts)
         self._previewed = PreviewedOutputs(vars(self), inputs)
         if isinstance(adopts := inputs["adopt_key_id"], (int, float)):
             _adopters.setdefault(get_monitor(), []).append((self, adopts))

@@ -48,11 +48,7 @@ __all__ = [
 
 
 class InsufficientBalanceError(AccountError):
-    """The balance is below the minimum of `require_balance`.
-
-    :ivar balance: the balance, in USD.
-    :ivar minimum: the minimum, in USD.
-    """
+    """The balance is below the minimum of `require_balance`; ``balance`` and ``minimum`` are in USD."""
 
     def __init__(self, balance: Decimal, minimum: Decimal) -> None:
         super().__init__(
@@ -77,7 +73,7 @@ def get_balance(*, opts: pulumi.InvokeOptions | None = None) -> Balance:
     """The account's balance: ``balance``, in USD, a ``Decimal``. GET ``/v1/account/balance``.
 
     :param opts: ``provider``, or ``parent`` for the provider of a parent. Default: the stack's account.
-    :raises FunctionError: the call failed.
+    :raises FunctionError: the call failed or could not be made.
     """
     return invoke(_balance, opts)
 
@@ -94,7 +90,7 @@ def get_activity(days: int = rules.LONGEST_PERIOD, *, opts: pulumi.InvokeOptions
 
     :param days: the period: 1 to 30 days, ending today.
     :param opts: ``provider``, or ``parent`` for the provider of a parent. Default: the stack's account.
-    :raises FunctionError: ``days`` is invalid, or the call failed.
+    :raises FunctionError: ``days`` is invalid, or the call failed or could not be made.
     """
     return invoke(_activity, opts, days=days)
 
@@ -119,7 +115,8 @@ def get_api_key(
     :param key_id: the key's id: a number, or text such as a resource's ``id``.
     :param name: the key's whole name. If several keys have it, the error lists their ids.
     :param opts: ``provider``, or ``parent`` for the provider of a parent. Default: the stack's account.
-    :raises FunctionError: no key or several keys match, both arguments or neither are given, or the call failed.
+    :raises FunctionError: no key or several keys match, both arguments or neither are given, or the call failed or
+        could not be made.
     """
     return invoke(_api_key, opts, key_id=key_id, name=name)
 
@@ -152,7 +149,7 @@ def get_api_keys(
     :param expires_before: only keys that expire before this instant: an aware ``datetime``, or ISO 8601 text with an
         offset.
     :param opts: ``provider``, or ``parent`` for the provider of a parent. Default: the stack's account.
-    :raises FunctionError: a filter is invalid, or the call failed.
+    :raises FunctionError: a filter is invalid, or the call failed or could not be made.
     """
     return invoke(
         _api_keys,
@@ -222,7 +219,7 @@ def runway(days: int = 7, *, opts: pulumi.InvokeOptions | None = None) -> Runway
 
     :param days: the period of the mean: 1 to 30 days, ending yesterday, in UTC.
     :param opts: ``provider``, or ``parent`` for the provider of a parent. Default: the stack's account.
-    :raises FunctionError: ``days`` is invalid, or the call failed.
+    :raises FunctionError: ``days`` is invalid, or the call failed or could not be made.
     """
     return invoke(_runway, opts, days=days)
 

@@ -16,7 +16,7 @@ from pulumi.runtime.sync_await import _sync_await
 from pulumi_account.exceptions import AccountError, ConfigurationError, InvalidInputError, NotFoundError
 from pulumi_account.program.dependencies import depends_on, made_resources
 from pulumi_account.program.mock_checks import mocked
-from pulumi_account.program.provider import Provider, configuration, provider_of, warn_of_a_plain_key
+from pulumi_account.program.provider import Provider, configuration, provider_of, warn_about_plain_text_key
 
 if TYPE_CHECKING:
     from pulumi_account.api.models import Key
@@ -33,7 +33,7 @@ _MOCKED = "mocked"
 class FunctionError(AccountError, pulumi.RunError):
     """A function failed. Pulumi shows the error as one line.
 
-    :ivar cause: why it failed: an error of the tree in `exceptions`, or an `InsufficientBalanceError`.
+    ``cause`` is the reason: an error of the tree in `exceptions`, or an `InsufficientBalanceError`.
     """
 
     def __init__(self, cause: AccountError) -> None:
@@ -134,7 +134,7 @@ def _configuration(opts: pulumi.InvokeOptions | None) -> dict[str, Any] | pulumi
         return {_MOCKED: ""}
     from pulumi_account.api.settings import ENDPOINT, PROVISIONING_KEY
 
-    warn_of_a_plain_key(opts)
+    warn_about_plain_text_key(opts)
     stack = {name: pulumi.runtime.get_config(name) for name in (ENDPOINT, PROVISIONING_KEY)}
     names = dict.fromkeys([*CONFIG.get(), *get_config_env()])
     return names | {name: value for name, value in stack.items() if value is not None}

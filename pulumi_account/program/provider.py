@@ -13,7 +13,7 @@ from pulumi.runtime.settings import get_monitor, get_root_resource
 from pulumi_account.core.properties import API_KEY_TYPE
 from pulumi_account.program.mock_checks import check_under_mocks, mocked
 
-__all__ = ["Provider", "configuration", "provider_of", "warn_of_a_plain_key"]
+__all__ = ["Provider", "configuration", "provider_of", "warn_about_plain_text_key"]
 
 _PROVISIONING_KEY = "account:provisioningKey"
 
@@ -82,7 +82,7 @@ def provider_of(opts: pulumi.ResourceOptions | pulumi.InvokeOptions | None) -> p
 _warned: WeakSet[Any] = WeakSet()
 
 
-def warn_of_a_plain_key(opts: pulumi.ResourceOptions | pulumi.InvokeOptions | None) -> None:
+def warn_about_plain_text_key(opts: pulumi.ResourceOptions | pulumi.InvokeOptions | None) -> None:
     """Warn, once in a run, if these options use the stack's provisioning key and it is not a secret."""
     if mocked() or get_root_resource() is None or get_monitor() in _warned or provider_of(opts) is not None:
         return
