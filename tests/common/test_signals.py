@@ -14,13 +14,19 @@ from pulumi_account.common.signals import interrupted_by_signals, sleep
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 
+def sleep_through(number: int) -> None:
+    """Sleep forever, in the block, while a signal arrives."""
+    with interrupted_by_signals():
+        signal.raise_signal(number)
+        sleep(math.inf)
+
+
 @pytest.mark.parametrize("number", NUMBERS)
 def test_both_signals_interrupt(number: int) -> None:
     """Either signal ends a sleep that has no end, and the handlers are restored."""
     before = [signal.getsignal(number) for number in NUMBERS]
-    with pytest.raises(KeyboardInterrupt), interrupted_by_signals():
-        signal.raise_signal(number)
-        sleep(math.inf)
+    with pytest.raises(KeyboardInterrupt):
+        sleep_through(number)
     assert [signal.getsignal(number) for number in NUMBERS] == before
 
 
@@ -28,8 +34,8 @@ def test_an_ignored_sigint_interrupts() -> None:
     """A background job of a shell starts with SIGINT ignored; the block handles it."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with pytest.raises(KeyboardInterrupt), interrupted_by_signals():
-            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            sleep_through(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
