@@ -1,1 +1,1 @@
-"""What every room uses: instants, money, ids, text for people, private files. No network, no Pulumi."""
+"""What every room uses: instants, money, ids, text for people, private files, signals. No network, no Pulumi."""

@@ -1,4 +1,4 @@
-"""Files and folders for their owner alone: what is written tells of an account, and machines have many users."""
+"""Files and folders that only their owner can open, because their contents describe an account."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _log = logging.getLogger(__name__)
 
 
 def private(path: str, flags: int) -> int:
-    """An opener for `open`: a file that it makes has mode 0600 from the first moment, whatever the umask is.
+    """An opener for `open`: a new file has mode 0600 from the first moment, whatever the umask is.
 
-    A file that exists keeps its mode: see `narrow`.
+    An existing file keeps its mode: see `narrow`.
     """
     try:
         handle = os.open(path, flags | os.O_EXCL, 0o600)
     except FileExistsError:
         return os.open(path, flags, 0o600)
-    os.chmod(path, 0o600)  # a umask may have taken from the owner, too
+    os.chmod(path, 0o600)  # the umask may restrict the owner too
     return handle
 
 
 def private_folder(path: Path) -> None:
-    """Make a folder and those above it that are missing, each with mode 0700; those that exist keep theirs."""
+    """Create a folder and its missing parents with mode 0700; existing folders keep their modes."""
     for folder in reversed([path, *path.parents]):
         if not folder.exists():
             folder.mkdir(0o700, exist_ok=True)
@@ -34,7 +34,7 @@ def private_folder(path: Path) -> None:
 
 
 def narrow(path: Path) -> None:
-    """Take from all but the owner what they may do with a file or folder; a warning says where that fails."""
+    """Revoke other users' access to a file or folder; log a warning if that fails."""
     mode = stat.S_IMODE(path.stat().st_mode)
     if not mode & 0o077:
         return

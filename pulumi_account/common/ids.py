@@ -10,14 +10,14 @@ __all__ = ["LARGEST_ID", "parse_key_id"]
 
 #: the largest id of a key, as of any signed integer of eight bytes
 LARGEST_ID = 2**63 - 1
-#: as a text, or as the text of a float, which a stack reference makes of a number
+#: a stack reference turns a number into the text of a float
 _ID = re.compile(r"([0-9]{1,19})(\.0)?")
 
 
 def parse_key_id(name: str, value: object) -> int:
-    """The id of a key: a whole number, a float as the engine's numbers are, or the same as text.
+    """Parse the id of a key: a whole number, also as a float, like all of the engine's numbers, or as text.
 
-    :raises InvalidInputError: it is none. It is not quoted: a plaintext may have been put there by mistake.
+    :raises InvalidInputError: the value is not an id. The message does not quote it: it may be a plaintext.
     """
     number = int(value) if isinstance(value, float) and value.is_integer() else value
     if isinstance(number, str) and (found := _ID.fullmatch(number)):

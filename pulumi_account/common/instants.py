@@ -1,4 +1,4 @@
-"""Instants as the wire and the state write them: ISO 8601, UTC."""
+"""Instants in API messages and in the state: ISO 8601, UTC."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _LEAP_SECOND = re.compile(r":60(\.\d+)?")
 
 
 def utc_now() -> datetime:
-    """The present instant by this machine's clock."""
+    """The current instant by this machine's clock."""
     return datetime.now(timezone.utc)
 
 
 def parse_instant(text: str) -> datetime:
-    """An ISO 8601 date and time as an instant in UTC; a missing offset means UTC.
+    """Parse an ISO 8601 date and time to an instant in UTC; a missing offset means UTC.
 
-    :raises ValueError: it is no such thing.
+    :raises ValueError: the text is not a date and time.
     """
     shape = INSTANT.fullmatch(text)
     if not shape:
@@ -44,9 +44,9 @@ def parse_instant(text: str) -> datetime:
 
 
 def parse_declared_instant(text: str) -> datetime:
-    """An instant that a person writes. It must have an offset: the API may leave it out for UTC, a person may not.
+    """Parse an instant that a person wrote. Unlike in the API's answers, the offset is required.
 
-    :raises ValueError: it is not an ISO 8601 date and time, or has no offset.
+    :raises ValueError: the text is not an ISO 8601 date and time, or has no offset.
     """
     shape = INSTANT.fullmatch(text)
     if not shape:
@@ -57,7 +57,7 @@ def parse_declared_instant(text: str) -> datetime:
 
 
 def read_instant(value: object) -> datetime | None:
-    """The instant that a state holds; None where it is missing, encrypted, unknown or unreadable."""
+    """The instant in a state; None if it is missing, encrypted, unknown or unreadable."""
     try:
         return parse_instant(value) if isinstance(value, str) else None
     except ValueError:
@@ -65,18 +65,18 @@ def read_instant(value: object) -> datetime | None:
 
 
 def _plain(shape: re.Match[str]) -> str:
-    """The one notation that every Python reads: microseconds, whole or cut off, and an offset."""
+    """The notation that every version of Python reads, with microseconds and an offset."""
     day, minute = shape["minute"][:10], shape["minute"][11:]
     second, _, fraction = (shape["second"] or ":00").partition(".")
     offset = (shape["offset"] or "Z").upper().replace("Z", "+00:00")
     offset = offset if ":" in offset else f"{offset[:3]}:{offset[3:]}"
-    if minute.startswith("24") or offset[4:] > "59":  # no error to every Python
+    if minute.startswith("24") or offset[4:] > "59":  # some versions of Python accept these
         raise ValueError
     return f"{day}T{minute}{second}.{fraction[:6]:0<6}{offset}"
 
 
 def _after_leap_second(shape: re.Match[str]) -> datetime:
-    """Python's clock knows no leap seconds: such an instant is the beginning of the next day."""
+    """Python has no leap seconds: use the beginning of the next day."""
     before = parse_instant(f"{shape['minute']}:59{shape['offset'] or ''}")
     if (before.hour, before.minute) != (23, 59) or before.year == MAXYEAR:
         raise ValueError("is not a date and time that exists")
@@ -84,21 +84,21 @@ def _after_leap_second(shape: re.Match[str]) -> datetime:
 
 
 def format_instant(moment: datetime) -> str:
-    """The one way in which an instant is written: UTC, ``Z``, a fraction only where there is one.
+    """Write an instant in UTC with ``Z``, and with a fraction only if there is one.
 
-    :raises ValueError: it is none, as it has no offset: Python would take that of this machine; or it is in no year
-        from 1 to 9999 in UTC.
+    :raises ValueError: the datetime has no offset (Python would assume this machine's), or its year in UTC is not
+        from 1 to 9999.
     """
     if moment.utcoffset() is None:
         raise ValueError(f"{moment.isoformat()} has no offset from UTC: give the datetime a tzinfo")
     try:
         return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
     except OverflowError:
-        raise ValueError(f"{moment.isoformat()} is in no year from 1 to 9999 in UTC") from None
+        raise ValueError(f"{moment.isoformat()} is outside the years 1 to 9999 in UTC") from None
 
 
 def same_instant(one: datetime | None, other: datetime | None) -> bool:
-    """Whether two instants are the same, for a server that may keep seconds or milliseconds only."""
+    """Whether two instants are the same, allowing for a server that keeps only seconds or milliseconds."""
     if one is None or other is None:
         return one is other
     return one == other or abs(one - other) < max(_precision(one), _precision(other))

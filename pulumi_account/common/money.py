@@ -1,4 +1,4 @@
-"""Amounts and other numbers, exact and bounded, in JSON and in texts."""
+"""Amounts and other numbers, exact and bounded, in JSON and in text."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 __all__ = ["MAGNITUDE", "parse_json", "parse_number", "parse_usd", "to_number"]
 
-#: the powers of ten, up and down, that an amount or a count may have: a float holds it, and any sum of such
+#: the largest power of ten of an amount or a count, up and down: floats hold such numbers and their sums
 MAGNITUDE = 300
-#: values of a JSON text, each of which takes up to a hundred times the memory of its two bytes; 10,000 keys whose names
-#: are 255 commas each look like fewer
+#: the most values in a JSON text: one may be two bytes long and take a hundred times the memory. The count includes the
+#: commas in strings; a list of 10,000 keys whose names are 255 commas each is below it
 _MOST_VALUES = 3_000_000
 
 
 def parse_number(text: str) -> Decimal:
-    """A finite number, exact; a zero has no sign.
+    """Parse a finite number exactly; a zero has no sign.
 
-    :raises ValueError: it is none, or far from one of 1e-300 to 1e300: arithmetic would fail, or never end.
+    :raises ValueError: the text is not a number, or one beyond 1e-300 to 1e300, which would break arithmetic.
     """
     try:
         number = Decimal(text)
@@ -41,9 +41,9 @@ def parse_usd(value: object) -> Decimal:
 
 
 def to_number(money: Decimal) -> int | float:
-    """Money as a JSON number: an integer where it is one.
+    """Convert money to a JSON number: an integer if it is whole.
 
-    :raises ValueError: it is not finite, or far from one of 1e-300 to 1e300.
+    :raises ValueError: the amount is not finite, or beyond 1e-300 to 1e300.
     """
     _require_bounded(money)
     return int(money) if money == money.to_integral_value() else float(money)
@@ -55,9 +55,9 @@ def _require_bounded(number: Decimal) -> None:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """JSON with its numbers exact (``Decimal``) and in bounds, and without NaN and Infinity, which are not JSON.
+    """Parse JSON with exact numbers (``Decimal``). Unlike Python's parser, it rejects NaN and Infinity.
 
-    :raises ValueError: it is not JSON, or holds a number that is out of range, or too many values.
+    :raises ValueError: the text is not JSON, a number is out of range, or there are too many values.
     """
     data = text.encode() if isinstance(text, str) else text
     if sum(map(data.count, (b",", b"[", b"{"))) > _MOST_VALUES:
@@ -73,7 +73,7 @@ def _bounded(digits: str) -> Decimal:
 
 
 def _whole(digits: str) -> int:
-    # most have few digits, and nothing is quicker to tell
+    # the length is the fastest check, and most numbers are short
     return int(digits if len(digits) < MAGNITUDE else _bounded(digits))
 
 

@@ -1,4 +1,4 @@
-"""A plaintext that nothing prints."""
+"""A plaintext that is never printed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["Secret"]
 
 
 class Secret:
-    """A plaintext that is in no repr, log or dump; only `reveal` gives it."""
+    """A plaintext that appears in no repr, log or dump; only `reveal` returns it."""
 
     __slots__ = ("_text",)
 

@@ -1,4 +1,4 @@
-"""Names, amounts, counts and the places of errors as people read them."""
+"""Names, amounts, counts and the origins of errors, written for people."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from unicodedata import east_asian_width
 
 __all__ = ["count", "elided", "exact", "place", "usd", "visible"]
 
-#: below, an amount is only said to be smaller; above, thousands separators help nobody
+#: smaller amounts are written as below this one; larger ones have an exponent
 _LEAST, _MOST = Decimal("0.0001"), 10**15
 
 
 def visible(name: str) -> str:
-    """A name with whatever would steer a terminal or the direction of text written out, as ``[U+202E]``."""
+    """Write out characters that control a terminal or the direction of text, as ``[U+202E]``."""
     return "".join(c if c.isprintable() else f"[U+{ord(c):04X}]" for c in name)
 
 
 def elided(text: str, most: int) -> str:
-    """At most so many columns, in which wide characters take two; the last is a ``…`` where some are left out."""
+    """Shorten a text to a number of columns, ending in ``…``; wide characters take two columns."""
     columns = list(accumulate(2 if east_asian_width(c) in "WF" else 1 for c in text))
     if not columns or columns[-1] <= most:
         return text
@@ -29,7 +29,7 @@ def elided(text: str, most: int) -> str:
 
 
 def usd(amount: Decimal) -> str:
-    """Two decimals from one dollar on, four below; an amount that is not nothing never reads as nothing."""
+    """Two decimals from one dollar up, four below; only zero is written as zero."""
     size = abs(amount)
     sign = "\N{MINUS SIGN}" if amount < 0 else ""
     if 0 < size < _LEAST:
@@ -40,18 +40,18 @@ def usd(amount: Decimal) -> str:
 
 
 def exact(amount: Decimal) -> str:
-    """All digits of an amount, without an exponent where that is no absurd number of zeros."""
+    """All digits of an amount, with an exponent only instead of dozens of zeros."""
     plain = -30 < amount.adjusted() < 30
     return format(amount, "f") if plain else str(amount)
 
 
 def count(number: int) -> str:
-    """With thousands separators."""
+    """A number with thousands separators."""
     return f"{number:,}" if abs(number) < _MOST else f"{Decimal(number):.2E}"
 
 
 def place(error: BaseException) -> str:
-    """Where an error came from, innermost first, without any value."""
+    """Where an error came from, innermost frame first, without any values."""
     frames = traceback.walk_tb(error.__traceback__)
     places = [f"{os.path.basename(frame.f_code.co_filename)}:{line}" for frame, line in frames]
     return " < ".join(reversed(places[-6:]))

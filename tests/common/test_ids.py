@@ -13,7 +13,7 @@ from tests.support.helpers import refusal
 
 @given(st.integers(0, 2**63 - 1))
 def test_ids_of_keys(number: int) -> None:
-    """An id is read from a number, and from text, be it that of a float."""
+    """An id is read from a number, and from the text of an integer or a float."""
     assert parse_key_id("id", number) == parse_key_id("id", str(number)) == number
     assert parse_key_id("id", f"{number}.0") == number
 
@@ -39,7 +39,7 @@ NO_IDS = [
 
 @pytest.mark.parametrize("wrong", [*NO_IDS, pytest.param(10**5000, id="5001 digits")])
 def test_what_is_no_id(wrong: object) -> None:
-    """Whatever else, however long, is refused in one line that does not quote it."""
+    """Anything else, of any length, is refused in one line that does not quote it."""
     refusal(
         InvalidInputError,
         lambda: parse_key_id("key_id", wrong),

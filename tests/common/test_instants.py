@@ -26,7 +26,7 @@ OFFSETS = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minute
 def test_an_instant_is_read_at_any_offset(
     moment: datetime, offset: timezone, separator: str, colon: bool
 ) -> None:
-    """However an instant is written, it is read as the same one, in UTC."""
+    """An instant is read as the same one in UTC from any notation."""
     text = moment.astimezone(offset).isoformat(sep=separator)
     read = parse_instant(text if colon else text[:-3] + text[-2:])
     assert (read, read.tzinfo) == (moment, UTC)
@@ -39,7 +39,7 @@ def test_an_instant_is_read_at_any_offset(
 @example("0001-01-01T00:00+00:01")
 @example("9999-12-31T23:59:59.9999999-0000")
 def test_instants_are_what_another_reader_says(text: str) -> None:
-    """Whatever is written like an instant is read, or refused, as pydantic does, but for leap seconds."""
+    """Any text in the form of an instant is read or refused as by pydantic, except for leap seconds."""
     assume(":60" not in text[16:19])
     try:
         moment = TypeAdapter(datetime).validate_python(text)
@@ -53,13 +53,13 @@ def test_instants_are_what_another_reader_says(text: str) -> None:
 
 @given(NAIVE)
 def test_no_offset_means_utc(moment: datetime) -> None:
-    """The wire's instants without an offset are in UTC."""
+    """The API's instants without an offset are in UTC."""
     assert parse_instant(moment.isoformat()) == moment.replace(tzinfo=UTC)
 
 
 @given(INSTANTS, OFFSETS)
 def test_a_written_instant_is_read_back(moment: datetime, offset: timezone) -> None:
-    """An instant is written in one way, which loses nothing."""
+    """There is one way to write an instant, and it loses nothing."""
     text = format_instant(moment.astimezone(offset))
     assert text == format_instant(moment)
     assert text.endswith("Z")
@@ -82,13 +82,13 @@ def test_a_written_instant_is_read_back(moment: datetime, offset: timezone) -> N
     ],
 )
 def test_notations_of_an_instant(text: str, written: str) -> None:
-    """Every notation of ISO 8601 with date, time and offset comes out as the one that is written."""
+    """Every notation of ISO 8601 with date, time and offset is normalized."""
     assert format_instant(parse_instant(text)) == written
 
 
 @pytest.fixture(params=["CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT,M3.2.0,M11.1.0"], ids=["Berlin", "New York"])
 def _elsewhere(request: pytest.FixtureRequest) -> Iterator[None]:
-    """This machine's zone has a summer time."""
+    """A machine whose zone has daylight saving time."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("TZ", request.param)
         time.tzset()
@@ -100,7 +100,7 @@ def _elsewhere(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.mark.usefixtures("_elsewhere")
 @pytest.mark.parametrize("text", ["2030-07-01T00:00:00Z", "2030-10-27T02:30:00Z", "2030-11-03T01:30:00Z"])
 def test_this_machines_zone_changes_nothing(text: str) -> None:
-    """Instants are read and written in UTC, wherever this machine is; in its zone's autumn hour, too."""
+    """Instants are read and written in UTC in any zone, also in the hour that its clocks repeat."""
     moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z")
     assert parse_instant(text) == parse_instant(text[:-1]) == moment
     assert format_instant(moment) == text
@@ -110,16 +110,16 @@ def test_this_machines_zone_changes_nothing(text: str) -> None:
 @pytest.mark.usefixtures("_elsewhere")
 @given(NAIVE)
 def test_what_has_no_offset_is_not_written(moment: datetime) -> None:
-    """A datetime without an offset is no instant: it is not taken for one in this machine's zone."""
+    """A datetime without an offset is refused, not read as one in this machine's zone."""
     with pytest.raises(ValueError, match=r" has no offset from UTC: give the datetime a tzinfo$"):
         format_instant(moment)
 
 
 @pytest.mark.parametrize("moment", [datetime.min, datetime.max])
 def test_an_instant_outside_the_calendar(moment: datetime) -> None:
-    """The first and the last hours of all years are in no year in UTC where their offset says so."""
+    """The first and the last hours of the calendar may be outside it in UTC."""
     hours = 1 if moment is datetime.min else -1
-    with pytest.raises(ValueError, match=r" is in no year from 1 to 9999 in UTC$"):
+    with pytest.raises(ValueError, match=r" is outside the years 1 to 9999 in UTC$"):
         format_instant(moment.replace(tzinfo=timezone(timedelta(hours=hours))))
 
 
@@ -153,14 +153,14 @@ NO_MOMENT += ["9999-12-31T23:59:59-01:00", "2027-01-01T00:00:00+24:00", "2027-01
 
 @pytest.mark.parametrize("text", NO_INSTANT)
 def test_what_is_no_instant(text: str) -> None:
-    """Any other text is no instant."""
+    """Any other text is not an instant."""
     with pytest.raises(ValueError, match=r"^is not an ISO 8601 date and time$"):
         parse_instant(text)
 
 
 @pytest.mark.parametrize("text", NO_MOMENT)
 def test_instants_that_do_not_exist(text: str) -> None:
-    """A leap second in the middle of a day, 30 February and what lies outside the calendar are no instants."""
+    """A leap second in the middle of a day, 30 February and years outside the calendar are not instants."""
     with pytest.raises(ValueError, match=r"^is not a date and time that exists$"):
         parse_instant(text)
 
@@ -172,7 +172,7 @@ def test_reading_an_instant_is_total(text: str) -> None:
 
 
 def outcome(text: str) -> object:
-    """The time zone of the instant, or why it is none."""
+    """The time zone of the instant, or the reason why there is none."""
     try:
         return parse_instant(text).tzinfo
     except ValueError as error:
@@ -181,7 +181,7 @@ def outcome(text: str) -> object:
 
 @given(INSTANTS, st.sampled_from([1_000, 1_000_000]))
 def test_a_server_may_cut_off_fractions(moment: datetime, unit: int) -> None:
-    """An instant is the same when it was cut to milliseconds or to seconds, seen from either side."""
+    """An instant equals itself cut to milliseconds or seconds, in either order."""
     cut = moment.replace(microsecond=moment.microsecond // unit * unit)
     assert same_instant(moment, cut)
     assert same_instant(cut, moment)

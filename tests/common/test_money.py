@@ -19,14 +19,14 @@ MONEY = st.decimals(0, 10**9, places=4, allow_nan=False)
 
 @given(MONEY)
 def test_money_is_a_number_that_loses_nothing(money: Decimal) -> None:
-    """Money becomes an integer where it is whole, else the float that is printed with its very digits."""
+    """Whole money becomes an integer, other money the float with the same digits."""
     number = to_number(money)
     assert Decimal(repr(number)) == money
     assert isinstance(number, int) is (money == int(money))
 
 
 def in_bounds(number: Decimal) -> bool:
-    """Whether a number is one that is read."""
+    """Whether a number is within the bounds."""
     return number.is_finite() and abs(number.adjusted()) <= 300
 
 
@@ -44,21 +44,21 @@ def json_number(money: Decimal) -> str:
 
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
 def test_json_has_no_such_constants(constant: str) -> None:
-    """NaN and Infinity are not JSON, though Python's reader takes them."""
+    """NaN and Infinity are not JSON, though Python's parser accepts them."""
     with pytest.raises(ValueError, match=f"^{constant} is not JSON$"):
         parse_json(f'{{"balance": {constant}}}')
 
 
 @pytest.mark.parametrize("constant", ['"NaN"', '"Infinity"', '"-inf"', '"sNaN"'])
 def test_money_must_be_finite(constant: str) -> None:
-    """Nor is money infinite or not a number when it comes as text."""
+    """Money as text must be finite too."""
     with pytest.raises(ValueError, match=r"^balance: "):
         read_model(Balance, f'{{"balance": {constant}}}'.encode())
 
 
 @pytest.mark.parametrize("body", ["", "{", "<html>", "[" * 100_000, "\xff", '{"a": Nan}'])
 def test_a_body_that_is_no_json(body: str) -> None:
-    """Whatever cannot be read, a bottomless nesting included, is not JSON."""
+    """An unreadable body, including bottomless nesting, is not JSON."""
     with pytest.raises(ValueError, match=r"^the body is not JSON$"):
         read_model(Balance, body.encode("latin-1"))
 
@@ -72,7 +72,7 @@ def test_a_body_that_is_no_json(body: str) -> None:
 @example("1e-301")
 @example("9" * 5000)
 def test_any_number_is_quickly_read_or_refused(text: str) -> None:
-    """A number that a body holds is one that floats, sums and JSON can hold, or the body is refused at once."""
+    """A number in a body fits floats, sums and JSON, or the body is refused at once."""
     try:
         number = parse_json(f'[{text}, "x"]')[0]
     except ValueError as error:
@@ -89,13 +89,13 @@ def test_any_number_is_quickly_read_or_refused(text: str) -> None:
     "number", ["1e999999999", "1e400", "1e-400", "NaN", "Infinity", "-sNaN", "0e-999999999"]
 )
 def test_what_is_no_amount_is_not_sent(number: str) -> None:
-    """No program can make the client write out a billion digits, or what is not JSON."""
+    """No program can make the client write a billion digits, or invalid JSON."""
     with pytest.raises(ValueError, match=r"^is not a finite number from 1e-300 to 1e300$"):
         to_number(Decimal(number))
 
 
 def test_a_zero_has_no_sign() -> None:
-    """Minus nought is nought."""
+    """Minus zero is zero."""
     assert str(parse_number("-0.00")) == "0.00"
 
 

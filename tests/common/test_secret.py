@@ -1,4 +1,4 @@
-"""Plaintexts that nothing prints."""
+"""Plaintexts that are never printed."""
 
 from __future__ import annotations
 
