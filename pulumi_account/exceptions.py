@@ -1,29 +1,29 @@
-"""What can go wrong, as a tree.
+"""The errors of this package, as a tree.
 
 ::
 
     AccountError                    every error of this package
-    ├── ConfigurationError          the endpoint, the provisioning key, the proxy or a certificate cannot be used
-    ├── InvalidInputError           a declared key breaks a rule; ``failures`` lists every broken one
+    ├── ConfigurationError          the endpoint, provisioning key, proxy or a certificate is missing or invalid
+    ├── InvalidInputError           a declared key breaks rules; ``failures`` lists them all
     ├── NetworkError                no answer came
-    │   ├── ConnectFailedError      nothing was sent: the connection could not be made
-    │   └── ResponseLostError       sent, but the answer never came: the request may have been carried out
-    ├── UnexpectedResponseError     an answer that is not the account API's: HTML, an empty body, a wrong field
-    ├── StatusError                 the API said no; ``status`` and ``type`` say how
+    │   ├── ConnectFailedError      the connection could not be made, so nothing was sent
+    │   └── ResponseLostError       sent, but no answer came: the API may have carried it out
+    ├── UnexpectedResponseError     not an answer of the account API: HTML, an empty body, a wrong field
+    ├── StatusError                 the API refused; ``status`` and ``type`` say why
     │   ├── InvalidRequestError     400, 422 and every other 4xx
     │   ├── AuthenticationError     401: the provisioning key is wrong, or is an ordinary inference key
     │   ├── InsufficientCreditsError  402
     │   ├── PermissionDeniedError   403
-    │   ├── NotFoundError           404 in the API's own words: there is no such key
-    │   ├── RateLimitError          429, still, after all retries
-    │   └── ServerError             5xx, still, after all retries
-    ├── KeyGoneError                the key to be changed was deleted elsewhere
+    │   ├── NotFoundError           404 from the API itself: there is no such key
+    │   ├── RateLimitError          429 after all retries
+    │   └── ServerError             5xx after all retries
+    ├── KeyGoneError                the key to change was deleted elsewhere
     ├── AdoptionError               the key cannot be adopted
-    ├── LeftoverError               a key that nobody can use may have been left behind; the message names it
-    ├── AbandonedError              nobody is there any more to take the key that was made, so it was deleted
+    ├── LeftoverError               a key whose plaintext is lost may have been left behind; the message names it
+    ├── AbandonedError              the engine that requested a key has exited, so the new key was deleted
     └── InternalError               a defect of this package; the message says where
 
-Messages are one line, name the value in question and what to do, and never hold a credential.
+Each message is one line. It names the value in question and what to do, and never contains a credential.
 """
 
 from __future__ import annotations
@@ -59,16 +59,16 @@ class AccountError(Exception):
 
 
 class ConfigurationError(AccountError):
-    """The endpoint or the provisioning key is missing or cannot be used, or Pulumi's SDK is too old.
+    """The endpoint or the provisioning key is missing or invalid, or Pulumi's SDK is too old.
 
-    So is it with a proxy or certificates that environment variables name.
+    A proxy or certificates that environment variables name can be invalid, too.
     """
 
 
 class InvalidInputError(AccountError):
     """A declared key breaks one or more rules.
 
-    ``failures`` holds one sentence for each broken rule, each beginning with the property's name.
+    ``failures`` has one sentence for each broken rule. It begins with the property's name.
     """
 
     def __init__(self, failures: Sequence[str]) -> None:
@@ -85,11 +85,14 @@ class ConnectFailedError(NetworkError):
 
 
 class ResponseLostError(NetworkError):
-    """The request was sent and no whole answer came back, in time and in size: it may have been carried out."""
+    """The request was sent, but no complete answer came within the limits of time and size.
+
+    The API may have carried it out.
+    """
 
 
 class UnexpectedResponseError(AccountError):
-    """The answer is not one that the account API gives; ``status`` is its HTTP status."""
+    """The answer is not one of the account API; ``status`` is its HTTP status."""
 
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
@@ -97,7 +100,7 @@ class UnexpectedResponseError(AccountError):
 
 
 class StatusError(AccountError):
-    """The API refused; ``status`` is the HTTP status, ``type`` the API's own machine-readable word or None."""
+    """The API refused. ``status`` is the HTTP status, ``type`` the API's machine-readable reason or None."""
 
     def __init__(self, message: str, *, status: int, type: str | None = None) -> None:
         super().__init__(message)
@@ -114,7 +117,7 @@ class AuthenticationError(StatusError):
 
 
 class InsufficientCreditsError(StatusError):
-    """402: the account has not enough credits."""
+    """402: the account does not have enough credits."""
 
 
 class PermissionDeniedError(StatusError):
@@ -122,23 +125,23 @@ class PermissionDeniedError(StatusError):
 
 
 class NotFoundError(StatusError):
-    """404 in the API's own words: there is no such key."""
+    """404 from the API itself: there is no such key."""
 
 
 class RateLimitError(StatusError):
-    """429, still, when the retries' time was used up."""
+    """429 when the time for retries was used up."""
 
 
 class ServerError(StatusError):
-    """5xx, still, when the retries' time was used up."""
+    """5xx when the time for retries was used up."""
 
 
 class KeyGoneError(AccountError):
-    """The key that was to be changed has been deleted elsewhere."""
+    """The key to change was deleted elsewhere."""
 
 
 class AdoptionError(AccountError):
-    """The key named by ``adopt_key_id`` cannot be taken over."""
+    """The key named by ``adopt_key_id`` cannot be adopted."""
 
 
 class LeftoverError(AccountError):

@@ -59,13 +59,13 @@ def test_every_module_says_what_it_is_for() -> None:
 
 
 def test_public_names_can_be_imported() -> None:
-    """Each name in `__all__` is there, those included that are loaded when they are first used."""
+    """Each name in `__all__` exists, also those that are loaded on first use."""
     for name in pulumi_account.__all__:
         assert getattr(pulumi_account, name).__name__ == name
 
 
 def test_all_is_complete() -> None:
-    """`__all__` is sorted and holds whatever the package defines or imports under a public name."""
+    """`__all__` is sorted and has all public names that the package defines or imports."""
     submodules = set(ROOMS)
     helpers = {"annotations", "import_module", "TYPE_CHECKING"}
     seen = {name for name in vars(pulumi_account) if not name.startswith("_")} - submodules - helpers
@@ -74,7 +74,7 @@ def test_all_is_complete() -> None:
 
 
 def test_unknown_name_is_an_attribute_error() -> None:
-    """Loading on first use leaves wrong names what they are."""
+    """An unknown name is reported as usual, although names are loaded on first use."""
     with pytest.raises(AttributeError, match=r"'pulumi_account' has no attribute 'Nothing'"):
         _ = pulumi_account.Nothing
 
@@ -120,6 +120,15 @@ def test_a_program_loads_nothing_of_the_providers() -> None:
     assert loads(
         "pulumi_account.ApiKey, pulumi_account.Provider", *modules, "pulumi_account.program.api_key"
     ) == ("pulumi_account.program.api_key")
+
+
+def test_a_program_that_declares_keys_loads_few_modules() -> None:
+    """It loads nothing of the functions, and nothing of the mocks that answer them."""
+    found = "*(name for name in sorted(sys.modules) if name.startswith('pulumi_account.program.'))"
+    assert loads(f"pulumi_account.ApiKey; print({found})").split() == [
+        f"pulumi_account.program.{name}"
+        for name in ("api_key", "key_arguments", "mock_checks", "outputs", "provider")
+    ]
 
 
 PREVIEW = """

@@ -1,4 +1,4 @@
-"""One more account: an explicit provider instance."""
+"""`Provider`: another account, as an explicit provider; and which provider a resource or a function uses."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from pulumi.runtime.config import is_config_secret
 from pulumi.runtime.settings import get_monitor, get_root_resource
 
 from pulumi_account.core.properties import API_KEY_TYPE
-from pulumi_account.program.mocks import checked, mocked
+from pulumi_account.program.mock_checks import check_under_mocks, mocked
 
-__all__ = ["Provider", "configuration", "provider_of", "warn_of_a_plain_key"]
+__all__ = ["Provider", "configuration", "provider_of", "warn_about_plain_text_key"]
 
 _PROVISIONING_KEY = "account:provisioningKey"
 
 
 class Provider(pulumi.ProviderResource):
-    """An account of its own for the resources and functions that are given it as their option ``provider``.
+    """Another account, for the resources and functions whose option ``provider`` names it.
 
-    Its own endpoint and provisioning key count; the stack's configuration and the environment do not reach it.
+    It uses only its own arguments, not the stack's configuration or the environment. A resource that is moved from one
+    provider to another is replaced. API calls: none.
 
-    A resource that is moved from one instance to another is replaced. An empty provisioning key or an endpoint
-    that cannot be used is a `ConfigurationError` of the resources that use the instance, and a `FunctionError` of
-    the functions; under Pulumi's mocks, a `ConfigurationError` of the instance. API calls: none of its own.
+    An empty provisioning key or an invalid endpoint is a `ConfigurationError` of the resources that use the provider,
+    and a `FunctionError` of the functions. Under Pulumi's mocks, it is a `ConfigurationError` of the provider.
 
-    :param resource_name: the instance's name, such as ``"eu"``.
-    :param provisioning_key: the account's provisioning key. Kept as a secret in the state.
-    :param endpoint: base URL of the account's API; by default ``https://api.naga.ac``.
+    :param resource_name: the provider's name, such as ``"eu"``.
+    :param provisioning_key: the account's provisioning key. The state keeps it as a secret.
+    :param endpoint: the base URL of the account's API. Default: ``https://api.naga.ac``.
     :param opts: resource options.
     """
 
@@ -41,56 +41,49 @@ class Provider(pulumi.ProviderResource):
         endpoint: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        # kept for functions, which the program itself calls: as a secret Output, which no repr shows, and which the
-        # SDK refuses to pickle
+        # functions need the key in the program: a secret Output, which no repr shows and the SDK refuses to pickle
         self._configuration: dict[str, Any] = {
             "account:instance": resource_name,
             _PROVISIONING_KEY: pulumi.Output.secret(provisioning_key),
             "account:endpoint": None if endpoint is None else pulumi.Output.from_input(endpoint),
         }
         given = {_PROVISIONING_KEY: provisioning_key, "account:endpoint": endpoint}
-        hold = checked({**self._configuration, **given}, _refuse)
-        super().__init__("pulumi-python", resource_name, {**self._configuration, **hold}, opts)
+        checks = check_under_mocks({**self._configuration, **given}, _refuse)
+        super().__init__("pulumi-python", resource_name, {**self._configuration, **checks}, opts)
 
 
 def _refuse(known: Mapping[str, Any], unknown: Collection[str]) -> None:
-    """Refuse what the provider's process refuses when it is configured, whatever this machine's environment is.
-
-    :raises ConfigurationError: the endpoint or the provisioning key cannot be used.
-    """
+    """Raise the `ConfigurationError` of the provider's process, if there is one; the environment does not matter."""
     from pulumi_account.api.settings import resolve
 
     resolve({**dict.fromkeys(unknown, "https://not-known-yet"), **known}, {})
 
 
 def configuration(provider: Provider) -> pulumi.Output[dict[str, Any]]:
-    """What an instance was given, under the names of a stack's configuration; a secret."""
+    """The arguments of a provider under the names of the stack's configuration; a secret."""
     return pulumi.Output.all(**provider._configuration)
 
 
 def provider_of(opts: pulumi.ResourceOptions | pulumi.InvokeOptions | None) -> pulumi.ProviderResource | None:
-    """The explicit provider that options name, by themselves or by a parent, as the SDK settles it."""
+    """The explicit provider of the options or of their parent, as the SDK selects it; None if there is none."""
     if opts is None:
         return None
     several = getattr(opts, "providers", None) or ()
     several = several.values() if isinstance(several, Mapping) else several
-    mine = [
-        provider for provider in (opts.provider, *several) if provider and provider.package == "pulumi-python"
-    ]
-    found: pulumi.ProviderResource | None = opts.provider
-    if mine:
-        found = mine[0]
-    elif found is None and opts.parent:
-        found = opts.parent.get_provider(API_KEY_TYPE)
-    return found
+    found: pulumi.ProviderResource | None
+    for found in (opts.provider, *several):
+        if found and found.package == "pulumi-python":
+            return found
+    found = opts.provider
+    return opts.parent.get_provider(API_KEY_TYPE) if found is None and opts.parent else found
 
 
-#: the runs that were warned, each known by its connection to the engine
+#: the connections to the engine of the runs that have shown the warning
 _warned: WeakSet[Any] = WeakSet()
 
 
-def warn_of_a_plain_key(opts: pulumi.ResourceOptions | pulumi.InvokeOptions | None) -> None:
-    """Say once in a run that the stack's provisioning key is not a secret, if these options use it."""
+def warn_about_plain_text_key(opts: pulumi.ResourceOptions | pulumi.InvokeOptions | None) -> None:
+    """Warn, once in a run, if these options use the stack's provisioning key and it is not a secret."""
     if mocked() or get_root_resource() is None or get_monitor() in _warned or provider_of(opts) is not None:
         return
     _warned.add(get_monitor())

@@ -1,201 +1,39 @@
-"""`ApiKey` as a program writes it: what it asks the engine for. Uses Pulumi's own mocks."""
+"""`ApiKey` as a program declares it: what the engine gets. Uses Pulumi's own mocks."""
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
-import gc
-import inspect
-import re
-import struct
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import fields
-from datetime import date, datetime, timedelta, timezone
-from decimal import Decimal
-from io import BytesIO
+from collections.abc import Callable
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pulumi
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pulumi.runtime import mocks, settings
-from pulumi.runtime.stack import run_pulumi_func
 
-from pulumi_account import ApiKey, ApiKeyArgs, Provider
-from pulumi_account.common.instants import parse_instant
-from pulumi_account.core.declaration import declared
-from pulumi_account.exceptions import InvalidInputError
-from pulumi_account.program.api_key import _number, _plain
-from tests.support.canaries import PLAINTEXT, assert_clean
-from tests.support.helpers import NOW, refusal, unhurried
+from pulumi_account import ApiKey, Provider
 
-# the SDK's mocks give each of their threads an event loop, and close none
+# the SDK's mocks make an event loop for each of their threads and do not close it
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-class Engine(mocks.Mocks):
-    """Takes every resource as it is asked for."""
-
-    def __init__(self) -> None:
-        self.asked: dict[str, mocks.MockResourceArgs] = {}
-
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        """A resource with the inputs as its outputs."""
-        self.asked[args.name] = args
-        key = None if "adopt_key_id" in args.inputs else "made"
-        return args.resource_id or "1", {
-            **args.inputs,
-            "key_id": 1.0,
-            "created_at": "2026-01-01T00:00:00Z",
-            "key": key,
-        }
-
-    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        """No function is ever called through the engine."""
-        raise AssertionError("the engine was asked for a function")
-
-
-@pytest.fixture
-def run() -> Iterator[Callable[..., dict[str, Any]]]:
-    """Runs a program and gives the inputs of a resource."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    settings.SETTINGS.outputs.clear()  # what programs of other tests left is bound to loops that are closed
-
-    def run(program: Callable[[], Any], *, preview: bool = False, of: str = "k") -> dict[str, Any]:
-        engine = Engine()
-
-        async def main() -> None:
-            mocks.set_mocks(engine, preview=preview)
-            await run_pulumi_func(program)
-
-        contextvars.copy_context().run(loop.run_until_complete, main())  # other tests are in no run
-        inputs = dict(engine.asked[of].inputs)
-        inputs.pop("__provider", None)
-        return inputs
-
-    yield run
-    loop.run_until_complete(loop.shutdown_default_executor())
-    loop.close()
-    asyncio.set_event_loop(None)
-    gc.collect()
-
-
 def test_type_token_is_pinned() -> None:
-    """Users' stacks hold this very type."""
+    """Users' stacks contain exactly this type."""
     assert ApiKey._resource_type_name == "dynamic/account:ApiKey"
 
 
-def test_input_names_are_pinned() -> None:
-    """The inputs that users' states hold have these names."""
-    assert [argument.name for argument in fields(ApiKeyArgs)] == [
-        "name", "name_prefix", "credit_limit", "is_enabled", "expires_at", "rotation_triggers", "adopt_key_id",
-        "adopt_key",
-    ]  # fmt: skip
-
-
-def test_keywords_and_args_are_the_same(run: Callable[..., dict[str, Any]]) -> None:
-    """Both forms ask for the same key."""
-    declared: dict[str, Any] = {"name": "n", "credit_limit": 1.5, "is_enabled": False}
-    one = run(lambda: ApiKey("k", **declared))
-    other = run(lambda: ApiKey("k", ApiKeyArgs(**declared)))
-    assert one == other == declared
-
-
-def test_typed_signature_names_every_argument() -> None:
-    """The keyword form that type checkers see has the arguments of `ApiKeyArgs`, no more and no fewer."""
-    source = inspect.getsource(ApiKey)
-    keywords = source[source.index("*,") : source.index(") -> None: ...", source.index("*,"))]
-    for argument in fields(ApiKeyArgs):
-        assert f"{argument.name}: {argument.type} = None" in keywords
-    assert keywords.count(": pulumi.Input") == len(fields(ApiKeyArgs))
-
-
-def test_both_forms_at_once_are_refused() -> None:
-    """`ApiKeyArgs` beside keywords is a mistake that is told."""
-    with pytest.raises(TypeError, match="ApiKey 'k': give either ApiKeyArgs or keywords"):
-        ApiKey("k", ApiKeyArgs(name="n"), name="m")  # type: ignore[call-overload]
-
-
-@pytest.mark.parametrize(
-    ("argument", "value", "line"),
-    [
-        ("expires_at", date(2099, 1, 1), "must not be of type date"),
-        ("name", b"n", "must not be of type bytes"),
-        ("name", "\ud83d", "must be Unicode text, without half characters"),
-        ("credit_limit", 10**400, "must be a number of at most 1e+300"),
-        ("credit_limit", 1j, "must not be of type complex"),
-        ("credit_limit", Decimal("1.0000000000000000001"), "must have 15 digits at most, not 20"),
-        ("is_enabled", object(), "must not be of type object"),
-        ("rotation_triggers", {"a": None}, "must be a map of texts, but one of them is None"),
-        ("rotation_triggers", {1: "a"}, "must have texts as its names, not values of type int"),
-        ("rotation_triggers", {"a": {1, 2}}, "must not be of type set"),
-    ],
-)
-def test_what_the_engine_cannot_carry_is_one_line(argument: str, value: Any, line: str) -> None:
-    """A value that could not even reach `check` is told in one line, which stops the program."""
-    with pytest.raises(pulumi.RunError) as caught:
-        ApiKey("k", **{argument: value})
-    assert str(caught.value) == f"ApiKey 'k': {argument} {line}"
-
-
-def test_all_such_values_are_told_at_once() -> None:
-    """One line for each."""
-    with pytest.raises(pulumi.RunError) as caught:
-        ApiKey("k", name=b"n", credit_limit=1j)  # type: ignore[call-overload]
-    assert len(str(caught.value).splitlines()) == 2
-
-
-def test_unknown_argument_is_refused() -> None:
-    """A misspelt argument is told, not ignored."""
-    with pytest.raises(TypeError, match="credit"):
-        ApiKey("k", credit=5)  # type: ignore[call-overload]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "line"),
-    [
-        (({"name": "n"},), "the second argument must be ApiKeyArgs or pulumi.ResourceOptions, not dict"),
-        ((ApiKeyArgs(name="n"), {"protect": True}), "opts must be pulumi.ResourceOptions, not dict"),
-    ],
-)
-def test_arguments_of_another_type_are_named(arguments: tuple[Any, ...], line: str) -> None:
-    """Python's own message would be about an attribute that a dict does not have."""
-    with pytest.raises(TypeError, match=f"^ApiKey 'k': {line}"):
-        ApiKey("k", *arguments)
-
-
 def test_an_import_is_refused() -> None:
-    """The engine cannot import a dynamic resource, and would say so in a traceback."""
+    """The engine cannot import a dynamic resource, and would report that with a traceback."""
     with pytest.raises(pulumi.RunError, match=r"adopt the key with adopt_key_id and name$"):
         ApiKey("k", name="n", opts=pulumi.ResourceOptions(import_="1"))
 
 
-@pytest.mark.parametrize("id", [7, 7.0, "7", "7.0", lambda: pulumi.Output.from_input(7.0)])
-def test_an_id_may_be_of_any_kind(run: Callable[..., dict[str, Any]], id: Any) -> None:
-    """A number, a text, and what a stack reference makes of these."""
-    found: list[str] = []
-
-    def program() -> None:
-        key = ApiKey.get("k", id() if callable(id) else id)
-        key.id.apply(found.append)
-
-    run(program)
-    assert found == ["7"]
-
-
 def test_a_plaintext_that_is_needed(run: Callable[..., dict[str, Any]]) -> None:
-    """`require_key` gives it."""
+    """`require_key` returns it."""
     found: list[str] = []
     run(lambda: ApiKey("k").require_key().apply(found.append))
     assert found == ["made"]
 
 
 def test_a_plaintext_that_nobody_knows(run: Callable[..., dict[str, Any]]) -> None:
-    """`require_key` says what to do about it."""
+    """`require_key` reports what to do."""
 
     def program() -> None:
         ApiKey("k", name=ApiKey("bare", name="n", adopt_key_id=1).require_key())
@@ -206,51 +44,8 @@ def test_a_plaintext_that_nobody_knows(run: Callable[..., dict[str, Any]]) -> No
         run(program)
 
 
-def test_a_mocks_id_may_be_any_text() -> None:
-    """In a preview under mocks it gives no `key_id`, and no error."""
-    found: list[Any] = []
-
-    class Named(Engine):
-        def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-            return f"{args.name}_id", args.inputs
-
-    def program() -> None:
-        ApiKey("k").key_id.apply(found.append)
-
-    async def main() -> None:
-        mocks.set_mocks(Named(), preview=True)
-        await run_pulumi_func(program)
-
-    contextvars.copy_context().run(asyncio.run, main())
-    assert found == []
-
-
-@pytest.mark.parametrize("id", ["seven", 1.5, None, True, -1])
-def test_what_is_no_id_is_one_line(id: Any) -> None:
-    """The program says so, as the engine would say less."""
-    with pytest.raises(
-        pulumi.RunError, match=r"^ApiKey\.get 'k': id must be the id of a key, a whole number$"
-    ):
-        ApiKey.get("k", id)
-
-
-def test_options_may_be_second(run: Callable[..., dict[str, Any]]) -> None:
-    """Options may be given by position, as in generated packages."""
-    assert run(lambda: ApiKey("k", pulumi.ResourceOptions(), name="n")) == {"name": "n"}
-
-
-def test_prefix_is_the_resource_name(run: Callable[..., dict[str, Any]]) -> None:
-    """Without a name, the prefix is the resource's name and a hyphen, and said to be no declared one."""
-    assert run(lambda: ApiKey("k")) == {"name_prefix": "k-", "__default_prefix": True}
-
-
-def test_prefix_of_a_long_resource_name_is_cut(run: Callable[..., dict[str, Any]]) -> None:
-    """A default prefix is never too long."""
-    assert run(lambda: ApiKey("k" * 300), of="k" * 300)["name_prefix"] == "k" * 247 + "-"
-
-
 def under(provider: Provider) -> pulumi.ResourceOptions:
-    """A parent that has the provider."""
+    """A parent with the provider."""
     team = pulumi.ComponentResource("x:y:Team", "team", {}, pulumi.ResourceOptions(providers=[provider]))
     return pulumi.ResourceOptions(parent=team)
 
@@ -267,7 +62,7 @@ def under(provider: Provider) -> pulumi.ResourceOptions:
 def test_the_instance_is_told(
     run: Callable[..., dict[str, Any]], named: Callable[[Provider], pulumi.ResourceOptions]
 ) -> None:
-    """`check` learns the id of an explicit provider instance, wherever the resource gets it from."""
+    """`check` gets the id of an explicit provider, wherever the resource gets the provider from."""
 
     def program() -> None:
         eu = Provider("eu", provisioning_key="p")
@@ -277,7 +72,7 @@ def test_the_instance_is_told(
 
 
 def test_later_adoptions_are_told(run: Callable[..., dict[str, Any]]) -> None:
-    """For a key that is deleted first, `check` learns which keys are to be adopted, though they are declared later."""
+    """For a key that is deleted first, `check` gets the ids to adopt, also those of keys that are declared later."""
 
     def program() -> None:
         eu = pulumi.ResourceOptions(provider=Provider("eu", provisioning_key="p"))
@@ -288,123 +83,8 @@ def test_later_adoptions_are_told(run: Callable[..., dict[str, Any]]) -> None:
     assert run(program) == {"name": "n", "__adopting": [7]}
 
 
-def test_a_secret_prefix_is_refused(run: Callable[..., dict[str, Any]]) -> None:
-    """The name that is made of it would not be secret."""
-    refusal(
-        pulumi.RunError,
-        lambda: run(lambda: ApiKey("k", name_prefix=pulumi.Output.secret("customer-"))),
-        match="ApiKey 'k': name_prefix must not be a secret",
-    )
-
-
-def test_a_prefix_that_is_an_output_is_no_secret(run: Callable[..., dict[str, Any]]) -> None:
-    """Another resource's output may be a prefix."""
-    assert run(lambda: ApiKey("k", name_prefix=pulumi.Output.from_input("ci-"))) == {"name_prefix": "ci-"}
-
-
-def test_preview_is_told(run: Callable[..., dict[str, Any]]) -> None:
-    """In a preview, `check` is told so."""
-    assert run(lambda: ApiKey("k", name="n"), preview=True) == {"name": "n", "__preview": True}
-
-
-@pytest.mark.parametrize("wrap", [lambda value: value, pulumi.Output.from_input])
-def test_instants_and_money_become_plain(
-    run: Callable[..., dict[str, Any]], wrap: Callable[[Any], Any]
-) -> None:
-    """A datetime and a Decimal may be given, also as Outputs."""
-    moment = datetime(2040, 1, 1, tzinfo=timezone(timedelta(hours=1)))
-    inputs = run(lambda: ApiKey("k", name="n", expires_at=wrap(moment), credit_limit=wrap(Decimal("10.10"))))
-    assert inputs == {"name": "n", "expires_at": "2040-01-01T00:00:00+01:00", "credit_limit": 10.1}
-
-
-# a zone by its rule alone: a clean machine may have no database of zones
-_TYPE = struct.pack(">5s15x6llbB4s", b"TZif2", 0, 0, 0, 0, 1, 4, 3600, 0, 0, b"CET")
-BERLIN = ZoneInfo.from_file(BytesIO(2 * _TYPE + b"\nCET-1CEST,M3.5.0,M10.5.0/3\n"), "Berlin")
-
-
-@pytest.mark.parametrize(
-    ("wall", "fold", "instant"),
-    [
-        ("2030-10-27T02:30", 0, "2030-10-27T00:30:00Z"),
-        ("2030-10-27T02:30", 1, "2030-10-27T01:30:00Z"),
-        ("2030-10-27T01:59:59.999999", 0, "2030-10-26T23:59:59.999999Z"),
-        ("2030-10-27T03:00", 0, "2030-10-27T02:00:00Z"),
-        ("2030-03-31T02:30", 0, "2030-03-31T01:30:00Z"),
-        ("2030-03-31T02:30", 1, "2030-03-31T00:30:00Z"),
-        ("2030-03-31T00:00", 0, "2030-03-30T23:00:00Z"),
-        ("2030-04-01T00:00", 0, "2030-03-31T22:00:00Z"),
-    ],
-)
-def test_wall_clocks_that_change(
-    run: Callable[..., dict[str, Any]], wall: str, fold: int, instant: str
-) -> None:
-    """The hour that comes twice is two instants, the one that is left out and the days around have theirs, too."""
-    moment = datetime.fromisoformat(wall).replace(tzinfo=BERLIN, fold=fold)
-    inputs = run(lambda: ApiKey("k", name="n", expires_at=moment))
-    assert declared(inputs, now=NOW).expires_at == parse_instant(instant)
-
-
-@unhurried
-@given(st.datetimes(datetime(2027, 1, 1), datetime(2090, 1, 1), timezones=st.just(timezone.utc)))
-def test_an_instant_survives_any_wall_clock(moment: datetime) -> None:
-    """Whatever clocks in Berlin show at an instant, it is that instant which is declared."""
-    text = _plain(moment.astimezone(BERLIN))
-    assert declared({"name": "n", "expires_at": text}, now=NOW).expires_at == moment
-
-
-def test_a_datetime_without_a_zone_is_refused(run: Callable[..., dict[str, Any]]) -> None:
-    """It is not taken for one in this machine's zone."""
-    line = "expires_at '2030-10-27T02:30:00' has no offset from UTC: add Z, or one such as +01:00"
-    naive = datetime(2030, 10, 27, 2, 30)
-    refusal(InvalidInputError, lambda: run(lambda: ApiKey("k", name="n", expires_at=naive)), re.escape(line))
-
-
-@given(st.decimals(allow_nan=False, allow_infinity=False))
-def test_money_is_exact_or_refused(money: Decimal) -> None:
-    """A Decimal that the engine's numbers cannot hold is refused, and never passed as another amount."""
-    if len(money.as_tuple().digits) <= 15 and abs(money.adjusted()) < 300:
-        assert Decimal(repr(_number(money))) == money
-        return
-    with suppress(pulumi.RunError):
-        assert Decimal(repr(_number(money))) == money
-
-
-@pytest.mark.parametrize("wrong", ["NaN", "Infinity", "-Infinity", "sNaN"])
-def test_decimals_that_are_no_numbers_reach_check(wrong: str) -> None:
-    """NaN and infinite Decimals reach `check`, which refuses them."""
-    assert str(_number(Decimal(wrong))) in ("nan", "inf", "-inf")
-
-
-def test_adopted_plaintext_is_a_secret(run: Callable[..., dict[str, Any]]) -> None:
-    """`adopt_key` is a secret even where the program gives it as plain text."""
-    inputs = run(lambda: ApiKey("k", name="n", adopt_key_id=1, adopt_key=PLAINTEXT))
-    assert inputs["adopt_key"] == {
-        "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
-        "value": PLAINTEXT,
-    }
-
-
-def test_args_do_not_show_the_plaintext() -> None:
-    """The repr of `ApiKeyArgs` leaves the plaintext out."""
-    assert_clean(repr(ApiKeyArgs(name="n", adopt_key=PLAINTEXT)))
-
-
-def test_types_of_outputs(run: Callable[..., dict[str, Any]]) -> None:
-    """Outputs have their Python types: the id is an int, a map is a map, what is absent is None."""
-    seen: list[Any] = []
-
-    def program() -> None:
-        key = ApiKey("k", name="n", rotation_triggers={"q": "1"})
-        outputs = pulumi.Output.all(key.key_id, key.rotation_triggers, key.credit_limit, key.id)
-        outputs.apply(seen.extend)
-
-    run(program)
-    assert seen == [1, {"q": "1"}, None, "1"]
-    assert type(seen[0]) is int
-
-
 def test_provider_takes_a_secret(run: Callable[..., dict[str, Any]]) -> None:
-    """A `Provider` keeps its provisioning key as a secret, and marks itself as an explicit instance."""
+    """A `Provider` keeps its provisioning key as a secret and marks itself as an explicit provider."""
     inputs = run(lambda: Provider("k", provisioning_key="p", endpoint="https://account.example"))
     assert inputs["account:instance"] == "k"
     assert inputs["account:endpoint"] == "https://account.example"

@@ -1,4 +1,4 @@
-"""What a program asks the account for."""
+"""Functions: what a program asks the account."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def server() -> Iterator[Emulator]:
 
 @pytest.fixture
 def emulator(server: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """The account that the environment names; calls are tried once."""
+    """The account of the environment; calls are not retried."""
     server.faults.clear()
     server.balance = "125.50"
     for key in server.keys():
@@ -65,7 +65,7 @@ def emulator(server: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 
 def failure(question: Callable[[], object], cause: type[AccountError]) -> FunctionError:
-    """The error of a question, which says what its cause says."""
+    """The error of a question; its message is that of its cause."""
     error = refusal(FunctionError, question)
     assert isinstance(error, FunctionError)
     assert type(error.cause) is cause
@@ -80,7 +80,7 @@ def test_get_balance(emulator: Emulator) -> None:
 
 
 def test_get_api_key(emulator: Emulator) -> None:
-    """A key is told as the server has it, without its plaintext."""
+    """The key is as the server has it, without its plaintext."""
     key_id, plaintext = emulator.add("production", credit_limit="12.5", expires_at=FAR, is_enabled=False)
     key = get_api_key(key_id)
     assert type(key) is Key
@@ -97,21 +97,21 @@ def test_get_api_key(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("kind", [float, str])
 def test_an_id_from_the_engine(emulator: Emulator, kind: Any) -> None:
-    """An id may come as a float, as numbers of the engine do, or as the text that a resource's id is."""
+    """An id may be a float, like the engine's numbers, or text, like a resource's id."""
     key_id, _ = emulator.add("production")
     assert get_api_key(kind(key_id)).id == key_id
 
 
 @pytest.mark.parametrize("wrong", ["abc", "", "-1", 1.5, True, PLAINTEXT])
 def test_what_is_no_id_is_refused_before_any_call(emulator: Emulator, wrong: Any) -> None:
-    """An id that is none is told, not sent."""
+    """An invalid id is reported, not sent."""
     error = failure(lambda: get_api_key(wrong), err.InvalidInputError)
     assert "key_id must be the id of a key" in str(error)
     assert list(emulator.calls) == []
 
 
 def test_a_key_by_its_name(emulator: Emulator) -> None:
-    """A whole name finds its key, however many names begin or end so."""
+    """A name matches as a whole, not its beginning or end."""
     for name in ("prod", "Production", "production-2", "a-production"):
         emulator.add(name)
     key_id, _ = emulator.add("production")
@@ -121,7 +121,7 @@ def test_a_key_by_its_name(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_odd_names_are_told_as_they_are(emulator: Emulator, name: str) -> None:
-    """A name comes back character for character, and finds its key."""
+    """A name is returned unchanged and finds its key."""
     key_id, _ = emulator.add(name)
     assert get_api_key(name=name).id == key_id
     assert [key.name for key in get_api_keys().keys] == [name]
@@ -129,14 +129,14 @@ def test_odd_names_are_told_as_they_are(emulator: Emulator, name: str) -> None:
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_an_ambiguous_name_lists_the_ids(emulator: Emulator, name: str) -> None:
-    """Several keys of one name are an error that says which."""
+    """If several keys have the name, the error lists their ids."""
     ids = [emulator.add(name)[0] for _ in range(3)]
     error = failure(lambda: get_api_key(name=name), err.InvalidInputError)
-    assert str(error) == "name is that of 3 keys: give key_id, one of {}, {}, {}".format(*ids)
+    assert str(error) == "name matches 3 keys: give key_id, one of {}, {}, {}".format(*ids)
 
 
 def test_a_very_ambiguous_name_is_still_one_line(emulator: Emulator) -> None:
-    """Of many ids twenty are listed."""
+    """The error lists at most twenty ids."""
     listed(emulator, [key_json(id=number, name="n", expires_at=None) for number in range(1, 10_001)])
     error = failure(lambda: get_api_key(name="n"), err.InvalidInputError)
     assert str(error).endswith(", 19, 20 or 9980 others")
@@ -144,10 +144,10 @@ def test_a_very_ambiguous_name_is_still_one_line(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("name", ["", "production ", PLAINTEXT, *ODD_NAMES])
 def test_a_name_that_no_key_has(emulator: Emulator, name: str) -> None:
-    """It is an error that does not quote the name: a plaintext may stand there by mistake."""
+    """The error does not quote the name, which may be a plaintext by mistake."""
     emulator.add("production")
     error = failure(lambda: get_api_key(name=name), err.NotFoundError)
-    assert str(error).endswith(f"which has {len(name)} characters")
+    assert str(error) == f"the account has no key with the requested name of {len(name)} characters"
 
 
 @pytest.mark.parametrize("given", [{}, {"key_id": 1, "name": "n"}])
@@ -159,7 +159,7 @@ def test_either_id_or_name(emulator: Emulator, given: Any) -> None:
 
 
 def test_get_api_keys(emulator: Emulator) -> None:
-    """All keys are told, in the API's order."""
+    """All keys are returned, in the API's order."""
     ids = [emulator.add(name)[0] for name in ("b", "a")]
     result = get_api_keys()
     assert type(result) is GetApiKeysResult
@@ -197,13 +197,13 @@ NEW_YEAR = datetime(2030, 1, 1, tzinfo=timezone.utc)
     ],
 )
 def test_filters(four: Emulator, filters: Any, names: list[str]) -> None:
-    """All filters that are given apply; they need one call, and leave the API's order."""
+    """All given filters apply; they need one call and keep the API's order."""
     assert [key.name for key in get_api_keys(**filters).keys] == names
     assert four.calls.operations == ["list_keys"]
 
 
 def test_every_filter_that_cannot_be_used_is_told_at_once(emulator: Emulator) -> None:
-    """Four wrong filters are four reasons in one line, none of them is quoted, and nothing is asked."""
+    """Four invalid filters are four reasons in one line, without the values, and nothing is sent."""
     wrong: Any = {
         "name_prefix": 5,
         "is_enabled": PLAINTEXT,
@@ -213,7 +213,7 @@ def test_every_filter_that_cannot_be_used_is_told_at_once(emulator: Emulator) ->
     error = failure(lambda: get_api_keys(**wrong), err.InvalidInputError)
     assert str(error) == (
         "name_prefix must be text; is_enabled must be true or false; has_credit_limit must be true or false; "
-        "expires_before must be an ISO 8601 date and time with an offset, such as 2027-01-01T00:00:00Z"
+        "expires_before is not an ISO 8601 date and time with an offset, such as 2027-01-01T00:00:00Z"
     )
     assert list(emulator.calls) == []
 
@@ -223,13 +223,13 @@ def test_every_filter_that_cannot_be_used_is_told_at_once(emulator: Emulator) ->
     ["2030-01-01T00:00:00", "2030-01-01", "2030-02-30T00:00:00Z", "Z", 5, datetime(2030, 1, 1)],
 )
 def test_an_instant_needs_an_offset(emulator: Emulator, wrong: Any) -> None:
-    """What could be another instant elsewhere, or none, is refused before any call."""
+    """An ambiguous or invalid instant is refused before any call."""
     failure(lambda: get_api_keys(expires_before=wrong), err.InvalidInputError)
     assert list(emulator.calls) == []
 
 
 def listed(emulator: Emulator, keys: list[dict[str, Any]]) -> None:
-    """Let the account list these keys, once."""
+    """Let the next list of the account contain these keys."""
     emulator.faults.add(Fault(Answer(200, body=json.dumps({"keys": keys}).encode()), operation="list_keys"))
 
 
@@ -245,7 +245,7 @@ def test_no_keys(emulator: Emulator) -> None:
 
 
 def test_get_activity(emulator: Emulator) -> None:
-    """Usage is told by day, model and key, a deleted one included, as exact money."""
+    """Usage is by day, model and key, deleted keys included, with exact amounts."""
     emulator.add_usage(
         7, "m", requests=2, cost="0.000000000000000001", input_tokens=3, output_tokens=4, key_name="x"
     )
@@ -260,14 +260,14 @@ def test_get_activity(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("days", [1, 30, 7.0])
 def test_a_period(emulator: Emulator, days: Any) -> None:
-    """1 to 30 days can be asked for, as a float, too, as numbers of the engine are."""
+    """The period may be 1 to 30 days, also as a float, like the engine's numbers."""
     assert get_activity(days).period_days == days
 
 
 @pytest.mark.parametrize("days", [0, 31, -1, 1.5, float("nan"), float("inf"), True, "7", None, [7]])
 @pytest.mark.parametrize("function", [get_activity, runway])
 def test_a_period_that_there_is_not(emulator: Emulator, function: Callable[[Any], object], days: Any) -> None:
-    """No other period is asked for."""
+    """Other periods are refused before any call."""
     error = failure(lambda: function(days), err.InvalidInputError)
     assert str(error) == "days must be a whole number of days from 1 to 30"
     assert list(emulator.calls) == []
@@ -275,7 +275,7 @@ def test_a_period_that_there_is_not(emulator: Emulator, function: Callable[[Any]
 
 @pytest.mark.parametrize("minimum", [0, 50, 125.5, "125.50", "1e2", Decimal("125.500000000000000000"), 0.1])
 def test_enough_is_left(emulator: Emulator, minimum: Any) -> None:
-    """A minimum that is reached lets the program go on, with the balance."""
+    """If the balance reaches the minimum, the program gets the balance."""
     assert require_balance(minimum) == Balance(balance=Decimal("125.50"))
 
 
@@ -291,7 +291,7 @@ def test_enough_is_left(emulator: Emulator, minimum: Any) -> None:
     ],
 )
 def test_too_little_is_left(emulator: Emulator, balance: str, minimum: Any, line: str) -> None:
-    """One line says how much there is and how much is needed, with all their digits."""
+    """One line reports the balance and the minimum, with all digits."""
     emulator.balance = balance
     error = failure(lambda: require_balance(minimum), InsufficientBalanceError)
     assert str(error) == f"the account's balance {line}: top it up, or require less"
@@ -300,7 +300,7 @@ def test_too_little_is_left(emulator: Emulator, balance: str, minimum: Any, line
 
 
 def test_an_absurd_balance_is_still_one_short_line(emulator: Emulator) -> None:
-    """A balance of a thousand digits is cut off, not rounded."""
+    """A balance of a thousand digits is truncated, not rounded."""
     emulator.faults.add(Fault(Edit(replace={"balance": "49." + "9" * 1000})))
     error = failure(lambda: require_balance(50), InsufficientBalanceError)
     assert "is 49.99999" in str(error)
@@ -315,14 +315,14 @@ WRONG_AMOUNTS = ["a lot", "", PLAINTEXT, -1, "-0.01", float("nan"), "Infinity", 
 
 @pytest.mark.parametrize("wrong", [*WRONG_AMOUNTS, pytest.param(10**5000, id="5001 digits")])
 def test_what_is_no_amount(emulator: Emulator, wrong: Any) -> None:
-    """Both amounts are judged at once, before any call, and not quoted."""
+    """Both invalid amounts are reported at once, before any call, without the values."""
     error = failure(lambda: require_balance(wrong, warn_below=wrong), err.InvalidInputError)
     assert str(error) == f"minimum {AMOUNT}; warn_below {AMOUNT}"
     assert list(emulator.calls) == []
 
 
 def test_a_minimum_is_needed(emulator: Emulator) -> None:
-    """None is no minimum."""
+    """None is not an amount."""
     nothing: Any = None
     assert str(failure(lambda: require_balance(nothing), err.InvalidInputError)) == f"minimum {AMOUNT}"
 
@@ -338,16 +338,16 @@ def test_a_minimum_is_needed(emulator: Emulator) -> None:
 def test_a_low_balance_is_warned_of(
     emulator: Emulator, capsys: pytest.CaptureFixture[str], warn_below: str | None, warning: str
 ) -> None:
-    """It is only warned of, in one line."""
+    """The program goes on with a warning of one line."""
     assert require_balance(1, warn_below=warn_below).balance == Decimal("125.50")
     assert capsys.readouterr().err == warning
 
 
 def test_runway(emulator: Emulator) -> None:
-    """The balance by the mean daily cost of the period, and how it was computed."""
-    emulator.clock.advance(400 * 86_400)  # the activity of the other tests is long past
+    """The balance divided by the mean daily cost of the period, and how it is computed."""
+    emulator.clock.advance(400 * 86_400)  # the usage of the other tests is outside of the period
     assert runway().days is None
-    emulator.clock.advance(600)  # the API keeps an activity for a while
+    emulator.clock.advance(600)  # the API caches the activity
     today = emulator.clock.now().date()
     emulator.add_usage(7, cost="70", day=today - timedelta(days=14))
     emulator.add_usage(7, cost="1000", day=today)
@@ -360,7 +360,7 @@ def test_runway(emulator: Emulator) -> None:
 
 
 def test_a_negative_balance_lasts_no_days(emulator: Emulator) -> None:
-    """Less than nothing is left for 0 days."""
+    """A negative balance lasts 0 days."""
     emulator.balance = "-0.5"
     emulator.add_usage(7, cost="1", day=emulator.clock.now().date() - timedelta(days=1))
     emulator.clock.advance(600)
@@ -397,13 +397,13 @@ def test_a_key_that_is_not_there(emulator: Emulator) -> None:
     ids=repr,
 )
 def test_what_the_account_answers(emulator: Emulator, action: Any, cause: type[AccountError]) -> None:
-    """Whatever goes wrong is a FunctionError with the very cause."""
+    """Each failure is a FunctionError with the right cause."""
     emulator.faults.add(Fault(action))
     failure(get_balance, cause)
 
 
 def test_a_silent_account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An account that does not answer is given up after the time-out, in one line."""
+    """A call without an answer fails after the time-out, with one line."""
     monkeypatch.setenv("ACCOUNT_TIMEOUT", "0.1")
     emulator.faults.add(Fault(Hang()))
     assert "ReadTimeout" in str(failure(get_balance, err.ResponseLostError))
@@ -411,7 +411,7 @@ def test_a_silent_account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_every_question_may_fail(emulator: Emulator, question: Callable[[], object]) -> None:
-    """No question lets another error out."""
+    """No function raises another kind of error."""
     emulator.faults.add(Fault(Answer(500)))
     failure(question, err.ServerError)
 
@@ -434,7 +434,7 @@ def test_what_is_configured_wrongly(
     name: str,
     value: str,
 ) -> None:
-    """A missing or wrong setting is a FunctionError, too, and nothing is sent."""
+    """A missing or invalid setting is a FunctionError, too, and nothing is sent."""
     monkeypatch.setenv(name, value)
     failure(question, err.ConfigurationError)
     assert len(emulator.calls) == 0
@@ -443,19 +443,19 @@ def test_what_is_configured_wrongly(
 def test_a_wrong_key_is_refused_without_being_told(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A key that the account does not know is not shown."""
+    """The error does not show a provisioning key that the account refuses."""
     monkeypatch.setenv("ACCOUNT_PROVISIONING_KEY", OTHER_PROVISIONING_KEY)
     failure(get_balance, err.AuthenticationError)
 
 
 def test_an_account_that_is_not_there(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No connection is a FunctionError with the endpoint in it."""
+    """A failed connection is a FunctionError that names the endpoint."""
     monkeypatch.setenv("ACCOUNT_ENDPOINT", "http://127.0.0.1:1")
     assert "http://127.0.0.1:1" in str(failure(get_balance, err.ConnectFailedError))
 
 
 def test_function_errors_are_shown_without_a_traceback() -> None:
-    """Pulumi shows a RunError as one line; whoever catches an AccountError has it as well."""
+    """It is a RunError, which Pulumi shows as one line, and an AccountError."""
     error = FunctionError(err.KeyGoneError("gone"))
     assert isinstance(error, pulumi.RunError)
     assert isinstance(error, AccountError)

@@ -17,8 +17,8 @@ from pulumi_account import exceptions as err
 from pulumi_account.emulator import Emulator
 from pulumi_account.testing import AccountMocks
 from tests.conftest import MakeEngine
-from tests.program.test_mocks import run
 from tests.support.helpers import refusal
+from tests.support.program_runs import run_under_mocks as run
 
 # the SDK's mocks give each of their threads an event loop, and close none
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -132,8 +132,8 @@ def test_functions_answer() -> None:
     ("ask", "line"),
     [
         (lambda: account.get_api_key(9), "the account has no key 9"),
-        (lambda: account.get_api_key(name="none"), "the account has no key of the name that was asked for"),
-        (lambda: account.get_api_key(name="twice"), "name is that of 2 keys: give key_id, one of 3, 4"),
+        (lambda: account.get_api_key(name="none"), "the account has no key with the requested name"),
+        (lambda: account.get_api_key(name="twice"), "name matches 2 keys: give key_id, one of 3, 4"),
     ],
 )
 def test_what_is_not_there(ask: Callable[[], object], line: str) -> None:

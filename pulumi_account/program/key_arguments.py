@@ -1,0 +1,198 @@
+"""Arguments of a key: checked for their types, and converted to inputs that the engine can carry to `check`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from inspect import isawaitable
+from typing import Any
+
+import pulumi
+
+from pulumi_account.core.naming import MAX_NAME_PREFIX
+from pulumi_account.core.properties import DEFAULT_PREFIX
+from pulumi_account.exceptions import InvalidInputError
+from pulumi_account.lifecycle import PREVIEW
+from pulumi_account.program.mock_checks import check_under_mocks
+
+__all__ = ["ApiKeyArgs", "ArgumentError", "id_input", "key_inputs", "plain_value", "settle_arguments"]
+
+#: the largest integer that is passed on to `check`, which reports amounts that are too large
+_LARGEST = 1e300
+
+
+class ArgumentError(pulumi.RunError, TypeError):
+    """An argument has the wrong type. Pulumi shows the error as one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyArgs:
+    """The arguments of an `ApiKey`. Each may be a plain value or an Output.
+
+    :param name: the key's name, 1 to 255 characters, used exactly as given. Default: an automatic name.
+    :param name_prefix: the beginning of an automatic name, 1 to 248 characters. Seven random hex digits follow, which
+        stay the same until the key is replaced. A new prefix renames the key. Default for a new key: the resource's
+        name, cut if it is too long, and a hyphen; renaming the resource does not change it. Cannot be combined with
+        ``name``.
+    :param credit_limit: the most that the key may spend, in USD, 0 or more. Default: no limit. With 0, the key can
+        spend nothing.
+    :param is_enabled: whether the key can be used. Default: true.
+    :param expires_at: the instant at which the key stops working: ISO 8601 text with an offset, or an aware
+        ``datetime``. It must be in the future when it is set or changed. Default: the key never expires.
+    :param rotation_triggers: any map of texts. When it changes, the key is replaced: the new key is made before the
+        old one is deleted.
+    :param adopt_key_id: the id of an existing key, which this resource adopts instead of making a new key; the key is
+        then changed to match the other arguments. Needs ``name``. Another id replaces the resource: **the key it had
+        is deleted**. The argument can be removed once the key is adopted.
+    :param adopt_key: the plaintext of the adopted key, which the API never shows again; it becomes the output ``key``.
+        Always a secret.
+    """
+
+    name: pulumi.Input[str] | None = None
+    name_prefix: pulumi.Input[str] | None = None
+    credit_limit: pulumi.Input[float | Decimal] | None = None
+    is_enabled: pulumi.Input[bool] | None = None
+    expires_at: pulumi.Input[str | datetime] | None = None
+    rotation_triggers: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None
+    adopt_key_id: pulumi.Input[int] | None = None
+    adopt_key: pulumi.Input[str | None] | None = field(default=None, repr=False)
+
+
+def settle_arguments(
+    resource_name: str,
+    args: ApiKeyArgs | pulumi.ResourceOptions | None = None,
+    opts: pulumi.ResourceOptions | None = None,
+    **keywords: Any,
+) -> tuple[ApiKeyArgs, pulumi.ResourceOptions | None]:
+    """Merge the two forms of `ApiKey`, with `ApiKeyArgs` or with keywords, into one.
+
+    :raises ArgumentError: an argument has the wrong type or is unknown, or both forms are used.
+    """
+    if isinstance(args, pulumi.ResourceOptions):
+        args, opts = None, args
+    problem = None
+    if not isinstance(args, (ApiKeyArgs, type(None))):
+        problem = (
+            "the second argument must be ApiKeyArgs or pulumi.ResourceOptions, not "
+            f"{type(args).__name__}; the key's own arguments are keywords"
+        )
+    elif not isinstance(opts, (pulumi.ResourceOptions, type(None))):
+        problem = f"opts must be pulumi.ResourceOptions, not {type(opts).__name__}"
+    elif args is not None and keywords:
+        problem = "give either ApiKeyArgs or keywords, not both"
+    elif unknown := sorted(keywords.keys() - vars(ApiKeyArgs()).keys()):
+        problem = f"unknown arguments: {', '.join(unknown)}"
+    if problem:
+        raise ArgumentError(f"ApiKey {resource_name!r}: {problem}")
+    return args or ApiKeyArgs(**keywords), opts
+
+
+def key_inputs(resource_name: str, args: ApiKeyArgs) -> dict[str, Any]:
+    """Convert the arguments to the inputs that the engine gets, with hints for `check`.
+
+    :raises pulumi.RunError: the engine cannot carry some of the values; the message has a line for each.
+    :raises InvalidInputError: under mocks, `check` would refuse the values.
+    """
+    inputs: dict[str, Any] = {}
+    failures = []
+    for name, value in vars(args).items():
+        try:
+            inputs[name] = plain_value(value)
+        except pulumi.RunError as error:
+            failures.append(f"ApiKey {resource_name!r}: {name} {error}")
+    if failures:
+        raise pulumi.RunError("\n".join(failures))
+    hints = {PREVIEW: True} if pulumi.runtime.is_dry_run() else {}
+    if args.name is None and args.name_prefix is None:
+        inputs["name_prefix"] = f"{resource_name[: MAX_NAME_PREFIX - 1]}-"
+        hints[DEFAULT_PREFIX] = True
+    hints |= check_under_mocks(inputs, _refuse)
+    if isinstance(args.name_prefix, pulumi.Output):
+        inputs["name_prefix"] = _without_secret(resource_name, inputs["name_prefix"])
+    if args.adopt_key is not None:
+        inputs["adopt_key"] = pulumi.Output.secret(args.adopt_key)
+    return inputs | hints
+
+
+def _refuse(known: Mapping[str, Any], unknown: Collection[str]) -> None:
+    """Raise the `InvalidInputError` that `check` reports, if there is one."""
+    from pulumi_account.common.instants import utc_now
+    from pulumi_account.core.declaration import declared
+
+    declared(known, now=utc_now(), unknown=unknown)
+
+
+def _without_secret(resource_name: str, prefix: pulumi.Output[Any]) -> pulumi.Output[Any]:
+    """Refuse a prefix that is a secret: the name that is made of it is not secret."""
+
+    def require(known: dict[str, Any]) -> Any:
+        if known["secret"]:
+            raise pulumi.RunError(
+                f"ApiKey {resource_name!r}: name_prefix must not be a secret, as the name made of it is shown: "
+                "use name, which stays secret, or pulumi.Output.unsecret"
+            )
+        return known["prefix"]
+
+    return pulumi.Output.all(prefix=prefix, secret=prefix.is_secret()).apply(require)
+
+
+def id_input(resource_name: str, value: Any) -> Any:
+    """Convert the id of a key, a number or text, to the text that the engine gets.
+
+    :raises pulumi.RunError: it is not the id of a key.
+    """
+    from pulumi_account.common.ids import parse_key_id
+
+    if isawaitable(value) or isinstance(value, pulumi.Output):
+        return pulumi.Output.from_input(value).apply(lambda found: id_input(resource_name, found))
+    try:
+        return str(parse_key_id("id", value))
+    except InvalidInputError as error:
+        raise pulumi.RunError(f"ApiKey.get {resource_name!r}: {error}") from None
+
+
+def plain_value(value: Any) -> Any:
+    """Convert an instant to text and a ``Decimal`` to a number; leave other values for `check` to judge.
+
+    :raises pulumi.RunError: the engine cannot carry the value.
+    """
+    if isinstance(value, pulumi.Output):
+        return value.apply(plain_value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return _number(value)
+    if isinstance(value, Mapping):
+        return dict(map(_entry, value.items()))
+    if isinstance(value, str) and not value.isascii():
+        is_whole = value.encode(errors="replace").decode() == value
+        _require(is_whole, "must be Unicode text, without half characters")
+    elif isinstance(value, int):
+        _require(abs(value) <= _LARGEST, f"must be a number of at most {_LARGEST:.0e}")
+    else:
+        is_plain = value is None or isawaitable(value) or isinstance(value, (str, float, list, tuple))
+        _require(is_plain, f"must not be of type {type(value).__name__}")
+    return value
+
+
+def _entry(entry: tuple[object, Any]) -> tuple[str, Any]:
+    name, value = entry
+    _require(isinstance(name, str), f"must have texts as its names, not values of type {type(name).__name__}")
+    _require(value is not None, "must be a map of texts, but one of them is None")
+    return str(name), plain_value(value)
+
+
+def _number(money: Decimal) -> float:
+    """Convert money to a float, which is the engine's only kind of number, without a loss of digits."""
+    number = float("nan") if money.is_nan() else float(money)
+    if money.is_finite():
+        digits = len(money.as_tuple().digits)
+        _require(Decimal(repr(number)) == money, f"must have 15 digits at most, not {digits}")
+    return number
+
+
+def _require(fits: bool, otherwise: str) -> None:
+    if not fits:
+        raise pulumi.RunError(otherwise)
