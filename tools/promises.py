@@ -119,9 +119,9 @@ PROMISES = (
             "common/test_instants::test_notations_of_an_instant",
             "common/test_instants::test_instants_that_do_not_exist",
             "common/test_instants::test_this_machines_zone_changes_nothing",
-            "program/test_api_key::test_wall_clocks_that_change",
-            "program/test_api_key::test_an_instant_survives_any_wall_clock",
-            "program/test_api_key::test_a_datetime_without_a_zone_is_refused",
+            "program/test_key_arguments::test_wall_clocks_that_change",
+            "program/test_key_arguments::test_an_instant_survives_any_wall_clock",
+            "program/test_key_arguments::test_a_datetime_without_a_zone_is_refused",
         ),
     ),
     Promise(
