@@ -316,7 +316,7 @@ def test_a_wrong_clock_is_told_once(date: str, told: str, caplog: pytest.LogCapt
         client.get_balance()
         client.get_balance()
     assert [record.getMessage() for record in caplog.records] == [
-        f"this machine's clock is {told} the API's: what expires is judged by the API's clock"
+        f"this machine's clock is {told} the API's: expiries follow the API's clock"
     ]
 
 
@@ -459,12 +459,12 @@ BODIES: list[tuple[Any, str]] = [
     ({"json": {"error": {"code": 5}}}, '{"code": 5}'),
     ({"json": {}}, "no message, but application/json"),
     ({"json": []}, "no message, but application/json"),
-    ({"content": b"null"}, "no message, but a body of no type"),
+    ({"content": b"null"}, "no message, but a body without a type"),
     ({"json": {"error": {"message": " \n\x00 "}}}, "a blank message"),
     ({"html": "<html><h1>Bad Gateway</h1></html>"}, "no message, but text/html"),
-    ({"content": b'{"error": '}, "no message, but a body of no type"),
-    ({"content": b"\xff\xfe"}, "no message, but a body of no type"),
-    ({"content": b'{"error": 1e99999999999999999999}'}, "no message, but a body of no type"),
+    ({"content": b'{"error": '}, "no message, but a body without a type"),
+    ({"content": b"\xff\xfe"}, "no message, but a body without a type"),
+    ({"content": b'{"error": 1e99999999999999999999}'}, "no message, but a body without a type"),
     ({"content": b""}, "an empty body"),
 ]
 
@@ -499,7 +499,9 @@ def test_redirects_are_not_followed(status: int) -> None:
 def test_advice_for_401() -> None:
     """A wrong key is told what it may be."""
     error = refused(api_error(401, message="Invalid key."), err.AuthenticationError)
-    assert str(error).endswith("(status 401; check the provisioning key: an inference key is refused here)")
+    assert str(error).endswith(
+        "(status 401; check the provisioning key: the API refuses inference keys here)"
+    )
 
 
 @pytest.mark.parametrize("value", ["5", "Fri, 01 Jan 2027 00:00:00 GMT"])

@@ -208,7 +208,7 @@ def test_no_plain_http_elsewhere() -> None:
 
 
 NO_PEM = "is not a file of PEM certificates"
-NO_HASH = r"holds no PEM certificate that is named by its hash \(`openssl rehash` names them\)"
+NO_HASH = r"contains no PEM certificate named by its hash \(`openssl rehash` names them\)"
 TLS_TROUBLE = [
     ("SSL_CERT_FILE", "missing", r"cannot be read \(No such file or directory\)"),
     ("SSL_CERT_FILE", "folder", r"cannot be read \(Is a directory\)"),
@@ -367,7 +367,7 @@ def impatient(endpoint: str) -> AccountClient:
     return AccountClient(endpoint, PROVISIONING_KEY, retry_deadline=0, timeout=TIMEOUT)
 
 
-LATE = r"the answer was lost \(ReadTimeout no whole answer within 0\.5 s: ACCOUNT_TIMEOUT sets that\)$"
+LATE = r"the answer was lost \(ReadTimeout no whole answer within 0\.5 s: ACCOUNT_TIMEOUT sets this limit\)$"
 
 
 @pytest.mark.parametrize("drips", DRIPS.values(), ids=DRIPS)
@@ -788,7 +788,7 @@ def test_a_packing_that_was_not_asked_for(packing: str) -> None:
     """What is packed in another way is not unpacked: nobody would count what comes of it."""
     headers = [(b"Content-Encoding", packing.encode("latin-1"))]
     with packed(httpx.Response(200, headers=headers, stream=httpx.ByteStream(b"{}"))) as client:
-        refusal(ResponseLostError, client.get_balance, "it is packed as ")
+        refusal(ResponseLostError, client.get_balance, "the encoding is ")
 
 
 def test_what_is_not_packed_as_it_says() -> None:

@@ -188,10 +188,10 @@ def test_a_wrong_field_is_told_in_plain_words(field: Any, junk: Any) -> None:
         (Key, {"id": "7"}, "id: is not a whole number"),
         (Key, {"id": -1}, "id: is too small"),
         (Key, {"id": 2**63}, "id: is too large"),
-        (Key, {"name": 5}, "name: is not a text"),
-        (Key, {"is_enabled": 1}, "is_enabled: is neither true nor false"),
+        (Key, {"name": 5}, "name: is not a string"),
+        (Key, {"is_enabled": 1}, "is_enabled: is not true or false"),
         (CreatedKey, {"key": ""}, "key: is empty"),
-        (CreatedKey, {"key": 5}, "key: is not a text"),
+        (CreatedKey, {"key": 5}, "key: is not a string"),
         (KeyList, {"keys": {}}, "keys: is not a list"),
         (KeyList, {"keys": [1]}, "keys.0: is not an object"),
         (DailyStats, {"date": "2026-13-01"}, "date: is not a day such as 2026-05-31"),
@@ -282,7 +282,7 @@ def test_any_text_is_a_day_or_refused(text: str) -> None:
 @pytest.mark.parametrize("wrong", [0, 1767225600, 5, True, ["2026-05-31"]])
 def test_a_day_is_a_text(wrong: object) -> None:
     """A number is no day, though it could be taken for seconds since 1970."""
-    assert refusal_of(lambda: read(DailyStats, stats_json(date=wrong))) == "date: is not an ISO 8601 text"
+    assert refusal_of(lambda: read(DailyStats, stats_json(date=wrong))) == "date: is not an ISO 8601 string"
 
 
 @pytest.mark.parametrize("body", [[], "text", 5, None])

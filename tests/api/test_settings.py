@@ -106,7 +106,7 @@ def test_a_misspelt_name_is_named(name: str) -> None:
     right = "account:provisioningKey" if "rovisioning" in name else "account:endpoint"
     given = {key: value for key, value in CONFIGURED.items() if key != right}
     error = refusal(ConfigurationError, lambda: resolve({**given, name: PROVISIONING_KEY}, {}))
-    assert str(error) == f"the configuration has {name}, which nobody reads: it must be {right}"
+    assert str(error) == f"the configuration has {name}, which has no effect: it must be {right}"
 
 
 @pytest.mark.parametrize("name", ["project:endpoint", "account:provisioningKeys", "account:other"])
@@ -157,10 +157,10 @@ def test_plain_http_is_for_this_machine(host: str) -> None:
 @pytest.mark.parametrize(
     ("endpoint", "why"),
     [
-        ("https://user@account.invalid", "must not hold a user name or password"),
-        (f"https://user:{PROVISIONING_KEY}@account.invalid", "must not hold a user name or password"),
-        (f"https://:{PROVISIONING_KEY}@account.invalid", "must not hold a user name or password"),
-        ("https://@account.invalid", "must not hold a user name or password"),
+        ("https://user@account.invalid", "must not contain a user name or password"),
+        (f"https://user:{PROVISIONING_KEY}@account.invalid", "must not contain a user name or password"),
+        (f"https://:{PROVISIONING_KEY}@account.invalid", "must not contain a user name or password"),
+        ("https://@account.invalid", "must not contain a user name or password"),
         (f"https://account.invalid/?key={PROVISIONING_KEY}", "must not have a query or a fragment"),
         ("https://account.invalid?", "must not have a query or a fragment"),
         (f"https://account.invalid/#{PROVISIONING_KEY}", "must not have a query or a fragment"),
@@ -176,8 +176,8 @@ def test_plain_http_is_for_this_machine(host: str) -> None:
         ("https://[::1", "is not a URL"),
         ("https://xn--", "is not a URL"),
         ("https://account\n.invalid", "is not a URL"),
-        ("https://account.invalid/a b", "must not hold spaces or line breaks"),
-        ("https://acc ount.invalid", "must not hold spaces or line breaks"),
+        ("https://account.invalid/a b", "must not contain spaces or line breaks"),
+        ("https://acc ount.invalid", "must not contain spaces or line breaks"),
     ],
 )
 def test_endpoints_that_cannot_be_used(endpoint: str, why: str) -> None:
@@ -287,7 +287,7 @@ def test_space_around_a_key_is_no_part_of_it() -> None:
 def test_keys_that_no_header_can_hold(wrong: str) -> None:
     """A key with anything but visible ASCII inside is refused, and not quoted."""
     key = f"{PROVISIONING_KEY}{wrong}{OTHER_PROVISIONING_KEY}"
-    refusal(ConfigurationError, lambda: with_key(key), r"^the provisioning key holds .*: copy it again$")
+    refusal(ConfigurationError, lambda: with_key(key), r"^the provisioning key contains .*: copy it again$")
 
 
 # --- the retry deadline

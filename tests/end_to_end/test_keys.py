@@ -675,7 +675,7 @@ def test_a_misspelt_configuration_is_named(bench: Bench) -> None:
     """The preview says which name is wrong, of a resource and of a function."""
     bench.write("import pulumi_account as account\naccount.ApiKey('k')")
     bench.options = {"secrets": {"account:provisioningkey": PROVISIONING_KEY}, "alone": True}
-    wrong = "the configuration has account:provisioningkey, which nobody reads: it must be account:provisioningKey"
+    wrong = "the configuration has account:provisioningkey, which has no effect: it must be account:provisioningKey"
     (line,) = ended_with(bench.run("preview"))
     assert line.endswith(wrong)
     bench.write("import pulumi_account as account\naccount.get_balance()")

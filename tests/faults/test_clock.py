@@ -95,7 +95,7 @@ def test_what_both_clocks_allow_is_made(stack: Stack, emulator: Emulator, kind: 
     assert_made(stack, emulator, declared)
     assert_leases(emulator, CLOCKS[clock])
     lines = [line.strip() for line in run.text.splitlines()]
-    assert lines.count(f"{WRONG[clock]}: what expires is judged by the API's clock") == _TOLD[kind], run.text
+    assert lines.count(f"{WRONG[clock]}: expiries follow the API's clock") == _TOLD[kind], run.text
 
 
 # the least of engines takes every input for right, and `check` refuses what lies in the past for this machine
