@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import signal
 from collections.abc import Callable, Generator
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,7 +15,8 @@ from hypothesis import settings
 from pulumi_account.testing import LocalEngine
 from tests.support.canaries import assert_clean, leaks
 from tests.support.cli import NO_CLI, CliEngine, require_cli
-from tests.support.warm import WarmPython
+from tests.support.projects import ENGINES
+from tests.support.projects import warm_python as warm_python
 
 # where interrupts are ignored, as under nohup and on some build servers, what tests start would ignore them as well
 for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -31,15 +31,7 @@ Engine: TypeAlias = Any  # LocalEngine or CliEngine: what they share is the poin
 MakeEngine: TypeAlias = Callable[..., Engine]
 
 
-@lru_cache
-def warm_python() -> str:
-    """A Python that starts quickly, for as long as the tests run."""
-    warm = WarmPython()
-    atexit.register(warm.__exit__, None, None, None)
-    return warm.__enter__()
-
-
-@pytest.fixture(params=["local", "cli"])
+@pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> MakeEngine:
     """Makes an engine for a project, with LocalEngine's arguments; the test runs on LocalEngine and on the real CLI."""
     if request.param == "local":

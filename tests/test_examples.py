@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from pulumi_account.emulator import Emulator
-from tests.end_to_end.test_keys import ENGINES, Bench
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY, assert_clean
+from tests.support.cli import require_cli
+from tests.support.projects import ENGINES, Project
 from tests.test_testing_guide import pytest_in
 
 ROOT = Path(__file__).parent.parent
@@ -49,20 +50,18 @@ def test_example_runs_and_settles(
     example: Path, kind: str, tmp_path: Path, emulators: tuple[Emulator, Emulator]
 ) -> None:
     """`up` makes the keys, a second `up` changes nothing, `destroy` leaves none."""
-    from tests.support.cli import require_cli
-
     if kind == "cli":
         require_cli()
     account, eu = emulators
-    bench = Bench(kind, copied(example, tmp_path), account)
-    bench.options["secrets"] = {"several-accounts:euProvisioningKey": OTHER_PROVISIONING_KEY}
+    project = Project(kind, copied(example, tmp_path), account)
+    project.options["secrets"] = {"several-accounts:euProvisioningKey": OTHER_PROVISIONING_KEY}
     config = {"several-accounts:euEndpoint": eu.url}
-    made = bench.run("up", **config)
+    made = project.run("up", **config)
     assert made.ok, made.text
     assert account.keys()
-    assert set(bench.run("up", **config).changes) == {"same"}
-    assert_clean(bench.files())
-    assert bench.run("destroy", **config).ok
+    assert set(project.run("up", **config).changes) == {"same"}
+    assert_clean(project.files())
+    assert project.run("destroy", **config).ok
     assert account.keys() == eu.keys() == []
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from pulumi_account.emulator import Emulator
-from pulumi_account.testing import LocalEngine, Result
+from pulumi_account.testing import Result
 from tests.support import ROOT
 from tests.support.canaries import PROVISIONING_KEY
+from tests.support.projects import engine_for, write_project
 from tests.support.warm import WarmPython
 
 
@@ -204,9 +205,7 @@ def test_whole_runs_are_the_same(warm: str, tmp_path: Path) -> None:
 
 def story(python: str, folder: Path) -> list[object]:
     """What a few runs do and tell."""
-    folder.mkdir()
-    (folder / "Pulumi.yaml").write_text("name: story\nruntime: python\n")
-    (folder / "__main__.py").write_text(textwrap.dedent(PROGRAM))
+    write_project(folder, PROGRAM)
     told: list[object] = []
     with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
         for command, quarter in [
@@ -219,7 +218,7 @@ def story(python: str, folder: Path) -> list[object]:
         ]:
             env = {"ACCOUNT_ENDPOINT": emulator.url, "QUARTER": str(quarter)}
             secrets = {"account:provisioningKey": PROVISIONING_KEY}
-            engine = LocalEngine(folder, state=folder / "state", env=env, secrets=secrets, python=python)
+            engine = engine_for("local", folder, env=env, secrets=secrets, python=python)
             result: Result = getattr(engine, command)()
             steps = sorted(
                 (step.op, step.urn, sorted(map(str, (step.new or {}).items()))) for step in result.steps

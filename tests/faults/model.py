@@ -28,9 +28,9 @@ from pulumi_account.core.resource import Steps
 from pulumi_account.emulator import Emulator
 from pulumi_account.emulator.store import MEMORY, Store
 from pulumi_account.exceptions import AccountError
-from pulumi_account.testing import LocalEngine
+from tests.support import projects
 from tests.support.canaries import PROVISIONING_KEY, assert_clean
-from tests.support.cli import CliEngine
+from tests.support.environment import account_environment
 from tests.support.helpers import ENDPOINT, FakeClock
 
 Bag = dict[str, Any]
@@ -393,20 +393,14 @@ class Whole:
         return Outcome(result.ok, ops)
 
 
-def engine_of(kind: str, folder: Path, endpoint: str, python: str) -> LocalEngine | CliEngine:
+def engine_of(kind: str, folder: Path, endpoint: str, python: str) -> projects.Engine:
     """LocalEngine or the real CLI, for the project in a folder."""
-    (folder / "Pulumi.yaml").write_text("name: random\nruntime: python\n")
-    env = {
-        "ACCOUNT_ENDPOINT": endpoint,
-        "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
-        "ACCOUNT_RETRY_DEADLINE": "20",
-    }
-    if kind == "local":
-        return LocalEngine(folder, state=folder / "state.json", env=env, python=python)
-    return CliEngine(folder, folder / "cli", env=env, python=python)
+    projects.write_project(folder, name="random")
+    env = account_environment(endpoint, ACCOUNT_RETRY_DEADLINE="20")
+    return projects.engine_for(kind, folder, env=env, python=python)
 
 
-def exported_keys(engine: LocalEngine | CliEngine) -> list[dict[str, Any]]:
+def exported_keys(engine: projects.Engine) -> list[dict[str, Any]]:
     """The keys in the state, as an export has them."""
     resources: list[dict[str, Any]] = engine.export(show_secrets=True)["deployment"].get("resources") or []
     return [resource for resource in resources if str(resource["type"]).endswith(":ApiKey")]

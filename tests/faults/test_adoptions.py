@@ -17,8 +17,8 @@ from pulumi_account.core.peers import Peers
 from pulumi_account.core.resource import Steps
 from pulumi_account.emulator import Emulator
 from pulumi_account.exceptions import AccountError
-from tests.faults.bench import FRAME
 from tests.faults.model import EXAMPLES, Bag, Unserved, carried, clear, engine_of, exported_keys, play
+from tests.faults.stacks import FRAME
 from tests.support.canaries import PROVISIONING_KEY, assert_clean
 from tests.support.cli import require_cli
 from tests.support.helpers import ENDPOINT

@@ -11,8 +11,9 @@ import pytest
 from pulumi_account.common.instants import format_instant, parse_instant, utc_now
 from pulumi_account.core.reservations import LEASE
 from pulumi_account.emulator import Emulator
-from tests.faults.bench import SECRETS, Bench, GrpcStack, ProgramStack, Stack, assert_settled
+from tests.faults.bench import Bench, assert_settled
 from tests.faults.matrix import Declared
+from tests.faults.stacks import SECRETS, GrpcStack, ProgramStack, Stack
 from tests.support.canaries import PROVISIONING_KEY
 from tests.support.cli import require_cli
 from tests.support.provider_process import ProviderProcess

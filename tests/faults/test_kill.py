@@ -10,18 +10,8 @@ from itertools import product
 import pytest
 
 from pulumi_account.common.instants import utc_now
-from tests.faults.killing import (
-    CASES,
-    ENGINE,
-    ENGINE_ALONE,
-    INTERRUPT,
-    PROVIDER,
-    TWO_INTERRUPTS,
-    Killed,
-    Story,
-    Want,
-    play,
-)
+from tests.faults.kill_cases import CASES, ENGINE, ENGINE_ALONE, INTERRUPT, PROVIDER, TWO_INTERRUPTS, Want
+from tests.faults.killing import Killed, Story, play
 from tests.faults.matrix import EVERY_FAULT
 from tests.support.canaries import assert_clean
 from tests.support.warm import WarmPython

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.bench import Hold, all_held, selected
 from tests.faults.matrix import RECOVERY, Case, runs
+from tests.faults.workshop import Hold, all_held, selected
 from tests.support.cli import require_cli
 
 # all cases are over before the first one tells, and every fault on the CLI takes long

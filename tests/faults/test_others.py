@@ -17,8 +17,9 @@ import pytest
 from pulumi_account.common.instants import parse_instant
 from pulumi_account.core.reservations import RESERVATION_PREFIX
 from pulumi_account.emulator import Answer, Drop, Emulator, Fault
-from tests.faults.bench import Keys, ProgramStack, Run
+from tests.faults.bench import Keys
 from tests.faults.matrix import Declared
+from tests.faults.stacks import ProgramStack, Run
 from tests.support.canaries import PROVISIONING_KEY
 from tests.support.cli import require_cli
 from tests.support.helpers import FAR
