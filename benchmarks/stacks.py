@@ -18,6 +18,9 @@ from benchmarks.program import resource_name
 from pulumi_account.testing import LocalEngine
 from pulumi_account.testing.secrets import Vault
 from pulumi_account.testing.state import Snapshot
+from tests.support import ROOT
+from tests.support.environment import pulumi_environment, python_path
+from tests.support.projects import write_project
 
 PASSPHRASE = "benchmark"  # noqa: S105 - of stacks that live for minutes
 LIMIT, OTHER_LIMIT = 10, 20
@@ -36,14 +39,12 @@ class Stack(ABC):
     """A project with one program, its state, and the account that it talks to."""
 
     def __init__(self, folder: Path, variant: str, size: int, endpoint: str) -> None:
-        folder.mkdir(parents=True)
-        (folder / "Pulumi.yaml").write_text("name: benchmark\nruntime: python\n")
-        (folder / "__main__.py").write_text("from benchmarks.program import declare\n\ndeclare()\n")
+        write_project(folder, "from benchmarks.program import declare\n\ndeclare()\n", "benchmark")
         self.folder = folder
         self.env = {
             **os.environ,
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-            "PYTHONPATH": str(Path(__file__).parent.parent),
+            "PATH": python_path(),
+            "PYTHONPATH": str(ROOT),
             "ACCOUNT_ENDPOINT": endpoint,
             "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
@@ -115,13 +116,7 @@ class CliStack(Stack):
 
     def __init__(self, folder: Path, variant: str, size: int, endpoint: str) -> None:
         super().__init__(folder, variant, size, endpoint)
-        (folder / "backend").mkdir()
-        self.env |= {
-            "PULUMI_PYTHON_CMD": sys.executable,
-            "PULUMI_HOME": str(folder / "home"),
-            "PULUMI_BACKEND_URL": (folder / "backend").as_uri(),
-            "PULUMI_SKIP_UPDATE_CHECK": "1",
-        }
+        self.env |= {"PULUMI_PYTHON_CMD": sys.executable, **pulumi_environment(folder, PASSPHRASE)}
         self.call(["pulumi", "stack", "init", "bench", "--non-interactive"])
 
     def command(self, command: str) -> list[str]:

@@ -12,9 +12,10 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.measure import IMPORTS, Record, cases
 from benchmarks.report import Bound, Cell, Times, bounds, tables
+from tests.support import ROOT
 from tests.support.helpers import mode, umask
 
-KEPT = Path(__file__).parent.parent / "benchmarks" / "results.json"
+KEPT = ROOT / "benchmarks" / "results.json"
 CELL = Cell("local", "refresh", 200, 100)
 
 

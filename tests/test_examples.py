@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from pulumi_account.emulator import Emulator
+from tests.support import ROOT
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY, assert_clean
 from tests.support.cli import require_cli
 from tests.support.projects import ENGINES, Project
 from tests.test_testing_guide import pytest_in
 
-ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted(path.parent.relative_to(ROOT) for path in ROOT.glob("examples/*/__main__.py"))
 
 

@@ -11,17 +11,15 @@ from typing import Any
 
 import pytest
 
-from pulumi_account.testing import LocalEngine, Result
-from tests.conftest import warm_python
+from pulumi_account.testing import Result
 from tests.golden import PROGRAM, accounts, current_version, folders, restore
 from tests.golden.__main__ import main
 from tests.support.canaries import assert_clean
 from tests.support.cli import CliEngine, require_cli
+from tests.support.projects import ENGINES, Engine, engine_for
 
 # a visit is a few runs of the CLI
 pytestmark = pytest.mark.timeout(400)
-
-Engine = LocalEngine | CliEngine
 
 
 @dataclass
@@ -44,7 +42,7 @@ def folder(request: pytest.FixtureRequest) -> Path:
     return found
 
 
-@pytest.fixture(scope="module", params=["local", "cli"])
+@pytest.fixture(scope="module", params=ENGINES)
 def visit(
     folder: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Visit]:
@@ -72,13 +70,12 @@ def visit(
 
 def load(kind: str, project: Path, state: dict[str, Any], settings: dict[str, Any]) -> Engine:
     """An engine that has the state."""
-    if kind == "cli":
-        cli = CliEngine(project, project / "cli", **settings)
-        cli.import_state(state)
-        return cli
-    file = project / "state.json"
-    file.write_text(json.dumps(state))
-    return LocalEngine(project, state=file, python=warm_python(), **settings)
+    if kind == "local":
+        (project / "state.json").write_text(json.dumps(state))
+    engine = engine_for(kind, project, **settings)
+    if isinstance(engine, CliEngine):
+        engine.import_state(state)
+    return engine
 
 
 def contents(engine: Engine) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulumi_account.api.client import AccountClient
-from pulumi_account.api.settings import DEFAULT_ENDPOINT, Settings, is_loopback, resolve
+from pulumi_account.api.settings import DEFAULT_ENDPOINT, Settings, is_loopback, require_sendable, resolve
 from pulumi_account.exceptions import ConfigurationError
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY, assert_clean
 from tests.support.helpers import refusal, unhurried
@@ -238,6 +238,29 @@ def asked(settings: Settings) -> httpx.URL:
     return urls[0]
 
 
+LOOPBACK = [
+    "http://localhost",
+    "http://LOCALHOST:80",
+    "http://127.0.0.1:8080/",
+    "http://127.255.0.9",
+    "http://[::1]:1",
+]
+ELSEWHERE = ["https://api.naga.ac", "http://localhost.example", "http://127.0.0.1.example", "http://10.0.0.1"]
+ELSEWHERE += ["http://0.0.0.0", "http://[2001:db8::1]", "http://localhost@example.com", "", "localhost"]
+
+
+@pytest.mark.parametrize("endpoint", LOOPBACK)
+def test_this_machine(endpoint: str) -> None:
+    """Localhost, 127.0.0.0/8 and ::1 are this machine."""
+    assert is_loopback(endpoint) is True
+
+
+@pytest.mark.parametrize("endpoint", ELSEWHERE)
+def test_another_machine(endpoint: str) -> None:
+    """Nothing else is, whatever it looks like."""
+    assert is_loopback(endpoint) is False
+
+
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:8080", "https://localhost", "http://[::1]"])
 def test_loopback_only_lets_this_machine_through(endpoint: str) -> None:
     """With ACCOUNT_LOOPBACK_ONLY an endpoint on this machine is used."""
@@ -288,6 +311,31 @@ def test_keys_that_no_header_can_hold(wrong: str) -> None:
     """A key with anything but visible ASCII inside is refused, and not quoted."""
     key = f"{PROVISIONING_KEY}{wrong}{OTHER_PROVISIONING_KEY}"
     refusal(ConfigurationError, lambda: with_key(key), r"^the provisioning key contains .*: copy it again$")
+
+
+@unhurried
+@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="\"'\\"), min_size=1))
+def test_keys_that_can_be_sent(key: str) -> None:
+    """Any visible ASCII but quotes and backslashes can be sent."""
+    require_sendable(key)
+    assert httpx.Headers({"Authorization": f"Bearer {key}"})["Authorization"] == f"Bearer {key}"
+
+
+@unhurried
+@given(
+    st.text(),
+    st.sampled_from([" ", "\\", "'", '"', "\n", "\r", "\t", "\0", "\x7f", "é", "🔑", "\u200b"]),
+    st.text(),
+)
+def test_keys_that_cannot_be_sent(before: str, wrong: str, after: str) -> None:
+    """A space, a line break, a quote, a backslash or anything outside ASCII is refused, and the key not quoted."""
+    key = f"{before}{wrong}{PROVISIONING_KEY}{after}"
+    refusal(ConfigurationError, lambda: require_sendable(key), "copy it again")
+
+
+def test_an_empty_key_cannot_be_sent() -> None:
+    """No key is no key."""
+    refusal(ConfigurationError, lambda: require_sendable(""), "is empty")
 
 
 # --- the retry deadline

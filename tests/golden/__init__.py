@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_account.emulator import Emulator
+from tests.support import ROOT
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY
 
 HOME = Path(__file__).parent
@@ -33,11 +34,8 @@ SECRETS = {
 
 def current_version() -> str:
     """The version in pyproject.toml."""
-    found = re.search(
-        r'^version = "(.+)"$',
-        (HOME.parent.parent / "pyproject.toml").read_text(encoding="utf-8"),
-        re.MULTILINE,
-    )
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r'^version = "(.+)"$', text, re.MULTILINE)
     assert found
     return found[1]
 

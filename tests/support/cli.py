@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pulumi_account.testing import Diagnostic, Result, StepResult
+from tests.support.environment import pulumi_environment, python_path
 
 _LOGICAL = ("same", "create", "update", "delete", "replace", "read", "discard")
 
@@ -42,19 +43,14 @@ class CliEngine:
         env: Mapping[str, str] | None = None,
         python: str = sys.executable,
     ) -> None:
-        (home / "backend").mkdir(parents=True, exist_ok=True)
         self._project, self._home, self._stack = project, home, stack
-        bin_ = str(Path(sys.executable).parent)
         self._env = {
             **os.environ,
-            "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}",
-            "PULUMI_HOME": str(home / "home"),
-            "PULUMI_BACKEND_URL": f"file://{home / 'backend'}",
-            "PULUMI_SKIP_UPDATE_CHECK": "1",
+            **pulumi_environment(home),
+            "PATH": python_path(),
             "PULUMI_DEBUG_COMMANDS": "1",  # for --event-log
-            "PULUMI_CONFIG_PASSPHRASE": "",
             "ACCOUNT_LOOPBACK_ONLY": "1",
-            # whoever asks for no other Python has what the PATH has
+            # by default, the Python that the PATH has
             **({} if python == sys.executable else {"PULUMI_PYTHON_CMD": python}),
             **(env or {}),
         }

@@ -18,7 +18,8 @@ import pytest
 
 from pulumi_account.cli import main
 from pulumi_account.emulator import Emulator
-from tests.support.canaries import PROVISIONING_KEY, assert_clean
+from tests.support.canaries import assert_clean
+from tests.support.environment import account_environment, python_path
 
 PYTHON = Path(sys.executable)
 
@@ -50,12 +51,7 @@ class Done:
 
 def environment(emulator: Emulator) -> dict[str, str]:
     """What a command needs: the account, and one attempt for each call."""
-    return {
-        "ACCOUNT_ENDPOINT": emulator.url,
-        "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
-        "ACCOUNT_RETRY_DEADLINE": "0",
-        "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ['PATH']}",
-    }
+    return account_environment(emulator.url, PATH=python_path())
 
 
 class Shell:
