@@ -33,7 +33,7 @@ class FloorProvider(ResourceProvider):
 
 
 class FloorKey(Resource, module="benchmarks", name="FloorKey"):
-    """A key that nobody has."""
+    """A key that no account has."""
 
     def __init__(self, resource_name: str, inputs: Mapping[str, Any]) -> None:
         outputs = {"key": None, "key_id": None, "created_at": None}

@@ -48,7 +48,7 @@ class Case:
 
     @property
     def key(self) -> tuple[str, int, int, int]:
-        """What tells one case from another."""
+        """What distinguishes one case from another."""
         return (self.engine, self.size, self.latency, self.round)
 
     @property

@@ -173,7 +173,7 @@ class Bound:
 
     @property
     def noise(self) -> float:
-        """What may come on top: "no slower" and "no more" can be told no better than that."""
+        """What may come on top: "no slower" and "no more" cannot be measured more precisely."""
         return NOISE if self.limit == 1 else 0.0
 
     @property
@@ -183,7 +183,7 @@ class Bound:
 
     @property
     def holds(self) -> bool:
-        """Whether it is, as far as two digits tell."""
+        """Whether it holds, to two digits."""
         return round(self.ratio, 2) <= round(self.limit * (1 + self.noise), 2)
 
 

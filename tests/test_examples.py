@@ -1,4 +1,4 @@
-"""Each example runs as it stands, and changes nothing when it is run again."""
+"""Each example runs as it is, and a second run changes nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def emulators() -> Iterator[tuple[Emulator, Emulator]]:
 
 
 def copied(example: Path, folder: Path) -> Path:
-    """A copy of the project's folder as far as the example needs it, and where its Pulumi.yaml is."""
+    """A copy of what the example needs of the repository; returns the folder of its Pulumi.yaml."""
     shutil.copytree(
         ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns(".*", "Pulumi.*.yaml")
     )
@@ -66,7 +66,7 @@ def test_example_runs_and_settles(
 
 
 def test_the_tests_of_an_example_pass(tmp_path: Path) -> None:
-    """The example that shows how to test a program is tested by pytest, and by nothing else of this folder."""
+    """The tests in the example of unit tests pass."""
     folder = copied(Path("examples/unit_tests"), tmp_path)
     ran = pytest_in(folder)
     assert ran.returncode == 0, ran.stdout
@@ -74,5 +74,5 @@ def test_the_tests_of_an_example_pass(tmp_path: Path) -> None:
 
 
 def test_there_are_examples() -> None:
-    """The examples are found where they are looked for."""
+    """The examples are found."""
     assert Path("examples/environments") in EXAMPLES

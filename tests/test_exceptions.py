@@ -1,4 +1,4 @@
-"""The errors: a tree whose drawing is true."""
+"""The tree of errors, and its drawing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STATUS_ERRORS = [cls for cls in CLASSES if issubclass(cls, err.StatusError)]
 
 
 def drawn_parents() -> dict[str, str]:
-    """Each error in the docstring's drawing, with the one it hangs from."""
+    """Each error in the docstring's drawing, with its base."""
     parents: dict[str, str] = {}
     branch: list[str] = []
     for prefix, name in re.findall(r"^ {4}([ │├└─]*)(\w+Error) {2,}\S", err.__doc__ or "", re.MULTILINE):
@@ -25,7 +25,7 @@ def drawn_parents() -> dict[str, str]:
 
 
 def test_drawn_tree_is_the_real_tree() -> None:
-    """Every error hangs in the drawing where it hangs in the code."""
+    """The drawing shows every error under its base class."""
     assert drawn_parents() == {cls.__name__: cls.__base__.__name__ for cls in CLASSES if cls.__base__}
 
 
@@ -50,17 +50,17 @@ def test_invalid_input_lists_its_failures() -> None:
 
 @pytest.mark.parametrize("cls", STATUS_ERRORS)
 def test_status_error_says_how(cls: type[err.StatusError]) -> None:
-    """A refusal carries the HTTP status and the API's own word for it."""
+    """A refusal has the HTTP status and the API's type."""
     error = cls("no", status=418, type="teapot")
     assert (str(error), error.status, error.type) == ("no", 418, "teapot")
 
 
 def test_status_error_without_a_type() -> None:
-    """The API's word is None where it gave none."""
+    """The type is None if the API gave none."""
     assert err.StatusError("no", status=500).type is None
 
 
 def test_unexpected_response_has_a_status() -> None:
-    """An answer that is not the API's still has its HTTP status."""
+    """An unexpected response has its HTTP status."""
     error = err.UnexpectedResponseError("a page", status=200)
     assert (str(error), error.status) == ("a page", 200)

@@ -1,4 +1,4 @@
-"""Many keys: how many calls a refresh makes, and how much memory the provider's process takes for it."""
+"""Many keys: how many calls a refresh makes, and how much memory the provider's process needs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def emulator() -> Iterator[Emulator]:
 def provider(
     emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ProviderProcess]:
-    """A provider's process of its own: what it has read counts."""
+    """A provider's process that no other test shares, as it counts what it has read."""
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # to measure takes longer than to read
     config = {"account:provisioningKey": PROVISIONING_KEY, "account:endpoint": emulator.url}
     with ProviderProcess(config, tmp_path, {"ACCOUNT_RETRY_DEADLINE": "0"}) as provider:
@@ -39,7 +39,7 @@ def provider(
 
 
 def refresh(provider: ProviderProcess, ids: list[int]) -> list[str]:
-    """Read keys as the engine does, four at a time; the ids that are left, each told of the key of this id."""
+    """Read keys as the engine does, four at a time; returns the ids that still exist."""
 
     def read(key_id: int) -> str:
         found = provider.read(str(key_id), {"key_id": float(key_id), "name": "n", "is_enabled": True})
@@ -51,7 +51,7 @@ def refresh(provider: ProviderProcess, ids: list[int]) -> list[str]:
 
 
 def limit(key_id: int) -> float:
-    """What tells the keys apart."""
+    """A limit that is different for each key."""
     return key_id + 0.5
 
 

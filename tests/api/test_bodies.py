@@ -26,7 +26,7 @@ def packed(response: httpx.Response) -> AccountClient:
 
 
 class Endless(httpx.SyncByteStream):
-    """A body without an end."""
+    """An endless body."""
 
     def __iter__(self) -> Iterator[bytes]:
         while True:
@@ -39,13 +39,13 @@ TOO_LARGE = r"the answer was lost \(DecodingError the body has more than 64 MiB\
 
 @pytest.mark.parametrize("status", [200, 400, 500])
 def test_a_body_without_an_end(status: int) -> None:
-    """A body that is too large is not read to its end, nor asked for again."""
+    """A body that is too large is neither read to its end nor requested again."""
     with packed(httpx.Response(status, stream=Endless())) as client:
         refusal(ResponseLostError, client.get_balance, TOO_LARGE)
 
 
 def test_a_little_that_unpacks_to_much() -> None:
-    """A few packed bytes take no more memory than the largest body, though all come at once."""
+    """A small compressed body takes no more memory than the largest body, even when it arrives all at once."""
     packer = zlib.compressobj(1, wbits=31)
     bomb = b"".join(packer.compress(bytes(2**20)) for _ in range(512)) + packer.flush()
     assert len(bomb) < LARGEST_BODY / 16
@@ -60,7 +60,7 @@ def test_a_little_that_unpacks_to_much() -> None:
 
 
 class Parts(httpx.SyncByteStream):
-    """A body that comes in so many bytes at a time."""
+    """A body that arrives a given number of bytes at a time."""
 
     def __init__(self, content: bytes, size: int) -> None:
         self._content, self._size = content, size
@@ -77,7 +77,7 @@ class Parts(httpx.SyncByteStream):
     ids=["escaped", "raw", "commas"],
 )
 def test_ten_thousand_keys_have_room(is_packed: bool, sign: str, is_escaped: bool) -> None:
-    """A list of 10,000 keys with the longest of all names is about half of what may come."""
+    """A list of 10,000 keys with the longest names takes about half of the largest body."""
     keys = [key_json(id=number, name=sign * 255) for number in range(10_000)]
     content = json.dumps({"keys": keys}, ensure_ascii=is_escaped).encode()
     assert len(content) < LARGEST_BODY / 1.9
@@ -90,7 +90,7 @@ def test_ten_thousand_keys_have_room(is_packed: bool, sign: str, is_escaped: boo
 @unhurried
 @given(st.decimals(0, 10**9, places=2), st.integers(1, 40), st.booleans())
 def test_an_answer_in_any_parts(balance: object, size: int, is_packed: bool) -> None:
-    """However an answer is packed and cut into parts, it is read."""
+    """A response is read whatever its encoding and its parts."""
     content = json.dumps({"balance": str(balance)}).encode()
     body = gzip.compress(content) if is_packed else content
     answer = httpx.Response(200, headers=GZIP if is_packed else {}, stream=Parts(body, size))
@@ -102,13 +102,13 @@ def test_an_answer_in_any_parts(balance: object, size: int, is_packed: bool) -> 
     "packing", ["br", "zstd", "deflate", "gzip, gzip", "\N{KEY}".encode().decode("latin-1")]
 )
 def test_a_packing_that_was_not_asked_for(packing: str) -> None:
-    """What is packed in another way is not unpacked: nobody would count what comes of it."""
+    """Other encodings are not decompressed: their size could not be limited."""
     headers = [(b"Content-Encoding", packing.encode("latin-1"))]
     with packed(httpx.Response(200, headers=headers, stream=httpx.ByteStream(b"{}"))) as client:
         refusal(ResponseLostError, client.get_balance, "the encoding is ")
 
 
 def test_what_is_not_packed_as_it_says() -> None:
-    """An answer that cannot be unpacked is a lost one."""
+    """A response that cannot be decompressed counts as lost."""
     with packed(httpx.Response(200, headers=GZIP, stream=httpx.ByteStream(b"no gzip"))) as client:
         refusal(ResponseLostError, client.get_balance, "DecodingError")

@@ -53,7 +53,7 @@ def useless(tmp_path: Path) -> Path:
 def test_certificates_that_cannot_be_used(
     environment: pytest.MonkeyPatch, useless: Path, endpoint: str, variable: str, name: str, problem: str
 ) -> None:
-    """Whatever is wrong with the certificates that TLS is to trust, one line names the variable and the path."""
+    """An error about certificates is one line that names the variable and the path."""
     environment.setenv(variable, str(useless / name))
     refusal(
         ConfigurationError,
@@ -63,41 +63,41 @@ def test_certificates_that_cannot_be_used(
 
 
 def test_certificates_of_a_proxy_that_cannot_be_used(environment: pytest.MonkeyPatch) -> None:
-    """The same certificates say which proxy to trust, and a wrong one is not told as the proxy's fault."""
+    """The same certificates apply to the proxy, and the error blames the certificates, not the proxy."""
     environment.setenv("HTTPS_PROXY", "https://proxy.invalid:1")
     environment.setenv("SSL_CERT_FILE", "/nowhere.pem")
     refusal(ConfigurationError, lambda: default_transport("https://account.invalid"), "^SSL_CERT_FILE is")
 
 
 def test_certificates_that_nobody_needs(environment: pytest.MonkeyPatch) -> None:
-    """Plain http to this machine reads no certificates, so those that cannot be read do no harm."""
+    """Plain http to this machine reads no certificates, so unreadable ones do no harm."""
     environment.setenv("SSL_CERT_FILE", "/nowhere.pem")
     default_transport("http://127.0.0.1:1").close()
 
 
 def test_a_path_that_cannot_be_printed(environment: pytest.MonkeyPatch) -> None:
-    """However a path is written, the error is one line that is not too long."""
+    """The error is one line of limited length, whatever the path contains."""
     environment.setenv("SSL_CERT_FILE", "/a\nb\x1b[2J" + "x" * 5000)
     error = refusal(ConfigurationError, lambda: default_transport("https://account.invalid"))
     assert len(str(error)) < 400
 
 
 def test_empty_variables_are_unset(environment: pytest.MonkeyPatch) -> None:
-    """An empty variable counts as none, as it does in the HTTP library."""
+    """An empty variable counts as unset, as in httpx."""
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"):
         environment.setenv(name, "")
     default_transport("https://account.invalid").close()
 
 
 def test_the_file_goes_before_the_folder(environment: pytest.MonkeyPatch, certificate: Path) -> None:
-    """With a file, the folder is not looked at, as in the HTTP library."""
+    """When a file is given, the folder is ignored, as in httpx."""
     environment.setenv("SSL_CERT_FILE", str(certificate))
     environment.setenv("SSL_CERT_DIR", "/nowhere")
     default_transport("https://account.invalid").close()
 
 
 def hashed(folder: Path, certificate: Path) -> Path:
-    """A folder that holds a certificate under the name by which OpenSSL looks for it."""
+    """A folder that contains a certificate under the name by which OpenSSL finds it."""
     command = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(certificate)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     (folder / f"{done.stdout.strip()}.0").write_bytes(certificate.read_bytes())
@@ -109,7 +109,7 @@ def hashed(folder: Path, certificate: Path) -> Path:
 def test_a_folder_of_certificates(
     tls: ssl.SSLContext, environment: pytest.MonkeyPatch, certificate: Path, tmp_path: Path, others: list[str]
 ) -> None:
-    """Servers that a folder's certificates name are trusted; others beside it may be missing."""
+    """Servers with a certificate in a folder are trusted; other folders of the list may be missing."""
     environment.delenv("SSL_CERT_FILE")
     environment.setenv("SSL_CERT_DIR", os.pathsep.join([*others, str(hashed(tmp_path, certificate))]))
 

@@ -1,4 +1,4 @@
-"""One method per endpoint: what is sent, what is read, and what counts as no answer."""
+"""One method per endpoint: what is sent, what is read, and which responses count as lost."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_requests(call: Call, method: str, path: str, body: Any, answer: Any, re
 
 
 def test_headers() -> None:
-    """Requests carry the provisioning key and say which packing is unpacked, and a body says that it is JSON."""
+    """Requests have the provisioning key, the accepted encoding and, with a body, its type."""
     request, _ = exchange(create_key, httpx.Response(200, json=created_json()))
     assert request.headers["Authorization"] == f"Bearer {PROVISIONING_KEY}"
     assert request.headers["Accept-Encoding"] == "gzip"
@@ -130,7 +130,7 @@ def test_headers() -> None:
     ],
 )
 def test_money_is_sent_as_a_number(money: str, text: str) -> None:
-    """Whole money is sent as an integer, other money with the digits that it has."""
+    """Whole amounts are sent as integers, others with their digits."""
     request, _ = exchange(
         lambda client: client.update_key(7, {"credit_limit": Decimal(money)}),
         httpx.Response(200, json=key_json()),
@@ -140,7 +140,7 @@ def test_money_is_sent_as_a_number(money: str, text: str) -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 206])
 def test_any_2xx_makes_a_key(status: int) -> None:
-    """Which 2xx a POST is answered with is not documented: any will do."""
+    """A POST may be answered with any 2xx: the API does not document which."""
     _, key = exchange(create_key, httpx.Response(status, json=created_json()))
     assert isinstance(key, CreatedKey)
     assert key.key.get_secret_value() == PLAINTEXT
@@ -155,7 +155,7 @@ def test_any_2xx_deletes_a_key(status: int) -> None:
 @pytest.mark.parametrize("status", [200, 202, 204])
 @pytest.mark.parametrize("body", [b"<html>Sign in</html>", b"garbage", b'{"deleted": true}'])
 def test_a_page_deletes_no_key(status: int, body: bytes) -> None:
-    """A deletion that is answered with anything is not believed: the API answers with nothing."""
+    """A deletion whose response has a body does not count: the API's has none."""
     refused(
         httpx.Response(status, content=body), err.UnexpectedResponseError, lambda client: client.delete_key(7)
     )
@@ -165,7 +165,7 @@ def test_a_page_deletes_no_key(status: int, body: bytes) -> None:
     "call", [lambda c: c.get_key(8), lambda c: c.update_key(8, {})], ids=["GET", "PATCH"]
 )
 def test_an_answer_about_another_key(call: Call) -> None:
-    """A key that was not asked for is not taken for the one that was."""
+    """A response about another key is refused."""
     error = refused(httpx.Response(200, json=key_json()), err.UnexpectedResponseError, call)
     assert str(error).endswith("/8: unexpected answer with status 200: it is about key 7")
 
@@ -203,23 +203,23 @@ def test_repr_shows_the_endpoint_alone() -> None:
     "key", ["", f"{PROVISIONING_KEY}\n", f"a {PROVISIONING_KEY}", f"é{PROVISIONING_KEY}"]
 )
 def test_a_key_that_cannot_be_sent(key: str) -> None:
-    """A provisioning key that no header can hold is refused before anything is sent, and not quoted."""
+    """A provisioning key that cannot be sent in a header is refused before any request, and not quoted."""
     refusal(err.ConfigurationError, lambda: account(lambda request: httpx.Response(200), key))
 
 
 def test_no_plain_http_to_another_machine() -> None:
-    """The key is not sent in the clear."""
+    """The client refuses plain http to another machine."""
     refusal(err.ConfigurationError, lambda: AccountClient("http://account.invalid", PROVISIONING_KEY))
 
 
 def test_retry_deadline_reaches_the_network() -> None:
-    """A client tries its calls again for as long as it is told: with 0, once."""
+    """A client retries its calls until its deadline: with 0, it makes one attempt."""
     with AccountClient("http://127.0.0.1:1", PROVISIONING_KEY, retry_deadline=0) as client:
         refusal(err.ConnectFailedError, client.get_balance, r"^cannot connect to http://127\.0\.0\.1:1: ")
 
 
 def test_timeout_reaches_the_network() -> None:
-    """An attempt that gets no answer is given up when the client was told."""
+    """An attempt without a response is given up after the client's time-out."""
     with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
         emulator.faults.add(Fault(Hang()))
         with AccountClient(emulator.url, PROVISIONING_KEY, retry_deadline=0, timeout=0.1) as client:
@@ -230,7 +230,7 @@ def test_timeout_reaches_the_network() -> None:
 
 
 def dated(date: str, status: int = 200) -> Handler:
-    """Answers that tell the API's time."""
+    """Responses with a date of the API's clock."""
     return lambda _: httpx.Response(status, headers={"Date": date}, json={"balance": "1"})
 
 
@@ -249,7 +249,7 @@ def dated(date: str, status: int = 200) -> Handler:
     ],
 )
 def test_the_apis_clock(date: str, there: datetime) -> None:
-    """The present instant is that of the API's answers, where they tell one that is minutes away from ours."""
+    """The client follows the API's clock if that differs by minutes from this machine's."""
     with account(dated(date), clock=lambda: NOW) as client:
         assert client.now() == NOW
         client.get_balance()
@@ -260,7 +260,7 @@ def test_the_apis_clock(date: str, there: datetime) -> None:
 @given(st.integers(0, 10_050), st.integers(-9999, 9999))
 @example(8999, -2359)
 def test_nothing_fails_by_any_date(year: int, offset: int) -> None:
-    """Whatever year an answer names, a century can be counted from the present instant, both ways."""
+    """A century can be added to the present instant and subtracted from it, whatever year a response names."""
     date = f"Thu, 31 Dec {year:04} 23:59:59 {offset:+05}"
     with account(dated(date), clock=lambda: NOW) as client:
         client.get_balance()
@@ -276,7 +276,7 @@ def test_nothing_fails_by_any_date(year: int, offset: int) -> None:
     ],
 )
 def test_a_wrong_clock_is_told_once(date: str, told: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Whose clock is wrong is warned of, at the first answer that shows it."""
+    """The first response that shows a wrong clock logs a warning that says which clock is behind."""
     with account(dated(date), clock=lambda: NOW) as client:
         client.get_balance()
         client.get_balance()
@@ -286,7 +286,7 @@ def test_a_wrong_clock_is_told_once(date: str, told: str, caplog: pytest.LogCapt
 
 
 def test_threads_tell_of_a_wrong_clock_once(caplog: pytest.LogCaptureFixture) -> None:
-    """However many first answers come at a time, one warning is enough."""
+    """Only one warning is logged, however many first responses arrive at once."""
 
     def slow_clock() -> datetime:
         time.sleep(0.02)
@@ -300,7 +300,7 @@ def test_threads_tell_of_a_wrong_clock_once(caplog: pytest.LogCaptureFixture) ->
 
 @pytest.mark.parametrize("status", [400, 422])
 def test_a_wrong_clock_explains_a_refusal(status: int) -> None:
-    """An expiry that lies ahead here may be past there: the error says how the clocks differ."""
+    """An expiry in this machine's future may be in the API's past: the error says how the clocks differ."""
     with account(dated("Mon, 01 Jun 2026 13:00:00 GMT", status), clock=lambda: NOW) as client:
         refusal(
             err.InvalidRequestError,
@@ -318,7 +318,7 @@ def test_a_wrong_clock_explains_a_refusal(status: int) -> None:
     ids=["create", "update"],
 )
 def test_an_expiry_without_an_offset_is_not_sent(call: Callable[[AccountClient], object]) -> None:
-    """It would be another instant on each machine: so it is a mistake of the program, and told there."""
+    """It would be a different instant on each machine, so it is an error of the program."""
     with account(lambda _: pytest.fail("it was sent")) as client:
         refusal(ValueError, lambda: call(client), "^2030-01-01T00:00:00 has no offset from UTC: ")
 
@@ -340,7 +340,7 @@ NOT_RESERVED: dict[str, dict[str, Any]] = {
 
 
 def test_reservations_are_found() -> None:
-    """What a crash left behind is found in one LIST."""
+    """One LIST finds what a crash left behind."""
     keys = [key_json(id=1), key_json(id=2, **RESERVED), key_json(id=3, **RESERVED, is_enabled=False)]
     with account(lambda _: httpx.Response(200, json={"keys": keys})) as client:
         assert [key.id for key in find_reservations(client)] == [2, 3]
@@ -348,13 +348,13 @@ def test_reservations_are_found() -> None:
 
 @pytest.mark.parametrize("change", NOT_RESERVED.values(), ids=NOT_RESERVED)
 def test_nothing_else_is_a_reservation(change: dict[str, Any]) -> None:
-    """A key that could be anybody's is never found: it may be in use."""
+    """A key that might not be a reservation is never found: it may be in use."""
     keys = [key_json(**{**RESERVED, **change})]
     with account(lambda _: httpx.Response(200, json={"keys": keys})) as client:
         assert find_reservations(client) == []
 
 
-# --- answers that cannot be used
+# --- unusable responses
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,7 @@ BROKEN_BODIES = [
 
 @pytest.mark.parametrize("body", BROKEN_BODIES)
 def test_a_plaintext_in_a_broken_answer_is_not_quoted(body: bytes) -> None:
-    """An answer to POST that cannot be read says what is wrong with it, and not what was in it."""
+    """The error about an unreadable response to a POST says what is wrong, and quotes none of it."""
     error = refused(httpx.Response(201, content=body), err.UnexpectedResponseError, create_key)
     assert str(error).startswith("POST /v1/account/keys: unexpected answer with status 201: ")
     assert error.status == 201
@@ -393,7 +393,7 @@ def test_a_plaintext_in_a_broken_answer_is_not_quoted(body: bytes) -> None:
     [({"key": None}, "key: "), ({"key": ""}, "key: "), ({"id": "7"}, "id: "), ({"name": 5}, "name: ")],
 )
 def test_a_broken_answer_names_the_field(change: dict[str, object], said: str) -> None:
-    """What is missing or wrong in an answer is named."""
+    """The error names the missing or invalid field."""
     answer = httpx.Response(201, json={**created_json(), **change})
     assert f"status 201: {said}" in str(refused(answer, err.UnexpectedResponseError, create_key))
 
@@ -401,7 +401,7 @@ def test_a_broken_answer_names_the_field(change: dict[str, object], said: str) -
 @pytest.mark.parametrize("number", ["1e999999999", "-1e999999999", "1e-999999999", "1e400", "9" * 5000])
 @pytest.mark.parametrize("field", ["credit_limit", "id"])
 def test_a_number_out_of_range(field: str, number: str) -> None:
-    """A number that nothing can compute with is an unexpected answer, at once."""
+    """A number out of range makes the response unexpected, without a long computation."""
     body = json.dumps(created_json(**{field: "here"})).replace('"here"', number)
     error = refused(httpx.Response(201, text=body), err.UnexpectedResponseError, create_key)
     assert str(error) == "POST /v1/account/keys: unexpected answer with status 201: a number is out of range"
@@ -415,7 +415,7 @@ def test_a_page_is_no_balance(answer: httpx.Response) -> None:
     assert "the body is not JSON" in str(refused(answer, err.UnexpectedResponseError))
 
 
-# --- no answer
+# --- lost responses
 
 NEVER_SENT = [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError]
 LOST: list[type[httpx.RequestError]] = [
@@ -439,7 +439,7 @@ def failing(kind: type[httpx.RequestError], words: str) -> AccountClient:
 
 @pytest.mark.parametrize("kind", NEVER_SENT)
 def test_nothing_was_sent(kind: type[httpx.RequestError]) -> None:
-    """Where no connection was made, the error says so and names the endpoint."""
+    """If no connection was made, the error says so and names the endpoint."""
     with failing(kind, f"no\nway to {PROVISIONING_KEY}") as client:
         error = refusal(err.ConnectFailedError, client.get_balance)
     assert str(error) == f"cannot connect to {ENDPOINT}: no way to [provisioning key]"
@@ -447,7 +447,7 @@ def test_nothing_was_sent(kind: type[httpx.RequestError]) -> None:
 
 @pytest.mark.parametrize("kind", LOST)
 def test_the_answer_was_lost(kind: type[httpx.RequestError]) -> None:
-    """Where the request may have been carried out, the error says that the answer was lost."""
+    """If the request may have been carried out, the error says that the answer was lost."""
     with failing(kind, f"cut\noff {PROVISIONING_KEY}") as client:
         error = refusal(err.ResponseLostError, lambda: client.create_key("n"))
     assert str(error) == (
@@ -456,13 +456,13 @@ def test_the_answer_was_lost(kind: type[httpx.RequestError]) -> None:
 
 
 def test_half_a_body_is_a_lost_answer() -> None:
-    """An answer that breaks off is a lost one."""
+    """A response that breaks off counts as lost."""
     with account(lambda request: httpx.Response(200, stream=Broken())) as client:
         refusal(err.ResponseLostError, client.get_balance, "RemoteProtocolError")
 
 
 def test_a_wrongly_packed_body_is_a_lost_answer() -> None:
-    """An answer that cannot be unpacked is a lost one."""
+    """A response that cannot be decompressed counts as lost."""
 
     def handle(request: httpx.Request) -> httpx.Response:
         stream = httpx.ByteStream(b"no gzip")

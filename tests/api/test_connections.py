@@ -37,13 +37,13 @@ LATE = r"the answer was lost \(ReadTimeout no whole answer within 0\.5 s: ACCOUN
 
 @pytest.mark.parametrize("drips", DRIPS.values(), ids=DRIPS)
 def test_an_answer_that_drips(drips: Drips) -> None:
-    """However an answer drips, the attempt is given up when its time is over, in one line that says so."""
+    """An attempt is given up when its time is over, however its response drips; the error is one line that says so."""
     with listening(answering(drips)) as port, impatient(f"http://127.0.0.1:{port}") as client:
         refusal(ResponseLostError, client.get_balance, LATE)
 
 
 def test_an_answer_that_is_in_time() -> None:
-    """What drips, but is whole in time, is an answer like any other; the time is that of one attempt, not of all."""
+    """A response that drips but is whole in time is accepted; the limit applies to each attempt, not to all of them."""
     answer = HEAD.replace(b"200 OK", b"200 OK\r\nX: y") + b"\r\n" + BALANCE
 
     def talk(connection: socket.socket) -> None:
@@ -57,7 +57,7 @@ def test_an_answer_that_is_in_time() -> None:
 
 
 def test_threads_have_times_of_their_own() -> None:
-    """Threads that share a client do not share the time: who begins late is not cut short by another's drips."""
+    """Threads that share a client do not share the time: one thread's dripping response does not shorten another's."""
     turn = iter(range(100))
 
     def talk(connection: socket.socket) -> None:
@@ -79,7 +79,7 @@ def test_threads_have_times_of_their_own() -> None:
 
 
 def test_every_attempt_has_its_time() -> None:
-    """A server that always drips is tried again until the deadline, and no attempt takes longer than its time."""
+    """A server that always drips is retried until the deadline, and no attempt exceeds its time."""
     begun = time.monotonic()
     tries: list[socket.socket] = []
 
@@ -100,7 +100,7 @@ def test_every_attempt_has_its_time() -> None:
 
 @pytest.fixture
 def silent() -> Iterator[Callable[[int], None]]:
-    """Makes 127.0.0.2 answer nobody at a port: its queue is full."""
+    """Makes a port of 127.0.0.2 silent: its queue is full."""
     with ExitStack() as stack:
 
         def fill(port: int) -> None:
@@ -115,7 +115,7 @@ def silent() -> Iterator[Callable[[int], None]]:
 
 
 def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """Let every host name have these addresses."""
+    """Make localhost resolve to these addresses."""
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in addresses]
     known = socket.getaddrinfo
 
@@ -128,7 +128,7 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 def test_a_silent_address_leaves_time_for_the_next(
     silent: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a host's first address answers nobody, the second one has its share of the time."""
+    """If a host's first address is silent, the second one gets its share of the time."""
     with Emulator(provisioning_key=PROVISIONING_KEY, balance="5") as emulator:
         port = int(emulator.url.rpartition(":")[2])
         silent(port)
@@ -142,7 +142,7 @@ def test_a_silent_address_leaves_time_for_the_next(
 def test_silent_addresses_share_the_time(
     silent: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many addresses answer nobody, they take no longer than one attempt may."""
+    """Silent addresses together take no longer than one attempt may, however many there are."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         silent(port)
@@ -154,7 +154,7 @@ def test_silent_addresses_share_the_time(
 
 
 def test_a_host_that_is_not_there() -> None:
-    """A host name without an address is told in one line."""
+    """A host name without an address is reported in one line."""
     with impatient("https://account.invalid") as client:
         refusal(ConnectFailedError, client.get_balance, r"^cannot connect to https://account\.invalid: ")
 
@@ -183,7 +183,7 @@ def inside(tls: ssl.SSLContext, answer: bytes, connection: socket.socket) -> Non
 
 @pytest.mark.parametrize("drips", [DRIPS["a header"], DRIPS["a body"]], ids=["header", "body"])
 def test_drips_through_tls(tls: ssl.SSLContext, drips: Drips) -> None:
-    """The time is over in TLS as it is without."""
+    """The time limit holds with TLS too."""
 
     def talk(connection: socket.socket) -> None:
         with tls.wrap_socket(connection, server_side=True) as encrypted:
@@ -194,7 +194,7 @@ def test_drips_through_tls(tls: ssl.SSLContext, drips: Drips) -> None:
 
 
 def test_a_handshake_that_drips(tls: ssl.SSLContext) -> None:
-    """A server that never comes to the end of its greeting was never connected to."""
+    """A server that never ends its TLS handshake counts as not connected."""
     greeting = b"\x16\x03\x03\x40\x00" + b"x" * 300
     with (
         listening(answering(lambda: bytewise(greeting))) as port,
@@ -205,7 +205,7 @@ def test_a_handshake_that_drips(tls: ssl.SSLContext) -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_proxy_that_drips(tls: ssl.SSLContext, environment: pytest.MonkeyPatch, scheme: str) -> None:
-    """A proxy that never comes to the end of its permission is given up."""
+    """A proxy that never ends its response to CONNECT is given up."""
 
     def talk(connection: socket.socket) -> None:
         with outside(scheme, tls, connection) as outer:
@@ -219,7 +219,7 @@ def test_a_proxy_that_drips(tls: ssl.SSLContext, environment: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_drips_through_a_proxy(tls: ssl.SSLContext, environment: pytest.MonkeyPatch, scheme: str) -> None:
-    """Behind a proxy an answer may not drip either, be it that TLS goes through TLS."""
+    """A response that drips is given up behind a proxy too, even with TLS inside TLS."""
 
     def talk(connection: socket.socket) -> None:
         with outside(scheme, tls, connection) as outer:

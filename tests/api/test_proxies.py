@@ -33,7 +33,7 @@ def proxy_of(endpoint: str) -> str | None:
 
 @pytest.mark.parametrize("endpoint", ["http://localhost:1", "http://127.0.0.1:8080/", "http://[::1]:1"])
 def test_no_proxy_to_this_machine(environment: pytest.MonkeyPatch, endpoint: str) -> None:
-    """Requests to this machine go through no proxy, whatever the environment says."""
+    """Requests to this machine use no proxy, whatever the environment names."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         environment.setenv(name, "http://proxy.invalid:3128")
     assert proxy_of(endpoint) is None
@@ -64,7 +64,7 @@ def test_no_proxy_to_this_machine(environment: pytest.MonkeyPatch, endpoint: str
 def test_the_environments_proxy(
     environment: pytest.MonkeyPatch, variables: dict[str, str], proxy: str | None
 ) -> None:
-    """Requests elsewhere go through the proxy that the environment names for them, if it names one."""
+    """Other requests go through the proxy that the environment names for them, if any."""
     for name, value in variables.items():
         environment.setenv(name, value)
     assert proxy_of("https://api.naga.ac") == proxy
@@ -95,7 +95,7 @@ PROXIES_OF_NO_USE = [
 @pytest.mark.parametrize("proxy", PROXIES_OF_NO_USE)
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
 def test_a_proxy_that_cannot_be_used(environment: pytest.MonkeyPatch, variable: str, proxy: str) -> None:
-    """A proxy that cannot be used is told by its variable, without its address, which may hold a password."""
+    """The error about an invalid proxy names its variable, not its address, which may contain a password."""
     environment.setenv(variable, proxy)
     refusal(
         ConfigurationError,
@@ -115,7 +115,7 @@ def test_a_proxy_that_cannot_be_used(environment: pytest.MonkeyPatch, variable: 
     ).map("".join)
 )
 def test_any_proxy_is_refused_or_can_be_used(certificate: Path, proxy: str) -> None:
-    """Whatever stands there: it is refused in one line, or it can be named in an error."""
+    """Any value is either refused in one line or can be named in an error."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("SSL_CERT_FILE", str(certificate))
         environment.delenv("NO_PROXY", raising=False)
@@ -138,7 +138,7 @@ def test_any_proxy_is_refused_or_can_be_used(certificate: Path, proxy: str) -> N
 def test_hosts_without_a_proxy_that_are_none(
     environment: pytest.MonkeyPatch, variable: str, hosts: str
 ) -> None:
-    """What is no host's name would never match, and send to the proxy what must not go there: it is refused."""
+    """A malformed host is refused: it would never match, and its requests would go through the proxy."""
     environment.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
     environment.setenv(variable, f"localhost, {hosts}")
     refusal(
@@ -149,7 +149,7 @@ def test_hosts_without_a_proxy_that_are_none(
 
 
 def test_hosts_without_a_proxy_as_they_are_written(environment: pytest.MonkeyPatch) -> None:
-    """Names, domains, patterns, addresses, networks and ports are all hosts, whoever reads them."""
+    """Names, domains, patterns, addresses, networks and ports are all accepted."""
     environment.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
     environment.setenv(
         "NO_PROXY",
@@ -159,7 +159,7 @@ def test_hosts_without_a_proxy_as_they_are_written(environment: pytest.MonkeyPat
 
 
 def test_a_proxy_that_is_not_taken_is_not_looked_at(environment: pytest.MonkeyPatch) -> None:
-    """A proxy that leads to other hosts, or hosts without one where there is none, cannot be wrong."""
+    """A proxy for other hosts is not checked, nor is NO_PROXY when there is no proxy."""
     environment.setenv("NO_PROXY", "http://naga.ac")
     default_transport("https://api.naga.ac").close()
     environment.setenv("NO_PROXY", "naga.ac")
@@ -187,7 +187,7 @@ REFUSALS = {
 def test_a_proxy_that_refuses(
     tls: ssl.SSLContext, environment: pytest.MonkeyPatch, scheme: str, variable: str, refused: str
 ) -> None:
-    """A proxy that refuses is named, with its variable and without its user's name and password."""
+    """A proxy that refuses is named, with its variable and without its credentials."""
     answer, said = REFUSALS[refused]
 
     def talk(connection: socket.socket) -> None:
@@ -216,7 +216,7 @@ def test_a_proxy_that_refuses(
     ],
 )
 def test_a_proxy_that_is_not_there(environment: pytest.MonkeyPatch, proxy: str, shown: str) -> None:
-    """A proxy that cannot be connected to is named, so that the API is not taken for the one that is away."""
+    """The error names an unreachable proxy, so that the API is not blamed."""
     environment.setenv("HTTPS_PROXY", proxy)
     with impatient("https://account.invalid") as client:
         error = refusal(ConnectFailedError, client.get_balance)
@@ -225,7 +225,7 @@ def test_a_proxy_that_is_not_there(environment: pytest.MonkeyPatch, proxy: str, 
 
 
 def test_a_proxy_that_hangs_up(environment: pytest.MonkeyPatch) -> None:
-    """A proxy that says nothing is named as well: what it has done cannot be known."""
+    """A proxy that hangs up is named as well; the request may have been carried out."""
 
     def talk(connection: socket.socket) -> None:
         connection.recv(65_536)

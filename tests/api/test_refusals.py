@@ -36,7 +36,7 @@ STATUSES = {
 
 @pytest.mark.parametrize(("status", "kind"), STATUSES.items())
 def test_each_status_has_its_error(status: int, kind: type[err.StatusError]) -> None:
-    """A refusal says what was asked, what the API said, and the status."""
+    """A refusal names the request, the API's message, and the status."""
     error = refused(api_error(status, type="some_type", message="It says why."), kind)
     assert str(error).startswith(f"GET /v1/account/balance: It says why. (status {status}")
     assert (error.status, error.type) == (status, "some_type")
@@ -86,7 +86,7 @@ BODIES: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("body", "said"), BODIES)
 @pytest.mark.parametrize("status", [400, 401, 429, 500, 503])
 def test_any_body_gives_a_readable_message(body: Any, said: str, status: int) -> None:
-    """The documented error, FastAPI's, a page, garbage and nothing at all: each is told in one line."""
+    """The documented error, FastAPI's, a page, garbage and an empty body: each becomes one line."""
     error = refused(httpx.Response(status, **body), STATUSES[status])
     assert str(error).startswith(f"GET /v1/account/balance: {said}")
     assert f"(status {status}" in str(error)
@@ -94,7 +94,7 @@ def test_any_body_gives_a_readable_message(body: Any, said: str, status: int) ->
 
 @pytest.mark.parametrize("body", [body for body, _ in BODIES])
 def test_only_the_api_can_say_that_a_key_is_gone(body: Any) -> None:
-    """404 means "no such key" in the API's own words alone; a proxy or a wrong endpoint says 404 as well."""
+    """Only the API's own 404 means "no such key"; a proxy or a wrong endpoint answers 404 as well."""
     document = body.get("json")
     own = isinstance(document, dict) and isinstance(document.get("error"), dict)
     error = refused(httpx.Response(404, **body), err.NotFoundError if own else err.UnexpectedResponseError)
@@ -111,7 +111,7 @@ def test_redirects_are_not_followed(status: int) -> None:
 
 
 def test_advice_for_401() -> None:
-    """A wrong key is told what it may be."""
+    """The error says what may be wrong with the key."""
     error = refused(api_error(401, message="Invalid key."), err.AuthenticationError)
     assert str(error).endswith(
         "(status 401; check the provisioning key: the API refuses inference keys here)"
@@ -120,26 +120,26 @@ def test_advice_for_401() -> None:
 
 @pytest.mark.parametrize("value", ["5", "Fri, 01 Jan 2027 00:00:00 GMT"])
 def test_retry_after_is_told(value: str) -> None:
-    """A 429 that lasts says for how long the API asks to wait."""
+    """The error of a lasting 429 says how long the API asks to wait."""
     answer = httpx.Response(429, headers={"Retry-After": value}, json={"error": {"message": "Slow down."}})
     assert str(refused(answer, err.RateLimitError)).endswith(f"Slow down. (status 429; Retry-After: {value})")
 
 
 @pytest.mark.parametrize("type_", [None, 5, ["t"], {"a": 1}])
 def test_a_type_that_is_no_text(type_: object) -> None:
-    """The API's machine-readable word is a text or nothing."""
+    """The error's type is a string or None."""
     assert refused(api_error(400, type=type_, message="no"), err.InvalidRequestError).type is None
 
 
 def test_long_messages_are_cut() -> None:
-    """A message is at most about 300 characters of somebody else's words."""
+    """A message quotes at most about 300 characters of a response."""
     error = refused(api_error(400, message="word " * 10_000), err.InvalidRequestError)
     assert len(str(error)) < 400
     assert "… (status 400)" in str(error)
 
 
 def test_deep_bodies_are_survived() -> None:
-    """However deep a body is nested, an error of this package comes of it."""
+    """A body nested to any depth becomes an error of this package."""
     for depth in (10, 100, 300, 500, 700, 900, 950, 980, 1000, 2000, 100_000):
         for document in ('{"detail": %s}', '{"error": {"message": %s}}', "%s"):
             body = (document % ("[" * depth + "]" * depth)).encode()
@@ -168,7 +168,7 @@ ECHOES = st.recursive(
     st.sampled_from(["error", "detail"]),
 )
 def test_an_echoed_key_is_told_to_nobody(status: int, said: object, where: str) -> None:
-    """Even if the server echoes the provisioning key, no error shows it, nor a line break."""
+    """No error shows the provisioning key or a line break, even if the server echoes them."""
     answer = httpx.Response(status, json={where: said}, headers={"Retry-After": PROVISIONING_KEY})
     kind = STATUSES.get(status, err.UnexpectedResponseError)
     if status == 404 and not (where == "error" and isinstance(said, dict)):
@@ -178,7 +178,7 @@ def test_an_echoed_key_is_told_to_nobody(status: int, said: object, where: str) 
 
 @pytest.mark.parametrize("inserted", ["\u200b", "\0", "\x1b", "\u202e", "\u2060"])
 def test_an_echoed_key_in_disguise(inserted: str) -> None:
-    """Leaving out what cannot be printed does not bring the key to light."""
+    """Removing unprintable characters does not reveal the key."""
     echo = inserted.join(PROVISIONING_KEY)
     assert "[provisioning key]" in str(refused(api_error(400, message=echo), err.InvalidRequestError))
 
@@ -189,7 +189,7 @@ def test_an_echoed_key_in_disguise(inserted: str) -> None:
     st.booleans(),
 )
 def test_any_echoed_key_is_hidden(key: str, nested: bool) -> None:
-    """Whatever the key is made of, its echo is not shown."""
+    """The echo of any key is hidden."""
     said = [key] if nested else key
     with account(lambda request: httpx.Response(400, json={"detail": said}), key) as client:
         error = refusal(err.InvalidRequestError, client.get_balance)

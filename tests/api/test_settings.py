@@ -1,4 +1,4 @@
-"""Where the endpoint and the provisioning key come from, and what is refused."""
+"""Where the settings of an account come from, and which values are refused."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_settings_hide_the_key() -> None:
     assert_clean(repr(settings), str(settings))
 
 
-# --- names that are misspelt
+# --- misspelled names
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_settings_hide_the_key() -> None:
     ],
 )
 def test_a_misspelt_name_is_named(name: str) -> None:
-    """It is not just missing: nobody would see why, or the key would go to the default endpoint."""
+    """A misspelled name is reported: otherwise the key would seem missing, or go to the default endpoint."""
     right = "account:provisioningKey" if "rovisioning" in name else "account:endpoint"
     given = {key: value for key, value in CONFIGURED.items() if key != right}
     error = refusal(ConfigurationError, lambda: resolve({**given, name: PROVISIONING_KEY}, {}))
@@ -111,12 +111,12 @@ def test_a_misspelt_name_is_named(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["project:endpoint", "account:provisioningKeys", "account:other"])
 def test_other_names_are_nobodys_business(name: str) -> None:
-    """What only looks a bit like it belongs to others."""
+    """Names that are merely similar are ignored."""
     assert resolve({**CONFIGURED, name: "x"}, {}).endpoint == "https://configured.invalid"
 
 
 def test_a_misspelt_name_beside_the_right_one_does_no_harm() -> None:
-    """The right one counts, as does the environment."""
+    """The correct name, or the environment, is enough."""
     resolve({**CONFIGURED, "account:provisioningkey": "x"}, {})
     resolve({"account:provisioningkey": "x"}, {"ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY})
 
@@ -147,7 +147,7 @@ def test_endpoints(endpoint: str, used: str) -> None:
     "host", ["api.naga.ac", "127.0.0.1.example", "localhost.example", "10.0.0.1", "0.0.0.0"]
 )
 def test_plain_http_is_for_this_machine(host: str) -> None:
-    """Over plain http the key would be readable on its way."""
+    """Plain http would expose the key."""
     assert refused(f"http://{host}") == (
         f"account:endpoint (or ACCOUNT_ENDPOINT) http://{host} must be https: "
         "plain http is for loopback addresses only"
@@ -181,7 +181,7 @@ def test_plain_http_is_for_this_machine(host: str) -> None:
     ],
 )
 def test_endpoints_that_cannot_be_used(endpoint: str, why: str) -> None:
-    """What is no endpoint is refused in one line that says where it comes from, and quotes no credential."""
+    """An invalid endpoint is refused in one line that says where it comes from and quotes no credential."""
     assert refused(endpoint) == f"account:endpoint (or ACCOUNT_ENDPOINT) {why}"
 
 
@@ -212,7 +212,7 @@ URLS = st.lists(URL_PARTS | st.characters(), max_size=8).map("".join)
 @unhurried
 @given(URLS.map("https://".__add__) | URLS)
 def test_any_endpoint_is_refused_or_can_be_used(endpoint: str) -> None:
-    """Whatever stands there: it is refused in one line, or the key is sent there, safely and to the API's path."""
+    """Any endpoint is refused in one line, or the key is sent there safely and to the API's path."""
     try:
         settings = with_endpoint(endpoint)
     except ConfigurationError:
@@ -225,7 +225,7 @@ def test_any_endpoint_is_refused_or_can_be_used(endpoint: str) -> None:
 
 
 def asked(settings: Settings) -> httpx.URL:
-    """Where a request really goes."""
+    """The URL that a request goes to."""
     urls = []
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -257,7 +257,7 @@ def test_this_machine(endpoint: str) -> None:
 
 @pytest.mark.parametrize("endpoint", ELSEWHERE)
 def test_another_machine(endpoint: str) -> None:
-    """Nothing else is, whatever it looks like."""
+    """Any other host is another machine."""
     assert is_loopback(endpoint) is False
 
 
@@ -276,7 +276,7 @@ def test_loopback_only_refuses_all_others(configuration: dict[str, object]) -> N
 
 
 def test_loopback_only_refuses_the_default() -> None:
-    """The documented account is another machine, too."""
+    """The default endpoint is another machine as well."""
     environ = {"ACCOUNT_LOOPBACK_ONLY": "1", "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY}
     refusal(ConfigurationError, lambda: resolve({}, environ), DEFAULT_ENDPOINT)
 
@@ -302,7 +302,7 @@ def test_an_instance_without_a_key_is_named(key: str | None) -> None:
 
 
 def test_space_around_a_key_is_no_part_of_it() -> None:
-    """A line break at the end, as of a file, does no harm."""
+    """Surrounding space, such as a file's last line break, is ignored."""
     assert with_key(f" {PROVISIONING_KEY}\r\n").provisioning_key == PROVISIONING_KEY
 
 
@@ -334,7 +334,7 @@ def test_keys_that_cannot_be_sent(before: str, wrong: str, after: str) -> None:
 
 
 def test_an_empty_key_cannot_be_sent() -> None:
-    """No key is no key."""
+    """An empty key is refused."""
     refusal(ConfigurationError, lambda: require_sendable(""), "is empty")
 
 
@@ -353,7 +353,7 @@ def test_retry_deadline(configuration: dict[str, object], text: str, seconds: fl
 
 @pytest.mark.parametrize("text", ["-1", "86401", "nan", "inf", "-inf", "a minute", "1 m", "1,5", "0x10"])
 def test_retry_deadlines_that_are_none(text: str) -> None:
-    """Anything else is refused, and the value told."""
+    """Any other value is refused, and the error quotes it."""
     error = refusal(ConfigurationError, lambda: resolve(CONFIGURED, {"ACCOUNT_RETRY_DEADLINE": text}))
     assert str(error) == (f"ACCOUNT_RETRY_DEADLINE must be a number of seconds from 0 to 86400, not {text!r}")
 
@@ -366,6 +366,6 @@ def test_timeout(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["0", "0.05", "86401", "soon"])
 def test_timeouts_that_are_none(text: str) -> None:
-    """No answer comes in no time: a time-out below 0.1 is refused, as is anything else."""
+    """A time-out below 0.1 is refused, as is anything that is not a number."""
     error = refusal(ConfigurationError, lambda: resolve(CONFIGURED, {"ACCOUNT_TIMEOUT": text}))
     assert str(error) == f"ACCOUNT_TIMEOUT must be a number of seconds from 0.1 to 86400, not {text!r}"

@@ -1,4 +1,4 @@
-"""Programs that adopt keys, on both engines: no key that a resource holds is deleted, and a preview tells all."""
+"""Programs that adopt keys, on both engines: no key that a resource holds is deleted, and previews are complete."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def ids(project: Project) -> list[int]:
 
 @pytest.mark.parametrize("first", [True, False])
 def test_a_changed_trigger_is_refused(project: Project, first: bool) -> None:
-    """The preview and the deployment say no, and the key lives; then all is as it was."""
+    """The preview and the deployment fail, and the key lives; with the old trigger, nothing changes."""
     options = f"delete_before_replace={first}, replacement_trigger="
     assert up(project, adopting("k", options + "'a'")).ok
     project.write("import pulumi, pulumi_account as account\n" + adopting("k", options + "'b'"))
@@ -56,7 +56,7 @@ def test_a_changed_trigger_is_refused(project: Project, first: bool) -> None:
 
 
 def test_a_tainted_resource_is_not_deleted_first(project: Project) -> None:
-    """The deployment says no, and the key lives."""
+    """The deployment fails, and the key lives."""
     program = adopting("k", "delete_before_replace=True")
     assert up(project, program).ok
     project.engine().taint(URN.format("k"))
@@ -67,7 +67,7 @@ def test_a_tainted_resource_is_not_deleted_first(project: Project) -> None:
 
 
 def test_a_targeted_resource_is_not_deleted_first(project: Project) -> None:
-    """The same of ``up --replace``."""
+    """``up --replace`` does not delete it either."""
     assert up(project, adopting("k", "delete_before_replace=True")).ok
     (line,) = ended_with(project.engine().up(replace=[URN.format("k")]))
     assert "key 1 is not deleted" in line
@@ -127,7 +127,7 @@ def test_a_pending_deletion_loses_no_key(project: Project) -> None:
 
 
 def test_a_preview_says_what_an_adoption_changes(project: Project) -> None:
-    """It says so in a line for each property, defaults that nobody wrote down included, and writes nothing."""
+    """It prints a line for each property, including undeclared defaults, and writes nothing."""
     project.emulator.edit(1, is_enabled=False, credit_limit=3)
     before = project.emulator.keys()
     project.write(

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(400)
 
 
 def test_a_date_without_quotes_in_the_stacks_file(project: Project) -> None:
-    """YAML reads it, and Pulumi writes it in another way: the line says what to do."""
+    """YAML reads the date, and Pulumi rewrites it: the error says what to do."""
     project.write("""
         import pulumi, pulumi_account as account
         account.ApiKey("k", expires_at=pulumi.Config().require("expires"))
@@ -33,7 +33,7 @@ def test_a_date_without_quotes_in_the_stacks_file(project: Project) -> None:
 
 
 def test_a_misspelt_configuration_is_named(project: Project) -> None:
-    """The preview says which name is wrong, of a resource and of a function."""
+    """The preview names the misspelled setting, for a resource and for a function."""
     project.write("import pulumi_account as account\naccount.ApiKey('k')")
     project.options = {"secrets": {"account:provisioningkey": PROVISIONING_KEY}, "alone": True}
     wrong = "the configuration has account:provisioningkey, which has no effect: it must be account:provisioningKey"
@@ -47,7 +47,7 @@ def test_a_misspelt_configuration_is_named(project: Project) -> None:
 
 @pytest.mark.parametrize("secret", [True, False])
 def test_a_provisioning_key_in_plain_text_is_told(project: Project, secret: bool) -> None:
-    """Once in a run, however many resources and functions use it."""
+    """The warning appears once in a run, however many resources and functions use the key."""
     project.write("""
         import pulumi_account as account
         account.ApiKey("one")
@@ -67,7 +67,7 @@ def test_a_provisioning_key_in_plain_text_is_told(project: Project, secret: bool
 
 
 def test_missing_provisioning_key_is_one_line(project: Project) -> None:
-    """Without a provisioning key the preview says in one line where it is looked for."""
+    """Without a provisioning key the preview says in one line where to set it."""
     project.write('import pulumi_account as account; account.ApiKey("k")')
     project.options = {"env": {"ACCOUNT_PROVISIONING_KEY": ""}, "secrets": {"account:provisioningKey": " "}}
     (line,) = ended_with(project.run("preview"))
@@ -80,7 +80,7 @@ def test_missing_provisioning_key_is_one_line(project: Project) -> None:
     "program", ['account.ApiKey("k")', "account.get_balance()"], ids=["resource", "function"]
 )
 def test_certificates_of_no_use_are_one_line(project: Project, program: str) -> None:
-    """Certificates that cannot be read end the preview with one line that names the variable and the path."""
+    """Unreadable certificates end the preview with one line that names the variable and the path."""
     project.write(f"import pulumi_account as account; {program}")
     project.options = {"env": {"ACCOUNT_ENDPOINT": "https://127.0.0.1:1", "SSL_CERT_FILE": "/nowhere.pem"}}
     (line,) = ended_with(project.run("preview"))

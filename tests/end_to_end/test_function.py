@@ -131,7 +131,7 @@ def test_failed_function_is_one_line(project: Project) -> None:
 
 
 def test_failed_output_function_is_one_line(project: Project) -> None:
-    """The same of an `_output` form."""
+    """A failed `_output` form stops it with one line too."""
     project.write("""
         import pulumi, pulumi_account as account
         pulumi.export("name", account.get_api_key_output(pulumi.Output.from_input(999)).name)

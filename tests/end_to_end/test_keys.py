@@ -19,7 +19,7 @@ bench = project
 
 
 def test_wrong_values_are_told_in_the_preview(project: Project) -> None:
-    """One line for each wrong value, already in preview, and no call."""
+    """The preview reports each invalid value in one line, and makes no call."""
     project.write("""
         import pulumi_account as account
         from datetime import datetime
@@ -164,7 +164,7 @@ def test_protected_key_is_not_deleted(project: Project) -> None:
 
 
 def test_failed_creation_records_nothing(project: Project) -> None:
-    """What fails to be made is in no state and in no account, and what else was declared is made."""
+    """A key whose creation failed is in neither state nor account; the next `up` makes it."""
     project.write("""
         import pulumi_account as account
         account.ApiKey("k", name="n")
@@ -221,7 +221,7 @@ UNMERGED = """
     ],
 )
 def test_a_transform_uncovers_no_plaintext(project: Project, register: str, result: str) -> None:
-    """It may drop all options: a creation, an update, a rotation, a refresh and an adoption stay covered."""
+    """A transform may drop all options: plaintexts stay secret when keys are made, changed, rotated and adopted."""
     key_id, _ = project.emulator.add("legacy")
     program = UNMERGED.format(register=register, result=result, key_id=key_id, plaintext=PLAINTEXT)
     project.write(program)
@@ -235,7 +235,7 @@ def test_a_transform_uncovers_no_plaintext(project: Project, register: str, resu
 
 
 def test_a_secret_prefix_is_one_line(project: Project) -> None:
-    """A name that is made of a secret would be shown: the preview refuses it."""
+    """A prefix that is a secret would be shown in names, so the preview refuses it."""
     project.write("""
         import pulumi, pulumi_account as account
         account.ApiKey("k", name_prefix=pulumi.Output.secret("customer-"))

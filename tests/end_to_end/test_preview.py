@@ -19,7 +19,7 @@ def project(project: Project) -> Project:
 
 
 HEAD = "import pulumi, pulumi_account as account\nfrom pulumi import ResourceOptions\n"
-#: every output of `k`, by itself and as an input of others
+#: every output of `k`, alone and as an input of others
 CONSUMERS = """
 OUTPUTS = ["name", "name_prefix", "credit_limit", "is_enabled", "expires_at", "rotation_triggers", "adopt_key_id",
            "key", "key_id", "created_at", "id"]
@@ -70,7 +70,7 @@ def assert_empty(result: Result) -> None:
     ],
 )
 def test_an_unchanged_program_previews_empty(project: Project, declaration: str) -> None:
-    """Whatever its outputs are used for, before and after a refresh: None is known to be None."""
+    """The preview is empty whatever the outputs are used for, before and after a refresh: None is known to be None."""
     assert run(project, "up", declaration, CONSUMERS).ok
     assert_empty(project.run("preview"))
     assert project.run("refresh").ok
@@ -79,7 +79,7 @@ def test_an_unchanged_program_previews_empty(project: Project, declaration: str)
 
 
 def test_an_ignored_change_is_known(project: Project) -> None:
-    """What somebody has set behind Pulumi's back, and the program leaves alone, is known in a preview."""
+    """A value that was set outside Pulumi, and that the program ignores, is known in a preview."""
     declaration = 'k = account.ApiKey("k", opts=ResourceOptions(ignore_changes=["credit_limit"]))'
     assert run(project, "up", declaration, CONSUMERS).ok
     key_id = next(key["id"] for key in project.emulator.keys() if key["name"].startswith("k-"))
@@ -93,7 +93,7 @@ def test_an_ignored_change_is_known(project: Project) -> None:
 
 
 def test_a_transforms_value_is_known(project: Project) -> None:
-    """What a transform adds is no None."""
+    """A value that a transform adds is known."""
     transform = (
         "pulumi.runtime.register_stack_transform(lambda args: pulumi.ResourceTransformResult("
         '{**args.props, "credit_limit": 5}, args.opts))'

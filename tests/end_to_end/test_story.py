@@ -1,4 +1,4 @@
-"""One long story of a stack, told once on each engine; each test states one fact about it."""
+"""One long story of a stack, run once on each engine; each test states one fact about it."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ Story = dict[str, Chapter]
 
 @pytest.fixture(params=ENGINES, scope="module")
 def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Story:
-    """The story, told by one engine."""
+    """The story on one engine."""
     if request.param == "cli":
         require_cli()
     return tell(request.param, tmp_path_factory)
@@ -152,7 +152,7 @@ def _tell(project: Project, eu: Emulator) -> Story:
 
 
 def test_every_run_succeeds(story: Story) -> None:
-    """No command of the story fails, and none has anything to complain of."""
+    """No command of the story fails, and none reports an error."""
     assert [title for title, chapter in story.items() if not chapter.result.ok] == []
     assert [
         d for chapter in story.values() for d in chapter.result.diagnostics if d.severity == "error"
@@ -193,7 +193,7 @@ def test_explicit_provider_makes_its_keys_elsewhere(story: Story) -> None:
 
 
 def test_second_up_changes_nothing(story: Story) -> None:
-    """A second `up` changes nothing, and asks nothing about keys but what the program asks itself."""
+    """A second `up` changes nothing, and makes only the calls of the program's own functions."""
     assert story["second up"].result.changes == {"same": 9}
     assert sorted(call or "" for call in story["second up"].calls) == ["get_balance", "list_keys"]
 
@@ -230,7 +230,7 @@ def test_changed_fields_are_named(story: Story) -> None:
 
 
 def test_rotation_makes_before_it_deletes(story: Story) -> None:
-    """The old key lives until the new one is in place."""
+    """The old key lives until the new one exists."""
     calls = story["up of changes"].calls
     assert max(i for i, call in enumerate(calls) if call == "create_key") < calls.index("delete_key")
 
@@ -266,7 +266,7 @@ def test_state_holds_no_hint_of_the_preview(story: Story) -> None:
 
 
 def test_drift_shows_in_the_next_preview(story: Story) -> None:
-    """What was changed behind Pulumi's back is to be put right, what was deleted is to be made again."""
+    """Keys that were changed outside Pulumi will be updated, deleted ones created."""
     assert story["preview of drift"].ops == {"production": "update", "unchanged": "create"}
 
 
@@ -285,7 +285,7 @@ def test_destroy_deletes_every_key(story: Story) -> None:
 
 
 def test_both_engines_tell_the_same_story(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """LocalEngine counts, orders and names what the real CLI does."""
+    """LocalEngine reports the same counts, order and names as the real CLI."""
     require_cli()
     local, cli = (tell(kind, tmp_path_factory) for kind in ENGINES)
     for title, chapter in local.items():

@@ -127,7 +127,7 @@ def test_signals_reach_the_program(
             assert process.stdout.read() == told  # to its end, which comes with the program's own
             assert process.wait() == status
         finally:
-            process.kill()  # where interrupts are ignored, as in the background of a shell, it would wait for ever
+            process.kill()  # where interrupts are ignored, as in the background of a shell, it would never end
     assert ended(pid)
 
 
@@ -196,7 +196,7 @@ PROGRAM = """
 
 
 def test_whole_runs_are_the_same(warm: str, tmp_path: Path) -> None:
-    """Previews, updates, failures and a destroy tell and do the same with a warm Python as with a cold one."""
+    """Previews, updates, failures and a destroy behave the same with a warm Python as with a cold one."""
     warm_story, cold_story = (
         story(python, tmp_path / name) for name, python in [("a", warm), ("b", sys.executable)]
     )
@@ -204,7 +204,7 @@ def test_whole_runs_are_the_same(warm: str, tmp_path: Path) -> None:
 
 
 def story(python: str, folder: Path) -> list[object]:
-    """What a few runs do and tell."""
+    """What a few runs do and report."""
     write_project(folder, PROGRAM)
     told: list[object] = []
     with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:

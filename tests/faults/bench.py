@@ -150,7 +150,7 @@ def _told_why_it_waits(run: Run, case: Case) -> None:
 
 
 def _in_use(bench: Bench, outputs: Mapping[str, Mapping[str, Any]], case: Case) -> None:
-    """Every plaintext that was given to somebody opens its key, unless that is to be deleted."""
+    """Every plaintext in the state opens its key, unless that is about to be deleted."""
     for one in outputs.values() if case.site.declared else ():
         assert "key" not in one or bench.emulator.key_of(one["key"]) == one["key_id"]
 
@@ -158,7 +158,7 @@ def _in_use(bench: Bench, outputs: Mapping[str, Mapping[str, Any]], case: Case) 
 def _left_behind(
     bench: Bench, run: Run, outputs: Mapping[str, Mapping[str, Any]], before: Keys, case: Case
 ) -> set[int]:
-    """The keys that nobody has, which this run has told of.
+    """The keys that no state holds; the run has reported them.
 
     Under an exact name they can do no harm, unless they were completed already.
     """
@@ -188,7 +188,7 @@ def assert_settled(
     *,
     drifted: bool,
 ) -> None:
-    """The account holds what is declared, what was told of, and what others have, as they left it."""
+    """The account has the declared keys, the reported leftovers, and the unchanged keys of others."""
     _as_declared(bench, outputs, declared, drifted=drifted)
     assert bench.keys().keys() == bench.others.keys() | left | {
         int(one["key_id"]) for one in outputs.values()

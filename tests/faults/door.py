@@ -68,7 +68,7 @@ class Door:
             pass
 
     def _bound(self, port: int) -> socket.socket:
-        """A socket that has the port: it succeeds when nobody listens there any more.
+        """A socket bound to the port, once no other socket is.
 
         A process that is just being started has copies of all sockets, until it runs its program.
         """
@@ -91,7 +91,7 @@ class Door:
             last = self._serve_open()
             self._listening.clear()
             self._listener.close()
-            self._listener = self._bound(self._port)  # nobody else must get the port meanwhile
+            self._listener = self._bound(self._port)  # no other process must get the port meanwhile
             self._shut.set()
             if last:
                 self._start(self._pass_on, last)

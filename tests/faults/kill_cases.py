@@ -56,13 +56,13 @@ class Held(NamedTuple):
 
     operation: str
     carried_out: bool
-    name: str = ""  # of the key, where the path tells it
+    name: str = ""  # of the key, if the path contains its id
     leaves: str = (
         ""  # in the account, when its provider is killed: nothing, a "reservation" or a "key" as declared
     )
 
     def fault(self, ids: Mapping[str, int], moment: float | None) -> Fault:
-        """What holds it: for ever, or for a moment, after which an answer that was due is lost."""
+        """The fault that holds it: for good, or for a moment, after which its response is lost."""
         path = f"/v1/account/keys/{ids[self.name]}" if self.name else None
         if moment and not self.carried_out:
             # the other fault for this operation hits the first call, and latencies would add to it

@@ -32,7 +32,7 @@ from tests.support.projects import project_files, write_project
 
 Account = Mapping[int, Mapping[str, Any]]
 
-#: seconds for which a call is held that goes on by itself
+#: seconds for which a call is held that continues afterwards
 _MOMENT = 1.0
 #: the same where the engine must be gone by then; and after how long without a call, when that is over, a provider
 #: has nothing more to do
@@ -208,7 +208,7 @@ class Killed:
         return self.story.case
 
     def left(self) -> list[Mapping[str, Any]]:
-        """The keys in the account that are neither declared nor somebody else's."""
+        """The keys in the account that are neither declared nor a bystander's."""
         mine = set(self.settled.current.values())
         return [key for id_, key in self.after_up.items() if id_ not in mine and id_ not in self.bystanders]
 

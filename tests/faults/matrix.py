@@ -75,7 +75,7 @@ class Kind:
 
     name: str
     action: Action | None = None
-    #: for ever, or once
+    #: every time, or once
     lasting: bool = False
     #: every call from this one on, whatever it is
     spreading: bool = False
@@ -87,7 +87,7 @@ class Kind:
     transient: bool = False
     #: the status says yes, the body is nonsense; a DELETE's answer has none at all
     nonsense: bool = False
-    #: what the answer says of somebody else's key instead
+    #: the fields that the response takes from another person's key
     lie: tuple[str, ...] = ()
     #: that key is all there is: the request has no effect, as where a stale cache answers it
     cached: bool = False
@@ -102,7 +102,7 @@ class Kind:
         return isinstance(self.action, Answer) and self.action.status == 429
 
     def faults(self, site: Site, stranger: Mapping[str, Any]) -> list[Fault]:
-        """The faults to arm, beside the site's prelude; a lie is about that key of somebody else's."""
+        """The faults to arm, besides the site's prelude; a lie uses fields of this stranger's key."""
         action = self._lie(stranger) if self.lie else self.action
         operations = OPERATIONS if self.spreading else (site.operation,)
         times = None if self.lasting or self.spreading else 1
@@ -143,7 +143,7 @@ class Case:
 
     @property
     def may_leave(self) -> bool:
-        """Whether a key may be left behind, if it is told of."""
+        """Whether a key may be left behind, if the run reports it."""
         return bool(self.kind.late) or (not self.succeeds and (self.site.leaves or self.kind.spreading))
 
     @property
@@ -162,7 +162,7 @@ class Case:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What the provider is told of waiting."""
+        """The provider's deadlines and time-outs."""
         kind = self.kind
         silent = isinstance(kind.action, (Hang, Drip)) or kind.late
         impatient = AFTER_A_PAUSE if silent or kind.slows else IMPATIENT

@@ -27,7 +27,7 @@ _INSTANCE = (
 
 
 class Run(NamedTuple):
-    """How a run went: whether it succeeded, our own errors, and all that was told."""
+    """The result of a run: whether it succeeded, the package's own errors, and all output."""
 
     ok: bool
     errors: list[str]

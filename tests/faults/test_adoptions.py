@@ -417,7 +417,7 @@ def test_steps_delete_no_key_that_a_resource_holds(tmp_path: Path) -> None:
 def test_programs_delete_no_key_that_a_resource_holds(
     kind: str, examples: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """The same of whole programs, whose resources are at work at once, on both engines."""
+    """Whole programs, which work on several resources at once, keep the rules too, on both engines."""
     if kind == "cli":
         require_cli()
     with WarmPython() as python:

@@ -28,11 +28,11 @@ WRONG = {
     "slow": "this machine's clock is 60 minutes behind the API's",
 }
 OVER = {"fast": " lies in the past: this machine's clock says ", "slow": f"; {WRONG['slow']})"}
-#: the provider's threads, each of which may make its first key before any answer has told the time
+#: the provider's threads, each of which may make its first key before any response has had a date
 _THREADS = 4
 _HALF_AN_HOUR = timedelta(minutes=30)
 _A_WHILE = timedelta(minutes=10)
-#: how often a warning stands in what was told: the CLI says it on the terminal and in its event log
+#: how often the output contains a warning: the CLI writes it to the terminal and to its event log
 _TOLD = {"grpc": 1, "local": 1, "cli": 2}
 
 
@@ -85,7 +85,7 @@ def assert_leases(emulator: Emulator, ahead: timedelta) -> None:
 @pytest.mark.parametrize("clock", CLOCKS)
 @pytest.mark.parametrize("kind", _TOLD)
 def test_what_both_clocks_allow_is_made(stack: Stack, emulator: Emulator, kind: str, clock: str) -> None:
-    """Keys that expire soon by the clock that is ahead are made, the user is told of the clock once, leases hold."""
+    """Keys that expire soon by the faster clock are made, one warning reports the clock, and leases hold."""
     soon = later(emulator, _HALF_AN_HOUR)
     declared: Declared = {
         f"k{number}": {"name": "production", "credit_limit": number, "expires_at": soon}

@@ -81,7 +81,7 @@ def test_the_next_up_makes_all_as_declared(killed: Killed) -> None:
 
 
 def test_an_adopted_key_is_as_it_was_or_as_declared(killed: Killed) -> None:
-    """Right after the kill, a key that is being adopted is unchanged or wholly changed."""
+    """Right after the kill, a key that is being adopted is either unchanged or as declared."""
     for want in _adopting(killed):
         key = killed.after_kill[_adoptable(killed, want)]
         assert key == killed.before[key["id"]] or want.is_met_by(key)
@@ -125,7 +125,7 @@ def test_reservations_that_are_left_can_spend_nothing(killed: Killed) -> None:
 
 
 def test_a_key_completed_just_before_the_kill_is_left_enabled(killed: Killed) -> None:
-    """A key whose last call was carried out is left as declared: nobody can prevent that."""
+    """A key whose last call was carried out is left as declared: that cannot be prevented."""
     # for an exact name that is the PATCH, for an auto-named key the POST
     completed = killed.completed()
     assert all(any(want.is_met_by(key) for want in killed.case.after) for key in completed)
@@ -152,7 +152,7 @@ def _begun(killed: Killed) -> int:
 
 
 def test_what_was_interrupted_is_told(killed: Killed) -> None:
-    """The next `up` warns of each operation that an engine was not told the end of."""
+    """The next `up` warns of each operation whose end the engine does not know."""
     warnings = [d.message for d in killed.next.diagnostics if d.severity == "warning"]
     assert len(warnings) == bool(killed.killed.pending)
     for operation, name in killed.killed.pending:
@@ -186,5 +186,5 @@ def test_a_further_up_changes_nothing(killed: Killed) -> None:
 
 
 def test_nothing_leaks(killed: Killed) -> None:
-    """No run told a credential, and no file holds one."""
+    """No output and no file contains a credential."""
     assert_clean(killed.told)

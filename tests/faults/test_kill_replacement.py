@@ -1,4 +1,4 @@
-"""The same of runs that are killed while they replace and delete keys."""
+"""Runs that are killed while they replace and delete keys keep the same rules."""
 
 from __future__ import annotations
 

@@ -100,15 +100,15 @@ class Person(threading.Thread):
         self.failure: Exception | None = None
 
     def run(self) -> None:
-        """Work until told to stop."""
+        """Work until stopped."""
         try:
             while not self._done.wait(0.005):
                 self._work()
-        except Exception as failure:  # noqa: BLE001 - told by `stop`
+        except Exception as failure:  # noqa: BLE001 - `stop` reports it
             self.failure = failure
 
     def stop(self) -> None:
-        """End the work; nobody else may have changed any of these keys."""
+        """End the work; these keys must be unchanged by others."""
         self._done.set()
         self.join()
         assert self.failure is None
@@ -189,7 +189,7 @@ def test_two_stacks_and_a_person_do_not_meet(make_stack: MakeStack, emulator: Em
     assert {key["id"] for key in emulator.keys()} == ids[1]
 
 
-# --- what cannot be proven to be one's own
+# --- keys that cannot be proven to be the run's own
 
 EXACT: Declared = {"k": {"name": "production", "credit_limit": 10.5, "expires_at": FAR}}
 AUTO: Declared = {"k": {"credit_limit": 10.5, "expires_at": FAR}}
@@ -252,7 +252,7 @@ MEDDLING = {
 def test_what_cannot_be_proven_to_be_ones_own_lives(
     make_stack: MakeStack, emulator: Emulator, declared: Declared, meddling: str
 ) -> None:
-    """A key that has the name of a lost POST but may be somebody else's is not deleted; one line names it."""
+    """A key that has the name of a lost POST but may belong to others is not deleted; one line names it."""
     meddler = Meddler(emulator, MEDDLING[meddling])
     stack = make_stack("a")
     run = stack.run("up", declared)
@@ -272,7 +272,7 @@ def test_what_cannot_be_proven_to_be_ones_own_lives(
 
 
 def test_what_is_ones_own_is_deleted_beside_others_at_work(make_stack: MakeStack, emulator: Emulator) -> None:
-    """The key that a lost POST has made is deleted, while somebody adds keys whose names only begin like its own."""
+    """The key of a lost POST is deleted, while another person adds keys whose names only begin like it."""
     meddler = Meddler(
         emulator, lambda account, asked: plant_a_twin(account, {**asked, "name": asked["name"] + "0"})
     )

@@ -135,7 +135,7 @@ class Machine(RuleBasedStateMachine):
             self.account.remove(key_id)
 
     def preview(self, changes: list[Change]) -> None:
-        """Change the program; a preview makes no call, changes no state, and tells what a run would do."""
+        """Change the program; a preview makes no call, changes no state, and reports what a run would do."""
         self._change(changes)
         known = self.engine.known()
         self.account.calls.clear()
@@ -283,7 +283,7 @@ def test_steps_keep_account_and_state_as_the_model_says() -> None:
 def test_programs_keep_account_and_state_as_the_model_says(
     kind: str, examples: int, steps: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """The same of whole programs, with the SDK's own processes and real connections, on both engines."""
+    """Whole programs, with the SDK's own processes and real connections, match the model too, on both engines."""
     if kind == "cli":
         require_cli()
     with WarmPython() as python:

@@ -155,7 +155,7 @@ Hold = Callable[[str, Case], None]
 
 
 def selected(request: pytest.FixtureRequest) -> list[tuple[str, Case]]:
-    """The cases of this module that are to be run, as far as there is an engine for them."""
+    """The cases of this module that will run and whose engine is available."""
     items = [item for item in request.session.items if item.path == request.path]
     chosen = [(item.callspec.params["engine"], item.callspec.params["case"]) for item in items]  # type: ignore[attr-defined]
     return [(engine, case) for engine, case in chosen if engine != "cli" or shutil.which("pulumi")]
@@ -163,9 +163,9 @@ def selected(request: pytest.FixtureRequest) -> list[tuple[str, Case]]:
 
 @contextmanager
 def all_held(cases: Sequence[tuple[str, Case]], folder: Path) -> Iterator[Hold]:
-    """Holds cases, several at a time, as most of a case is waiting; each test then tells how its own went.
+    """Holds cases, several at a time, as a case mostly waits; each test then reports its own.
 
-    All are over before the first test tells: pytest changes the environment between tests, which threads copy.
+    All end before the first test reports: pytest changes the environment between tests, which threads copy.
     """
     with WarmPython() as python, ThreadPoolExecutor(_AT_ONCE) as pool:
         workshop = Workshop(folder, python)

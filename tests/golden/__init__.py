@@ -1,4 +1,4 @@
-"""The state and the accounts that a release left behind, for every release: later code must be at home in them.
+"""The state and the accounts that each release left behind: later code must work with them.
 
 A folder is named after its release and holds the program, the state that it made (its secrets encrypted under
 `PASSPHRASE`), and the keys of the two accounts. `python -m tests.golden` makes that of the current version.

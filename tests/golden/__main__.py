@@ -1,6 +1,6 @@
-"""Keep the state of the current version: `python -m tests.golden`, once for each release, before it is tagged.
+"""Keep the state of the current version: run `python -m tests.golden` once for each release, before it is tagged.
 
-What a release left behind is not to change. So a folder that is there already is made anew only with `--overwrite`.
+What a release left behind must not change, so an existing folder is replaced only with `--overwrite`.
 """
 
 from __future__ import annotations

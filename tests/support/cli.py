@@ -1,4 +1,4 @@
-"""The real Pulumi CLI behind LocalEngine's methods: the same test runs on both, and the CLI is right."""
+"""The real Pulumi CLI behind LocalEngine's methods, so that the same test runs on both; the CLI is the reference."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NO_CLI = "no pulumi CLI on the PATH"
 
 
 def require_cli() -> None:
-    """Skip the test without a CLI on the PATH, or fail it where there has to be one."""
+    """Skip the test if there is no CLI on the PATH, or fail it if the CLI is required."""
     if shutil.which("pulumi") is None:
         if os.environ.get("PULUMI_ACCOUNT_REQUIRE_CLI") == "1":
             pytest.fail(NO_CLI)

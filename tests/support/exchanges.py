@@ -15,7 +15,7 @@ Call = Callable[[AccountClient], object]
 
 
 def get_balance(client: AccountClient) -> object:
-    """A call that any answer can be given to."""
+    """A call for tests that work with any call."""
     return client.get_balance()
 
 
@@ -25,7 +25,7 @@ def create_key(client: AccountClient) -> object:
 
 
 def exchange(call: Call, answer: httpx.Response) -> tuple[httpx.Request, object]:
-    """What the call sends, and what it makes of the answer."""
+    """The request that a call sends, and its result for this response."""
     sent: list[httpx.Request] = []
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -39,7 +39,7 @@ def exchange(call: Call, answer: httpx.Response) -> tuple[httpx.Request, object]
 
 
 def refused(answer: httpx.Response, kind: type[err.AccountError], call: Call = get_balance) -> Any:
-    """The error that an answer becomes."""
+    """The error that a response becomes."""
     return refusal(kind, lambda: exchange(call, answer))
 
 

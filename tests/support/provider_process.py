@@ -105,7 +105,7 @@ class ProviderProcess:
 
     @property
     def stderr(self) -> str:
-        """What the process has told the user so far."""
+        """What the process has written for the user so far."""
         return self._log.read_text()
 
     @property
@@ -126,7 +126,7 @@ class ProviderProcess:
         return _dict(answer.inputs), reasons
 
     def diff(self, id: str, olds: Bag, news: Bag) -> Diff:
-        """What the engine is told of a change."""
+        """The diff that the engine receives."""
         answer = self._call("Diff", provider_pb2.DiffRequest(id=id, olds=_bag(olds), news=_bag(news)))
         changes = provider_pb2.DiffResponse.DiffChanges.Name(answer.changes)
         return Diff(changes.removeprefix("DIFF_").lower(), list(answer.replaces))

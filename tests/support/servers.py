@@ -15,7 +15,7 @@ from tests.support.canaries import PROVISIONING_KEY
 BALANCE = b'{"balance": "1"}' + b" " * 300
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n" % len(BALANCE)
 EARLY = b"HTTP/1.1 103 Early Hints\r\n\r\n"
-#: an attempt may take so long, and the servers here take far longer, but not for ever
+#: seconds that an attempt may take; the servers here take far longer, but do end
 TIMEOUT, PAUSE = 0.5, 0.02
 
 #: what a server sends, each part after a pause: in the end it is a good answer

@@ -26,7 +26,7 @@ PYTHON = Path(sys.executable)
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended and what it printed."""
+    """A command's status and output."""
 
     status: int
     out: str
@@ -50,7 +50,7 @@ class Done:
 
 
 def environment(emulator: Emulator) -> dict[str, str]:
-    """What a command needs: the account, and one attempt for each call."""
+    """The variables that a command needs."""
     return account_environment(emulator.url, PATH=python_path())
 
 
