@@ -62,7 +62,7 @@ class Times:
         return f"{seconds:.2f} s" + (f", {calls:,} calls" if calls else "")
 
     def ratios(self, cell: Cell, variants: Iterable[str], base: str) -> list[float]:
-        """The ratios of these variants to what was measured just before or after."""
+        """The ratios of two variants that were measured next to each other."""
         theirs = self._seconds[cell, base]
         ours = (turn for variant in variants for turn in self._seconds.get((cell, variant), {}).items())
         return [seconds / theirs[turn] for turn, seconds in ours if turn in theirs]
@@ -82,7 +82,7 @@ class Times:
 
 
 def put_into(document: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
-    """Put what a command prints between a document's marks."""
+    """Put a command's output between a document's marks."""
     before, _, rest = document.read_text(encoding="utf-8").partition(begin)
     _, mark, after = rest.partition(end)
     if not mark:
@@ -154,7 +154,7 @@ def _dictated(rate: Record) -> float:
 
 @dataclass(frozen=True)
 class Bound:
-    """A ratio that is to be reached: the median of what was measured."""
+    """A bound on the median of measured ratios."""
 
     what: str
     ratios: Sequence[float]
@@ -167,7 +167,7 @@ class Bound:
 
     @property
     def spread(self) -> str:
-        """Of how many, and where they lie."""
+        """The number of ratios, and their range."""
         count = len(self.ratios)
         return f"{count}: {min(self.ratios):.2f} to {max(self.ratios):.2f}" if count > 1 else "1"
 
@@ -178,7 +178,7 @@ class Bound:
 
     @property
     def at_most(self) -> str:
-        """The limit, with what may come on top."""
+        """The limit, with the tolerance for noise."""
         return f"{self.limit:.2f}" + (f" + {self.noise * 100:.0f} %" if self.noise else "")
 
     @property
@@ -245,7 +245,7 @@ def _of_rates(rates: Sequence[Record]) -> Bound:
     first = rates[0]
     after = f"Retry-After {first['retry_after'] or 'none'}"
     what = f"{ENGINE_NAMES[first['engine']]}, ten requests a second, {first['variant']}, {after}"
-    # a run with failures has not done what it was timed for, and there must be none
+    # a run with failures does not count: it did not do all of the work
     failed = any(rate["failures"] for rate in rates)
     return Bound(
         what, [float("inf") if failed else rate["seconds"] / _dictated(rate) for rate in rates], 1.30

@@ -32,11 +32,11 @@ State = dict[str, Any]
 
 
 class EngineError(Exception):
-    """A command failed that had to succeed; the message ends with what it said."""
+    """A command that must succeed has failed; the message ends with its output."""
 
 
 class Stack(ABC):
-    """A project with one program, its state, and the account that it talks to."""
+    """A project with one program, its state, and its account."""
 
     def __init__(self, folder: Path, variant: str, size: int, endpoint: str) -> None:
         write_project(folder, "from benchmarks.program import declare\n\ndeclare()\n", "benchmark")
@@ -54,7 +54,7 @@ class Stack(ABC):
         }
 
     def run(self, operation: str, *, may_fail: bool = False) -> tuple[float, float]:
-        """Run an operation: the seconds it took, and those of the processor."""
+        """Run an operation; returns its seconds, and those of CPU time."""
         if operation == "update":
             self.env["BENCH_LIMIT"] = str(OTHER_LIMIT)
         command = self.command(_COMMANDS.get(operation, operation))
@@ -73,19 +73,19 @@ class Stack(ABC):
 
     @abstractmethod
     def command(self, command: str) -> list[str]:
-        """The engine's command line: what is measured and nothing else, so no preview before an update."""
+        """The engine's command line for the measured operation alone: no preview before an update."""
 
     @abstractmethod
     def export(self) -> State:
-        """The state, with its secrets in clear."""
+        """The state, with its secrets in plain text."""
 
     @abstractmethod
     def load(self, state: State) -> None:
-        """Take a state, and encrypt its secrets."""
+        """Import a state, and encrypt its secrets."""
 
 
 def _cpu() -> float:
-    """Seconds of the processor that the processes which have ended had used."""
+    """Seconds of CPU time that ended processes have used."""
     used = os.times()
     return used.children_user + used.children_system
 
@@ -143,7 +143,7 @@ def keys_in(state: State) -> list[State]:
 
 
 def names_of_clones(state: State, size: int) -> list[str]:
-    """What the API would call so many keys like the state's first one."""
+    """The names that the API would have for this number of keys like the state's first one."""
     name: str = keys_in(state)[0]["outputs"]["name"]
     return [name.replace(resource_name(0), resource_name(number)) for number in range(size)]
 

@@ -18,7 +18,7 @@ from tests.support.cli import NO_CLI, CliEngine, require_cli
 from tests.support.projects import ENGINES
 from tests.support.projects import warm_python as warm_python
 
-# where interrupts are ignored, as under nohup and on some build servers, what tests start would ignore them as well
+# where interrupts are ignored, as under nohup and on some build servers, processes of tests would inherit that
 for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     if signal.getsignal(_number) == signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
@@ -27,7 +27,7 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
-Engine: TypeAlias = Any  # LocalEngine or CliEngine: what they share is the point
+Engine: TypeAlias = Any  # LocalEngine or CliEngine: tests use what they share
 MakeEngine: TypeAlias = Callable[..., Engine]
 
 

@@ -59,7 +59,7 @@ def growth(*ratios: float) -> list[Bound]:
     return [bound for bound in bounds(result(samples)) if ": " in bound.what]
 
 
-# --- what is measured
+# --- measured cases
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_an_unknown_operation_is_refused(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_ratio_is_of_one_run(tmp_path: Path) -> None:
-    """Rounds of the same number in several runs stay apart: each ratio is of what was measured together."""
+    """Rounds with the same number in several runs stay separate: each ratio is of one run."""
     parts = [result(turn(1.0, 2.0)), result(turn(10.0, 30.0)), result(turn(100.0, 400.0))]
     times = Times(together(tmp_path, *parts)["samples"])
     assert times.runs(CELL) == 3
@@ -116,7 +116,7 @@ def test_all_rates_are_kept(tmp_path: Path) -> None:
 
 
 def test_imports_are_the_last_ones(tmp_path: Path) -> None:
-    """A run without imports leaves those of the run before."""
+    """A run without imports keeps those of the run before."""
     earlier = result(imports={statement: [0.3] for statement in IMPORTS})
     assert together(tmp_path, earlier, result())["imports"] == earlier["imports"]
 
@@ -147,7 +147,7 @@ def test_one_result_is_kept_as_it_is(tmp_path: Path) -> None:
 
 
 def test_the_tables_are_of_all_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is printed is what the file that is kept would print."""
+    """The printed tables are those of the kept file."""
     kept = together(tmp_path, result(turn(1.0, 2.0)), result(turn(1.0, 3.0)))
     assert capsys.readouterr().out == tables(kept) + "\n"
 

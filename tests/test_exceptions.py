@@ -36,7 +36,7 @@ def test_all_is_complete() -> None:
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_each_error_is_explained(cls: type) -> None:
-    """Each error says in its docstring what it means."""
+    """Each error's docstring explains it."""
     assert cls.__doc__
     assert cls.__doc__.splitlines()[0].endswith(".")
 

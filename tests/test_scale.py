@@ -56,7 +56,7 @@ def limit(key_id: int) -> float:
 
 
 def add(emulator: Emulator, count: int, **more: Any) -> list[int]:
-    """Add so many keys; their ids, which the emulator counts up."""
+    """Add a number of keys; returns their ids, which the emulator counts up."""
     ids = list(range(1, count + 1))
     assert ids == [emulator.add(f"team-{id_}-production", credit_limit=limit(id_), **more)[0] for id_ in ids]
     return ids
@@ -73,7 +73,7 @@ def add(emulator: Emulator, count: int, **more: Any) -> list[int]:
 def test_a_refresh_takes_few_calls(
     provider: ProviderProcess, emulator: Emulator, count: int, vanished: int, calls: dict[str, int]
 ) -> None:
-    """Three GETs, one LIST for all others, and one GET for each key that has vanished."""
+    """A refresh makes three GETs, one LIST for all others, and one GET for each key that has vanished."""
     ids = add(emulator, count)
     for key_id in ids[count - vanished :]:
         emulator.remove(key_id)
@@ -82,7 +82,7 @@ def test_a_refresh_takes_few_calls(
 
 
 def test_a_refresh_while_keys_are_written(provider: ProviderProcess, emulator: Emulator) -> None:
-    """While some threads make, change and delete keys, others read every one that is there, as it is."""
+    """While some threads make, change and delete keys, others read every existing key correctly."""
     ids = add(emulator, 40)
 
     def write(number: int) -> None:

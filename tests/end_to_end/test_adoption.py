@@ -76,7 +76,7 @@ def test_a_targeted_resource_is_not_deleted_first(project: Project) -> None:
 
 
 def test_a_tainted_resource_adopts_its_key_again(project: Project) -> None:
-    """Where the new resource comes first, it has the key when the old one goes."""
+    """If the new resource comes first, it has the key when the old one is deleted."""
     assert up(project, adopting("k")).ok
     project.engine().taint(URN.format("k"))
     assert project.run("up").changes == {"replace": 1, "same": 1}
@@ -87,7 +87,7 @@ def test_a_tainted_resource_adopts_its_key_again(project: Project) -> None:
 
 
 def test_a_key_that_was_adopted_is_replaced_when_it_is_asked_for(project: Project) -> None:
-    """Once the arguments are removed, a forced replacement does what it says."""
+    """Once the arguments are removed, a forced replacement replaces the key."""
     assert up(project, adopting("k")).ok
     assert up(project, 'account.ApiKey("k", name="live")').ok
     project.engine().taint(URN.format("k"))
@@ -99,7 +99,7 @@ def test_a_key_that_was_adopted_is_replaced_when_it_is_asked_for(project: Projec
 
 
 def test_a_failed_rename_loses_no_key(project: Project) -> None:
-    """A run failed before it deleted the old resource; then the arguments are removed: the new one keeps the key."""
+    """A run fails before it deletes the old resource; after the arguments are removed, the new one keeps the key."""
     assert up(project, adopting("old")).ok
     assert not up(project, adopting("new"), FAILING.format("new")).ok
     result = up(project, 'account.ApiKey("new", name="live")')
@@ -112,7 +112,7 @@ def test_a_failed_rename_loses_no_key(project: Project) -> None:
 
 
 def test_a_pending_deletion_loses_no_key(project: Project) -> None:
-    """A failed replacement left a deletion behind, and the key was adopted anew since: it lives."""
+    """A failed replacement leaves a deletion behind, but the key, which was adopted again since, lives."""
     assert up(project, adopting("k")).ok
     rotated = 'k = account.ApiKey("k", name="rotated", rotation_triggers={"quarter": "2"})'
     assert not up(project, rotated, FAILING.format("k")).ok
@@ -157,7 +157,7 @@ def test_a_preview_of_an_adoption_asks_for_the_key(project: Project) -> None:
 
 
 def test_a_key_that_another_instance_adopts_lives(project: Project) -> None:
-    """A second instance of the same account is another process: it learns there what was adopted in the first."""
+    """A second instance of the same account is another process, which learns what the first one adopted."""
     twin = (
         f'twin = account.Provider("twin", endpoint="{project.emulator.url}", '
         'provisioning_key=pulumi.Config("account").require_secret("provisioningKey"))'

@@ -61,7 +61,7 @@ def warned_of(result: Result) -> list[str]:
 
 
 def test_functions_in_a_program(project: Project) -> None:
-    """Two accounts; each question once in a run; answers are no secrets, and no credential is left anywhere."""
+    """Two accounts: each call is made once in a run, results are not secrets, and no credential is left in a file."""
     project.write(PROGRAM)
     project.emulator.balance = "100.499999999999999999"
     with Emulator(provisioning_key=OTHER_PROVISIONING_KEY, balance="-7") as eu:
@@ -73,7 +73,7 @@ def test_functions_in_a_program(project: Project) -> None:
         assert preview.ok, preview.text
         assert warned_of(preview) == [WARNING]
         assert sorted(map(str, project.emulator.calls.operations)) == ["get_activity", "get_balance"]
-        # what is to be made cannot be asked for
+        # a key that does not exist yet cannot be read
         assert sorted(map(str, eu.calls.operations)) == ["get_balance", "list_keys"]
 
         project.emulator.calls.clear()
@@ -100,7 +100,7 @@ SHORT = "the account's balance is 49.999999 USD, but at least 50 USD are needed:
 
 @pytest.mark.parametrize("command", ["preview", "up"])
 def test_too_little_stops_the_deployment(poor: Project, command: str) -> None:
-    """A preview and a deployment end with one line, and nothing that comes after it is made."""
+    """A preview and a deployment end with one line, and make nothing that comes after it."""
     poor.write("""
         import pulumi_account as account
         account.require_balance(50, warn_below=60)
@@ -113,7 +113,7 @@ def test_too_little_stops_the_deployment(poor: Project, command: str) -> None:
 
 
 def test_too_little_stops_what_needs_it(poor: Project) -> None:
-    """A key with an input from the `_output` form is not made, and the deployment fails with one line."""
+    """A key with an input from the `_output` form is not made; the deployment fails with one line."""
     poor.write("""
         import pulumi, pulumi_account as account
         enough = account.require_balance_output(pulumi.Output.from_input(50))
@@ -141,7 +141,7 @@ def test_failed_output_function_is_one_line(project: Project) -> None:
 
 
 def test_inline_programs_of_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the automation API the next run of the same process asks anew."""
+    """With the automation API, the next run of the same process calls the API again."""
     require_cli()
     told: list[str] = []
 

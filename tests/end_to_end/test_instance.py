@@ -1,4 +1,4 @@
-"""Programs with explicit provider instances, on both engines: a key stays in its account, whatever they are called."""
+"""Programs with explicit provider instances, on both engines: a key stays in its account when they are renamed."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def accounts(project: Project) -> Iterator[Accounts]:
 
 
 def test_a_key_that_moves_between_instances_of_one_name_is_replaced(accounts: Accounts) -> None:
-    """Two components have a provider of the same name: the preview says that the key moves, and it does."""
+    """Two components have a provider of the same name: the preview shows that the key moves, and it does."""
     assert accounts.run("preview", instance="other").changes == {"replace": 1, "same": 5}
     assert accounts.run("up", instance="other").changes == {"replace": 1, "same": 5}
     assert accounts.keys() == ([], [1])
@@ -83,7 +83,7 @@ def test_a_key_that_moves_between_instances_of_one_name_is_replaced(accounts: Ac
 
 
 def test_an_instance_that_is_renamed_with_an_alias_replaces_nothing(accounts: Accounts) -> None:
-    """The key stays, also after the alias is removed again; once a refresh has seen the new name, nothing is asked."""
+    """The key stays, even after the alias is removed; after a refresh has seen the new name, no call is made."""
     for command in ("preview", "up"):
         assert accounts.run(command, one="renamed", alias="account").changes == {"update": 1, "same": 5}
         assert accounts.one.calls.operations == ["get_key"]
@@ -94,7 +94,7 @@ def test_an_instance_that_is_renamed_with_an_alias_replaces_nothing(accounts: Ac
 
 
 def test_an_instance_that_is_renamed_in_the_state_replaces_nothing(accounts: Accounts) -> None:
-    """So does the key after ``pulumi state rename``."""
+    """The key stays after ``pulumi state rename`` too."""
     urn = "urn:pulumi:local::story::account:index:One$pulumi:providers:pulumi-python::account"
     accounts.project.engine().rename(urn, "renamed")
     assert accounts.run("up", one="renamed").changes == {"update": 1, "same": 5}
@@ -103,7 +103,7 @@ def test_an_instance_that_is_renamed_in_the_state_replaces_nothing(accounts: Acc
 
 
 def test_another_instance_of_the_same_account_replaces_nothing(accounts: Accounts) -> None:
-    """A new name without an alias makes a new instance, which is asked whether it has the key."""
+    """A new name without an alias makes a new instance, which looks for the key in its account."""
     changes = {"create": 1, "delete": 1, "same": 5}
     assert accounts.run("preview", one="renamed").changes == changes
     assert accounts.one.calls.operations == ["get_key"]
@@ -113,7 +113,7 @@ def test_another_instance_of_the_same_account_replaces_nothing(accounts: Account
 
 
 def test_a_transform_that_drops_the_provider_moves_the_key(accounts: Accounts) -> None:
-    """Options that are not merged take the provider away: the default one's account is asked, and has no such key."""
+    """Options that are not merged drop the provider: the default one's account is asked, and has no such key."""
     dropping = """
 import pulumi
 pulumi.runtime.register_stack_transform(

@@ -65,7 +65,7 @@ ADOPTION = """
 
 
 def test_adopted_key_is_kept_and_managed(project: Project) -> None:
-    """An adopted key is changed to what is declared; its arguments can go afterwards; its plaintext stays."""
+    """An adopted key becomes as declared; its arguments can be removed afterwards; its plaintext stays."""
     key_id, _ = project.emulator.add("legacy", credit_limit=3)
     project.write(
         ADOPTION.format(resource="k", arguments=f", adopt_key_id={key_id}, adopt_key='{PLAINTEXT}'")
@@ -83,7 +83,7 @@ def test_adopted_key_is_kept_and_managed(project: Project) -> None:
 
 
 def test_adopted_key_survives_a_rename_of_its_resource(project: Project) -> None:
-    """A resource renamed without an alias adopts the key, which the old resource's deletion then spares."""
+    """A resource renamed without an alias adopts the key, which the deletion of the old resource then spares."""
     key_id, _ = project.emulator.add("legacy")
     project.write(ADOPTION.format(resource="old", arguments=f", adopt_key_id={key_id}"))
     assert project.run("up").ok
@@ -126,7 +126,7 @@ def test_a_key_given_another_provider_is_replaced(project: Project) -> None:
 
 
 def test_replace_on_changes_is_honoured(project: Project) -> None:
-    """`replace_on_changes` makes a new key where an update would do."""
+    """`replace_on_changes` replaces a key instead of updating it."""
     program = """
         import pulumi, pulumi_account as account
         account.ApiKey("k", name="n", credit_limit={limit},

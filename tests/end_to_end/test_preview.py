@@ -1,4 +1,4 @@
-"""What previews of whole programs say, on both engines: what changes, and nothing else."""
+"""Previews of whole programs, on both engines, show the changes and nothing else."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_transforms_value_is_known(project: Project) -> None:
 
 
 def test_an_update_keeps_what_it_does_not_change(project: Project) -> None:
-    """The preview of a changed limit knows the key's id, its name and what is None; so those who use these stay."""
+    """The preview of a changed limit knows the key's id, name and missing values, so their consumers do not change."""
     used = 'account.ApiKey("user", name=k.name.apply("of {}".format), rotation_triggers={"id": k.key_id.apply(str)})'
     assert run(project, "up", 'k = account.ApiKey("k")', used).ok
     result = run(project, "preview", 'k = account.ApiKey("k", credit_limit=4)', used)
@@ -159,7 +159,7 @@ def test_a_neutral_rename_leaves_the_key_alone(project: Project, state: bool) ->
 
 
 def test_a_changed_prefix_keeps_the_digits(project: Project) -> None:
-    """The key is renamed, and the preview knows to what."""
+    """The preview knows the new name of a renamed key."""
     assert run(project, "up", 'k = account.ApiKey("k")').ok
     digits = project.emulator.keys()[1]["name"].removeprefix("k-")
     result = run(project, "preview", 'k = account.ApiKey("k", name_prefix="team-")')

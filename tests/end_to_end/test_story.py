@@ -218,12 +218,12 @@ def test_preview_shows_the_changes(story: Story) -> None:
 
 
 def test_up_makes_the_changes(story: Story) -> None:
-    """The deployment makes just the changes that the preview showed; what depends turns out the same."""
+    """The deployment makes exactly the changes that the preview showed; the dependent key turns out unchanged."""
     assert story["up of changes"].ops == CHANGES
 
 
 def test_changed_fields_are_named(story: Story) -> None:
-    """The engine names the changed fields, and what makes it replace."""
+    """The engine names the changed fields, and those that cause a replacement."""
     steps = {step.urn.split("::")[-1]: step for step in story["up of changes"].result.steps}
     assert steps["production"].diff == ("credit_limit",)
     assert steps["rotating"].replace_reasons == ("rotation_triggers",)

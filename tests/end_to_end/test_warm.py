@@ -1,4 +1,4 @@
-"""A warm Python does what a cold one does."""
+"""A warm Python behaves like a cold one."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_signals_reach_the_program(
 
 
 def test_clients_that_are_killed_do_no_harm(warm: str, tmp_path: Path) -> None:
-    """The server goes on, whenever it is that clients are killed, and their programs with them."""
+    """The server survives when clients are killed, at any time, with their programs."""
     path = script(tmp_path, "")
     for number in range(40):
         with subprocess.Popen([warm, "-u", path], stderr=subprocess.DEVNULL) as process:
@@ -142,12 +142,12 @@ def test_clients_that_are_killed_do_no_harm(warm: str, tmp_path: Path) -> None:
 
 
 def test_what_engines_do_not_ask_for_is_asked_of_a_cold_python(warm: str, tmp_path: Path) -> None:
-    """Its version, for example."""
+    """Other options, such as `--version`, go to a cold Python."""
     assert subprocess.run([warm, "--version"], capture_output=True, text=True).stdout.startswith("Python 3.")
 
 
 def ended(pid: int) -> bool:
-    """Whether a process is gone, at the latest in a few seconds."""
+    """Whether a process ends within a few seconds."""
     for _ in range(500):
         try:
             os.kill(pid, 0)
@@ -158,7 +158,7 @@ def ended(pid: int) -> bool:
 
 
 def test_nothing_outlives_the_process_that_uses_it(tmp_path: Path) -> None:
-    """When that process is killed, the server ends, and whatever it has started."""
+    """When the process that uses it is killed, the server and all its children end."""
     user = """
         import subprocess, sys
         from tests.support.warm import WarmPython

@@ -1,4 +1,4 @@
-"""Runs a case of the matrix on a stack, and holds what must be true of it."""
+"""Runs a case of the matrix on a stack, and checks what must be true of it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DRIFTED = 99
 
 @dataclass
 class Bench:
-    """An account with other people's keys in it, and an engine."""
+    """An account that also has other people's keys, and a stack."""
 
     emulator: Emulator
     stack: Stack
@@ -34,7 +34,7 @@ class Bench:
     others: Keys = field(default_factory=dict)
 
     def fill(self, site: Site) -> None:
-        """Put keys of others into the account: some are named as ours are or might be."""
+        """Add keys of others to the account; some have the names of the program's keys."""
         for key in self.emulator.keys():
             self.emulator.remove(key["id"])
         soon = datetime.now(timezone.utc) + LEASE / 2
@@ -48,7 +48,7 @@ class Bench:
 
     @property
     def stranger(self) -> dict[str, Any]:
-        """Somebody else's key, which was made long ago, as the API writes it."""
+        """An old key of another person, as the API writes it."""
         key = next(key for key in self.emulator.keys() if key["name"] == "production-7")
         return {**key, "created_at": "2020-01-01T00:00:00Z", "credit_limit": float(key["credit_limit"])}
 
@@ -57,7 +57,7 @@ class Bench:
         return {key["id"]: key for key in self.emulator.keys()}
 
     def placed(self, declared: Declared) -> Declared:
-        """The declaration for this account, where the key to be adopted has an id of its own."""
+        """The declaration with the id that the key to be adopted has in this account."""
         return {
             name: {
                 argument: self.legacy if argument == "adopt_key_id" else value
@@ -67,12 +67,12 @@ class Bench:
         }
 
     def deploy(self, site: Site) -> None:
-        """What is there before anything goes wrong."""
+        """Deploy the site's first program, before any fault."""
         if site.before is not None:
             assert self.stack.run("up", site.before).ok
 
     def arm(self, case: Case) -> None:
-        """Let it go wrong."""
+        """Arm the faults."""
         self.emulator.calls.clear()
         self.emulator.faults.clear()
         self.emulator.faults.add(*case.site.prelude, *case.kind.faults(case.site, self.stranger))
@@ -80,7 +80,7 @@ class Bench:
             self.door.close_after(case.site.connections, for_ever=case.kind.spreading)
 
     def disarm(self, case: Case) -> None:
-        """Let all go well again, once it did go wrong."""
+        """Disarm the faults, which must have hit."""
         faults = self.emulator.faults
         hits = [faults.hits(fault) for fault in faults.armed if fault.operation == case.site.operation]
         assert all(number >= case.hits for number in hits), hits
@@ -91,7 +91,7 @@ class Bench:
 
 
 def hold(bench: Bench, case: Case) -> None:
-    """Let a run go wrong, and the next one go well; what must be true, is."""
+    """Make one run fail and the next one succeed, and check the promises."""
     site = case.site
     declared = bench.placed(site.declared)
     if site.command == "refresh":
@@ -119,7 +119,7 @@ def hold(bench: Bench, case: Case) -> None:
 
 
 def _succeed(bench: Bench, command: str, declared: Declared, left: set[int]) -> None:
-    """A run in which nothing goes wrong leaves everything as it is to be."""
+    """A run without faults leaves everything as declared."""
     run = bench.stack.run(command, declared)
     assert run.ok, run.text
     assert_settled(bench, bench.stack.outputs(), declared, left, drifted=command == "refresh")
@@ -133,7 +133,7 @@ def _wait_for_late_ones(bench: Bench, case: Case) -> None:
 
 
 def _told_in_one_line(run: Run, case: Case) -> None:
-    """It has succeeded, or it has failed with one line for each resource."""
+    """The run succeeds, or fails with one line for each resource."""
     assert run.ok is case.succeeds, run.text
     assert run.ok or 1 <= len(run.errors) <= len(case.site.declared or "k"), run.errors
     for line in run.errors:
@@ -144,7 +144,7 @@ def _told_in_one_line(run: Run, case: Case) -> None:
 
 
 def _told_why_it_waits(run: Run, case: Case) -> None:
-    """A pause that the API asks for is explained."""
+    """The output explains a pause that the API asks for."""
     asked = isinstance(case.kind.action, Answer) and case.kind.action.retry_after
     assert not asked or f"answers 429, too many requests: waiting {asked:.1f} s" in run.text, run.text
 
@@ -160,7 +160,7 @@ def _left_behind(
 ) -> set[int]:
     """The keys that no state holds; the run has reported them.
 
-    Under an exact name they can do no harm, unless they were completed already.
+    Those with an exact name are harmless, unless they were completed already.
     """
     managed = {int(one["key_id"]) for one in outputs.values()}
     left = bench.keys().keys() - before.keys() - managed
@@ -199,7 +199,7 @@ def assert_settled(
 def _as_declared(
     bench: Bench, outputs: Mapping[str, Mapping[str, Any]], declared: Declared, *, drifted: bool
 ) -> None:
-    """One key for each resource, as it is declared, and its plaintext is the one that was given."""
+    """Each resource has one key, as declared, which its plaintext opens."""
     assert outputs.keys() == declared.keys()
     for resource, wanted in declared.items():
         found, key = outputs[resource], bench.keys()[int(outputs[resource]["key_id"])]

@@ -1,4 +1,4 @@
-"""The runs that are killed: which program is in place, which is run, and which calls are held when the kill comes.
+"""The runs that are killed: which program is deployed, which one runs, and which calls are held at the kill.
 
 Several resources of one program are held at different steps at once; four at most, as a provider works on no more.
 """
@@ -72,9 +72,9 @@ class Held(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A program that is in place, the one whose run is killed, and the calls that are held then.
+    """The deployed program, the program whose run is killed, and the calls that are held then.
 
-    The prelude goes wrong on the way there, with calls that are not held.
+    The prelude makes earlier calls fail, which are not held.
     """
 
     before: tuple[Want, ...]
@@ -98,12 +98,12 @@ _MAKING = (
 _LOST = (Fault(Drop(commit=True), operation="create_key", times=4),)
 _REFUSED = (Fault(Answer(422), operation="update_key", times=2),)
 #: Recoveries and withdrawals of a provider that lives on are met in the other cases: there, answers that were held are
-#: lost, and what is made for an engine that is gone is withdrawn.
+#: lost, and a key that was made for an engine that has exited is deleted.
 _DEADLY = (PROVIDER, ENGINE)
 
 
 def _recovering(leaves: str) -> tuple[Held, ...]:
-    """Whoever has lost the answer of a POST lists the keys, and deletes what it has made."""
+    """After the response to a POST is lost, the provider lists the keys, and deletes the one that it made."""
     return (
         Held("list_keys", carried_out=False, leaves=leaves),
         Held("list_keys", carried_out=True, leaves=leaves),

@@ -1,4 +1,4 @@
-"""Kills runs half-way, and looks at what came of it.
+"""Kills runs halfway, and records what comes of them.
 
 The emulator finds the moment: it holds a call before or after carrying it out, and the kill comes once all calls of
 a case are held.
@@ -34,8 +34,8 @@ Account = Mapping[int, Mapping[str, Any]]
 
 #: seconds for which a call is held that continues afterwards
 _MOMENT = 1.0
-#: the same where the engine must be gone by then; and after how long without a call, when that is over, a provider
-#: has nothing more to do
+#: the same if the engine must have exited by then; and after how many seconds without a call a provider
+#: is done
 _LONG_MOMENT, _QUIET = 4.0, 3.0
 _PLAINTEXT = re.compile(r"\bng-[\w-]{43}")
 
@@ -94,7 +94,7 @@ class Stage:
         self._program.write_text(f"import pulumi\nimport pulumi_account as account\n{lines}")
 
     def add_adoptable(self, wants: tuple[Want, ...]) -> None:
-        """Add the keys that the program is to adopt; each differs from its declaration."""
+        """Add the keys that the program will adopt; each differs from its declaration."""
         for want in wants:
             if want.adopts:
                 self._adoptable[want.resource] = self.emulator.add(want.name, credit_limit=1)
@@ -104,7 +104,7 @@ class Stage:
         return {key["id"]: key for key in self.emulator.keys()}
 
     def state(self) -> State:
-        """What the engine knows by now."""
+        """The engine's current state."""
         deployment = self.engine.export(show_secrets=True)["deployment"]
         keys = [r for r in deployment.get("resources") or [] if r["type"].endswith(":ApiKey")]
         current = {_name(r): int(r["id"]) for r in keys if not r.get("delete")}
@@ -213,16 +213,16 @@ class Killed:
         return [key for id_, key in self.after_up.items() if id_ not in mine and id_ not in self.bystanders]
 
     def reserved(self) -> list[Mapping[str, Any]]:
-        """Those of them whose last call was not carried out."""
+        """Leftovers whose last call was not carried out."""
         return [key for key in self.left() if key["name"].startswith(RESERVATION_PREFIX)]
 
     def completed(self) -> list[Mapping[str, Any]]:
-        """The others."""
+        """Leftovers whose last call was carried out."""
         return [key for key in self.left() if not key["name"].startswith(RESERVATION_PREFIX)]
 
 
 def play(story: Story, factory: pytest.TempPathFactory, python: str) -> Killed:
-    """Kill a run, run it again, and once more."""
+    """Kill a run, and run the program twice more."""
     if story.engine == "cli":
         require_cli()
     folder = factory.mktemp("killed") / "stage"

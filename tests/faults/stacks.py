@@ -18,7 +18,7 @@ from tests.support.projects import engine_for, own_errors, project_files, write_
 from tests.support.provider_process import ProviderError, ProviderProcess
 
 SECRETS = {"account:provisioningKey": PROVISIONING_KEY}
-#: ours, in a traceback: the CLI interrupts a program whose resource failed, and prints where in its own code that was
+#: a frame of the package in a traceback: the CLI interrupts a program whose resource failed, and prints a traceback
 FRAME = re.compile(r'File "[^"]*/pulumi_account/[\w/]+\.py"')
 _INSTANCE = (
     "{0} = account.Provider({0!r}, endpoint=os.environ['ACCOUNT_ENDPOINT'], "
@@ -42,7 +42,7 @@ class Stack(ABC):
         """``up`` or ``refresh``."""
 
     def get_ready(self) -> None:  # noqa: B027 - most need nothing
-        """Start what can be started before the next run."""
+        """Prepare the next run."""
 
     @abstractmethod
     def outputs(self) -> dict[str, dict[str, Any]]:
@@ -53,7 +53,7 @@ class Stack(ABC):
 
 
 class Resource(NamedTuple):
-    """What an engine's state knows of a resource."""
+    """A resource in an engine's state."""
 
     id: str
     inputs: dict[str, Any]
@@ -62,7 +62,7 @@ class Resource(NamedTuple):
 
 
 class GrpcStack(Stack):
-    """An engine of the least kind: one call after the other.
+    """A minimal engine: one call after the other.
 
     :param processes: gives the process for a run.
     """
@@ -152,7 +152,7 @@ class ProgramStack(Stack):
         self._stderr = folder / "stderr"
         self._stderr.touch()
         self._program = write_project(folder)
-        # what processes say on their standard error goes to the user as it is: so it is caught here
+        # the user sees the standard error of these processes, so it is recorded here
         logging_python = folder / "python"
         logging_python.write_text(f'#!/bin/sh\nexec 2>>"{self._stderr}"\nexec "{python}" "$@"\n')
         logging_python.chmod(0o700)

@@ -1,4 +1,4 @@
-"""This machine's clock is an hour wrong, or its zone has summer time: keys are as declared, or a line says why not."""
+"""A clock that is an hour wrong, or a zone with daylight saving time: keys are as declared, or a line says why not."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def warm() -> Iterator[str]:
 
 @pytest.fixture
 def emulator(clock: str) -> Iterator[Emulator]:
-    """An account, in whose eyes this machine's clock is wrong."""
+    """An account whose clock differs from this machine's."""
     with Emulator(provisioning_key=PROVISIONING_KEY, clock_offset=-CLOCKS[clock]) as account:
         yield account
 
@@ -64,7 +64,7 @@ def stack(kind: str, tmp_path: Path, emulator: Emulator, warm: str) -> Iterator[
 
 
 def later(emulator: Emulator, by: timedelta) -> str:
-    """So much later than what the clock says that is ahead, this machine's or the API's."""
+    """An instant that is later by this than the faster of both clocks."""
     return format_instant((max(utc_now(), emulator.clock.now()) + by).replace(microsecond=0))
 
 
@@ -74,7 +74,7 @@ def assert_made(stack: Stack, emulator: Emulator, declared: Declared) -> None:
 
 
 def assert_leases(emulator: Emulator, ahead: timedelta) -> None:
-    """Only the first lease of each thread was counted by this machine's clock, all others by the API's."""
+    """Only the first lease of each thread follows this machine's clock, all others the API's."""
     now = emulator.clock.now()
     leases = [parse_instant(call.json["expires_at"]) - now for call in emulator.calls.of("create_key")]
     first = [lease for lease in leases if abs(lease - LEASE) > _A_WHILE]
@@ -99,13 +99,13 @@ def test_what_both_clocks_allow_is_made(stack: Stack, emulator: Emulator, kind: 
     assert lines.count(f"{WRONG[clock]}: expiries follow the API's clock") == _TOLD[kind], run.text
 
 
-# the least of engines takes every input for right, and `check` refuses what lies in the past for this machine
+# the minimal engine expects valid inputs, and `check` refuses an expiry in this machine's past
 @pytest.mark.parametrize(
     ("kind", "clock"),
     [("grpc", "slow"), ("local", "fast"), ("local", "slow"), ("cli", "fast"), ("cli", "slow")],
 )
 def test_what_one_clock_says_is_over_is_refused(stack: Stack, emulator: Emulator, clock: str) -> None:
-    """An expiry that lies ahead by the other clock alone makes no key, and one line says by which it is over."""
+    """An expiry that only one clock puts in the future makes no key; one line says which clock puts it in the past."""
     expiring = {"name": "production", "credit_limit": 1, "expires_at": later(emulator, -_HALF_AN_HOUR)}
     run = stack.run("up", {"k": expiring})
     (line,) = run.errors
@@ -125,9 +125,9 @@ def test_what_one_clock_says_is_over_is_refused(stack: Stack, emulator: Emulator
     ],
 )
 def test_this_machines_zone_changes_nothing(tmp_path: Path, expires_at: str) -> None:
-    """In a zone with summer time, what is declared and what the API writes without an offset are the same instant.
+    """In a zone with daylight saving time, declared instants equal those that the API writes without an offset.
 
-    A leap second and microseconds included: the key is made with them, and neither a refresh nor a run changes it.
+    This includes leap seconds and microseconds: neither a refresh nor another run changes the key.
     """
     declared: Declared = {"k": {"name": "production", "credit_limit": 1, "expires_at": expires_at}}
     with Emulator(provisioning_key=PROVISIONING_KEY, timestamps="naive") as emulator:

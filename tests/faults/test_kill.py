@@ -1,4 +1,4 @@
-"""What is left when a run is killed while it makes or changes keys, and that the next `up` puts it right."""
+"""Runs that are killed while they make or change keys: what they leave, and that the next `up` repairs it."""
 
 from __future__ import annotations
 
@@ -134,9 +134,9 @@ def test_a_key_completed_just_before_the_kill_is_left_enabled(killed: Killed) ->
 
 
 def test_what_is_left_is_what_the_moment_of_the_kill_leaves(killed: Killed) -> None:
-    """A killed provider leaves what it had made; one that goes on, or whose engine waits for it, leaves nothing.
+    """A killed provider leaves what it has made; one that survives, or whose engine waits for it, leaves nothing.
 
-    An engine takes up nothing that it was not told of; a provider that outlives it deletes what it has made.
+    An engine does not know keys of lost responses; a provider that outlives its engine deletes what it has made.
     """
     kinds = Counter(reservation=len(killed.reserved()), key=len(killed.completed()))
     if killed.story.kill in (PROVIDER, ENGINE):
@@ -160,12 +160,12 @@ def test_what_was_interrupted_is_told(killed: Killed) -> None:
 
 
 def test_what_was_being_created_stays_noted(killed: Killed) -> None:
-    """The engine keeps the note of creations that were cut off, and drops that of all others."""
+    """The engine keeps pending creations in its state, and drops other pending operations."""
     assert killed.settled.pending == [pair for pair in killed.killed.pending if pair[0] == "creating"]
 
 
 def test_operations_stay_pending_only_where_nobody_waited(killed: Killed) -> None:
-    """An engine that hears of a failure, or waits for the end, has nothing pending; a killed one all that was held."""
+    """An engine that learns of a failure, or waits for the end, has nothing pending; a killed one every held call."""
     if killed.story.kill in (PROVIDER, INTERRUPT):
         assert killed.killed.pending == []
     if killed.story.kill == ENGINE:

@@ -1,4 +1,4 @@
-"""Others at work in the same account, at the same time, with the same names: each has its own keys."""
+"""Other stacks and people that use the same account and the same names at the same time: each has its own keys."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ TROUBLES = {
 
 
 class Person(threading.Thread):
-    """Adds, changes and removes keys of their own, by hand, under the names that the stacks use."""
+    """Adds, changes and removes keys by hand, under the names that the stacks use."""
 
     def __init__(self, emulator: Emulator) -> None:
         super().__init__()
@@ -135,7 +135,7 @@ class Person(threading.Thread):
 
 @contextmanager
 def person_at_work(emulator: Emulator) -> Iterator[Person]:
-    """A person who works in the account meanwhile."""
+    """A person who works in the account during the block."""
     person = Person(emulator)
     person.start()
     try:
@@ -151,7 +151,7 @@ def both(stacks: list[ProgramStack], command: str, declared: Declared) -> list[R
 
 
 def owned(stack: ProgramStack, emulator: Emulator, declared: Declared) -> set[int]:
-    """The ids of a stack's keys, which are as declared, and open with the plaintexts that it gives."""
+    """The ids of a stack's keys, which must be as declared, and open with its plaintexts."""
     outputs = stack.outputs()
     assert outputs.keys() == declared.keys()
     for resource, one in outputs.items():
@@ -169,7 +169,7 @@ def owned(stack: ProgramStack, emulator: Emulator, declared: Declared) -> set[in
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_two_stacks_and_a_person_do_not_meet(make_stack: MakeStack, emulator: Emulator, trouble: str) -> None:
-    """Two stacks with the same names and a person at work at once: each has its own keys, and nothing is left to do."""
+    """Two stacks with the same names and a person work at once: each has its own keys, and the next run changes nothing."""
     stacks = [make_stack("a"), make_stack("b")]
     for command, declared in [("up", FIRST), ("up", SECOND), ("refresh", SECOND)]:
         emulator.faults.add(*TROUBLES[trouble])
@@ -180,7 +180,7 @@ def test_two_stacks_and_a_person_do_not_meet(make_stack: MakeStack, emulator: Em
         everyone = [*ids, set(person.keys)]
         assert sum(map(len, everyone)) == len(set().union(*everyone))
         assert {key["id"] for key in emulator.keys()} == set().union(*everyone)
-        for key_id in person.keys:  # they are no longer at work
+        for key_id in person.keys:  # the person has stopped
             emulator.remove(key_id)
     emulator.calls.clear()
     assert [run.ok for run in both(stacks, "up", SECOND)] == [True, True]
@@ -224,7 +224,7 @@ def plant_a_twin(emulator: Emulator, asked: Mapping[str, Any]) -> None:
 
 
 def replace_by(**other: Any) -> Callable[[Emulator, Mapping[str, Any]], None]:
-    """Only another key has the name, and it is in one thing not as this one was asked for."""
+    """Replace the key by another of the same name that differs in one field."""
 
     def meddle(emulator: Emulator, asked: Mapping[str, Any]) -> None:
         emulator.remove(emulator.keys()[-1]["id"])

@@ -1,4 +1,4 @@
-"""Many cases of the matrix at once: makes their benches, and keeps what can be used again."""
+"""Runs many cases of the matrix at once: makes their benches, and keeps what can be reused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _AT_ONCE = 6
 
 @dataclass
 class Prepared:
-    """What was there before anything went wrong, to be copied."""
+    """A stack before any fault, to be copied."""
 
     folder: Path
     bench: Bench | None = None
@@ -39,7 +39,7 @@ class Prepared:
 
 
 class Workshop:
-    """Makes benches for cases, and keeps what can be used again. Safe for threads.
+    """Makes benches for cases, and keeps what can be reused. Safe for threads.
 
     :param folder: where all files are.
     :param python: runs all processes.
@@ -47,7 +47,7 @@ class Workshop:
 
     def __init__(self, folder: Path, python: str) -> None:
         self._folder, self._python = folder, python
-        # to read all of the world's authorities takes longer than a run, and nothing here is encrypted
+        # loading the CA bundle takes longer than a run, and nothing here is encrypted
         self._authority = folder / "authority.pem"
         self._authority.write_text(Path(certifi.where()).read_text().partition(_END)[0] + _END)
         self._lock = threading.Lock()
@@ -61,7 +61,7 @@ class Workshop:
         self._kept.close()
 
     def hold(self, engine: str, case: Case) -> None:
-        """Hold what must be true of a case, on an engine."""
+        """Run a case on an engine, and check what must be true of it."""
         with ExitStack() as last:
             if engine != "grpc":
                 hold(self._programs_bench(engine, case, last), case)
@@ -91,7 +91,7 @@ class Workshop:
         return last.enter_context(ProviderProcess(config, self._new_folder(), env, python=self._python))
 
     def _hold_again(self, case: Case) -> None:
-        """In a process that has been through other cases."""
+        """Run it in a process that has served other cases."""
         idle = self._idle.setdefault(frozenset(case.settings.items()), [])
         try:
             emulator, process = idle.pop()
@@ -106,7 +106,7 @@ class Workshop:
         idle.append((emulator, process))
 
     def _grpc_bench(self, case: Case, last: ExitStack) -> Bench:
-        """In processes of its own, a new one for each run."""
+        """A bench with a new process for each run."""
         emulator = self._emulator(last)
         door = _door(emulator, case, last)
         processes = partial(self._process, last, (door or emulator).url, case)

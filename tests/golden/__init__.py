@@ -23,7 +23,7 @@ from tests.support.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONI
 HOME = Path(__file__).parent
 PROGRAM = HOME / "program.py"
 PASSPHRASE = "golden"
-#: stands in a kept state for the endpoint of the explicit provider, whose port is another one in every run
+#: replaces the endpoint of the explicit provider in a kept state, as its port differs in every run
 EU_ENDPOINT = "http://eu.invalid"
 SECRETS = {
     "account:provisioningKey": PROVISIONING_KEY,
@@ -54,7 +54,7 @@ class Accounts:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The arguments of an engine that is to use them."""
+        """The arguments of an engine that uses them."""
         env = {
             "ACCOUNT_ENDPOINT": self.own.url,
             "ACCOUNT_RETRY_DEADLINE": "0",
@@ -79,7 +79,7 @@ def accounts() -> Iterator[Accounts]:
 
 
 def write(folder: Path, state: dict[str, Any], accounts: Accounts) -> None:
-    """Keep what the program, which is in the folder already, has made."""
+    """Keep what the program in the folder has made."""
     text = json.dumps(state, indent=1, ensure_ascii=False)
     (folder / "state.json").write_text(text.replace(accounts.eu.url, EU_ENDPOINT) + "\n", encoding="utf-8")
     (folder / "account.json").write_text(
@@ -88,7 +88,7 @@ def write(folder: Path, state: dict[str, Any], accounts: Accounts) -> None:
 
 
 def restore(folder: Path, project: Path, accounts: Accounts) -> dict[str, Any]:
-    """Put the program into an empty folder and the keys into empty accounts; gives the state."""
+    """Put the program into an empty folder and the keys into empty accounts; returns the state."""
     for name in ("Pulumi.yaml", "__main__.py"):
         shutil.copy(folder / name, project)
     keys = json.loads((folder / "account.json").read_text(encoding="utf-8"))
@@ -112,7 +112,7 @@ def _json(key: dict[str, Any]) -> dict[str, Any]:
 def _fill(emulator: Emulator, keys: Iterable[dict[str, Any]]) -> None:
     for key in keys:
         given = {name: key[name] for name in ("name", "credit_limit", "expires_at", "is_enabled")}
-        # ids are given in order: what is missing between them was deleted
+        # ids count up: keys that are missing in between were deleted
         while (new := emulator.add(**given)[0]) < key["id"]:
             emulator.remove(new)
         assert new == key["id"]

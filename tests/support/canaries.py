@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pulumi_account
 
-#: what the whole suite uses as the account's provisioning key
+#: the account's provisioning key in all tests
 PROVISIONING_KEY = "prov-canary-0b6c1f7e"
 #: a second account's
 OTHER_PROVISIONING_KEY = "prov-canary-other-77aa"
-#: a plaintext that a test gives itself
+#: a plaintext that a test declares
 PLAINTEXT = "ng-canary-plaintext-5d0c2a"
 
 _CREDENTIAL = re.compile(r"prov-canary-[\w-]+|ng-canary[\w-]*|\bng-[\w-]{43}")

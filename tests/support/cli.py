@@ -76,7 +76,7 @@ class CliEngine:
         return done.stdout
 
     def install(self) -> str:
-        """``pulumi install`` of what the CLI itself needs; what it prints."""
+        """``pulumi install`` without dependencies; returns its output."""
         return self._pulumi("install", "--no-dependencies")
 
     def preview(self, *, replace: Sequence[str] = ()) -> Result:

@@ -20,7 +20,7 @@ def get_balance(client: AccountClient) -> object:
 
 
 def create_key(client: AccountClient) -> object:
-    """A call whose answer holds a plaintext."""
+    """A call whose response contains a plaintext."""
     return client.create_key("n")
 
 

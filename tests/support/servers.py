@@ -18,7 +18,7 @@ EARLY = b"HTTP/1.1 103 Early Hints\r\n\r\n"
 #: seconds that an attempt may take; the servers here take far longer, but do end
 TIMEOUT, PAUSE = 0.5, 0.02
 
-#: what a server sends, each part after a pause: in the end it is a good answer
+#: the parts that a server sends, each after a pause; in the end, a valid response
 Drips = Callable[[], Iterator[bytes]]
 
 
@@ -89,7 +89,7 @@ def answering(drips: Drips) -> Callable[[socket.socket], None]:
 
 
 def impatient(endpoint: str) -> AccountClient:
-    """A client whose attempts may take no long time, and are not repeated."""
+    """A client with a short time-out and no retries."""
     return AccountClient(endpoint, PROVISIONING_KEY, retry_deadline=0, timeout=TIMEOUT)
 
 

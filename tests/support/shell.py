@@ -88,7 +88,7 @@ def in_terminal(emulator: Emulator, *arguments: str, columns: int = 120, **envir
         try:
             while chunk := os.read(ours, 65536):
                 shown += chunk
-        except OSError:  # what a terminal says when the last writer is gone
+        except OSError:  # a terminal raises it once the last writer has closed it
             pass
     os.close(ours)
     assert_clean(shown.decode())
