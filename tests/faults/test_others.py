@@ -169,7 +169,7 @@ def owned(stack: ProgramStack, emulator: Emulator, declared: Declared) -> set[in
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_two_stacks_and_a_person_do_not_meet(make_stack: MakeStack, emulator: Emulator, trouble: str) -> None:
-    """Two stacks with the same names and a person work at once: each has its own keys, and the next run changes nothing."""
+    """Two stacks with the same names and a person work at once: each has its own keys; the next run changes nothing."""
     stacks = [make_stack("a"), make_stack("b")]
     for command, declared in [("up", FIRST), ("up", SECOND), ("refresh", SECOND)]:
         emulator.faults.add(*TROUBLES[trouble])
