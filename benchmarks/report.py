@@ -82,7 +82,7 @@ class Times:
 
 
 def put_into(document: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
-    """Put a command's output between a document's marks."""
+    """Put what a command prints between a document's marks."""
     before, _, rest = document.read_text(encoding="utf-8").partition(begin)
     _, mark, after = rest.partition(end)
     if not mark:

@@ -13,7 +13,7 @@ from tests.support.projects import Project, ended_with, project
 
 pytestmark = pytest.mark.timeout(400)
 
-#: the names under which `tests/test_setup_guide.py` imports them
+#: the names under which the tests of documents import them
 Bench = Project
 bench = project
 
@@ -125,7 +125,7 @@ def test_a_key_given_another_provider_is_replaced(project: Project) -> None:
         assert eu.keys() == []
 
 
-def test_replace_on_changes_is_honoured(project: Project) -> None:
+def test_replace_on_changes_is_honored(project: Project) -> None:
     """`replace_on_changes` replaces a key instead of updating it."""
     program = """
         import pulumi, pulumi_account as account
