@@ -12,10 +12,9 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.measure import IMPORTS, Record, cases
 from benchmarks.report import Bound, Cell, Times, bounds, tables
-from tests.support import ROOT
 from tests.support.helpers import mode, umask
 
-KEPT = ROOT / "benchmarks" / "results.json"
+KEPT = Path(__file__).parent.parent / "benchmarks" / "results.json"
 CELL = Cell("local", "refresh", 200, 100)
 
 
