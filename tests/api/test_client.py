@@ -41,61 +41,23 @@ NEW_YEAR = datetime(2027, 1, 1, 1, tzinfo=timezone(timedelta(hours=1)))
 
 # --- requests
 
+_NEW = {"name": "n", "credit_limit": None, "expires_at": None}
 REQUESTS: list[tuple[Call, str, str, Any, Any, Any]] = [
-    (
-        get_balance,
-        "GET",
-        "/v1/account/balance",
-        None,
-        {"balance": "125.50"},
-        Balance(balance=Decimal("125.50")),
-    ),
+    (get_balance, "GET", "/v1/account/balance", None, {"balance": "125.50"}, Balance(balance=Decimal("125.50"))),
     (lambda c: c.get_activity(), "GET", "/v1/account/activity?days=30", None, activity_json(), Activity),
     (lambda c: c.get_activity(7), "GET", "/v1/account/activity?days=7", None, activity_json(), Activity),
     (lambda c: c.list_keys(), "GET", KEYS, None, {"keys": []}, []),
     (lambda c: c.get_key(7), "GET", f"{KEYS}/7", None, key_json(), Key),
-    (
-        create_key,
-        "POST",
-        KEYS,
-        {"name": "n", "credit_limit": None, "expires_at": None},
-        created_json(),
-        CreatedKey,
-    ),
-    (
-        lambda c: c.create_key("🔑", credit_limit=Decimal("10.00"), expires_at=NEW_YEAR),
-        "POST",
-        KEYS,
-        {"name": "🔑", "credit_limit": 10, "expires_at": "2027-01-01T00:00:00Z"},
-        created_json(),
-        CreatedKey,
-    ),
-    (
-        lambda c: c.update_key(7, {"credit_limit": Decimal("0.1"), "is_enabled": False}),
-        "PATCH",
-        f"{KEYS}/7",
-        {"credit_limit": 0.1, "is_enabled": False},
-        key_json(),
-        Key,
-    ),
-    (
-        lambda c: c.update_key(7, {"name": "n", "credit_limit": None, "expires_at": None}),
-        "PATCH",
-        f"{KEYS}/7",
-        {"name": "n", "credit_limit": None, "expires_at": None},
-        key_json(),
-        Key,
-    ),
-    (
-        lambda c: c.update_key(7, {"expires_at": NEW_YEAR}),
-        "PATCH",
-        f"{KEYS}/7",
-        {"expires_at": "2027-01-01T00:00:00Z"},
-        key_json(),
-        Key,
-    ),
+    (create_key, "POST", KEYS, _NEW, created_json(), CreatedKey),
+    (lambda c: c.create_key("🔑", credit_limit=Decimal("10.00"), expires_at=NEW_YEAR), "POST", KEYS,
+     {"name": "🔑", "credit_limit": 10, "expires_at": "2027-01-01T00:00:00Z"}, created_json(), CreatedKey),
+    (lambda c: c.update_key(7, {"credit_limit": Decimal("0.1"), "is_enabled": False}), "PATCH", f"{KEYS}/7",
+     {"credit_limit": 0.1, "is_enabled": False}, key_json(), Key),
+    (lambda c: c.update_key(7, _NEW), "PATCH", f"{KEYS}/7", _NEW, key_json(), Key),
+    (lambda c: c.update_key(7, {"expires_at": NEW_YEAR}), "PATCH", f"{KEYS}/7",
+     {"expires_at": "2027-01-01T00:00:00Z"}, key_json(), Key),
     (lambda c: c.delete_key(7), "DELETE", f"{KEYS}/7", None, None, None),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("call", "method", "path", "body", "answer", "result"), REQUESTS)
@@ -419,13 +381,9 @@ def test_a_page_is_no_balance(answer: httpx.Response) -> None:
 
 NEVER_SENT = [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError]
 LOST: list[type[httpx.RequestError]] = [
-    httpx.ReadTimeout,
-    httpx.WriteTimeout,
-    httpx.ReadError,
-    httpx.WriteError,
-    httpx.CloseError,
-]
-LOST += [httpx.RemoteProtocolError, httpx.LocalProtocolError, httpx.DecodingError]
+    httpx.ReadTimeout, httpx.WriteTimeout, httpx.ReadError, httpx.WriteError, httpx.CloseError,
+    httpx.RemoteProtocolError, httpx.LocalProtocolError, httpx.DecodingError,
+]  # fmt: skip
 
 
 def failing(kind: type[httpx.RequestError], words: str) -> AccountClient:

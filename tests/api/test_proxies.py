@@ -71,25 +71,11 @@ def test_the_environments_proxy(
 
 
 PROXIES_OF_NO_USE = [
-    *["ftp://u:prov-canary-1@proxy.invalid", "ftp://proxy.invalid:1", "socks5://p.invalid:1"],
-    *[
-        "http://p:x",
-        "http://p:prov-canary-1",
-        "http://p:0",
-        "http://p:65536",
-        "http://",
-        "http://:3128",
-        "http://a b:1",
-    ],
-    *[
-        "http://xn--:1",
-        "http://[::1",
-        "http://p:1\n",
-        "http://u:12/prov-canary-1@p:1",
-        "http://u:12?prov-canary-1@p:1",
-    ],
-    *["http://u:12#prov-canary-1@p:1", "http://prov-canary-1@"],
-]
+    "ftp://u:prov-canary-1@proxy.invalid", "ftp://proxy.invalid:1", "socks5://p.invalid:1",
+    "http://p:x", "http://p:prov-canary-1", "http://p:0", "http://p:65536", "http://", "http://:3128", "http://a b:1",
+    "http://xn--:1", "http://[::1", "http://p:1\n", "http://u:12/prov-canary-1@p:1", "http://u:12?prov-canary-1@p:1",
+    "http://u:12#prov-canary-1@p:1", "http://prov-canary-1@",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("proxy", PROXIES_OF_NO_USE)

@@ -186,26 +186,9 @@ def test_endpoints_that_cannot_be_used(endpoint: str, why: str) -> None:
 
 
 URL_PARTS = st.sampled_from(
-    [
-        "https://",
-        "http://",
-        "localhost",
-        "a.invalid",
-        ":80",
-        "/",
-        "@",
-        "?",
-        "#",
-        "[",
-        "::1",
-        "]",
-        "xn--",
-        "%",
-        "\\",
-        " ",
-        ".",
-    ]
-)
+    ["https://", "http://", "localhost", "a.invalid", ":80", "/", "@", "?", "#", "[", "::1", "]", "xn--", "%", "\\",
+     " ", "."]
+)  # fmt: skip
 URLS = st.lists(URL_PARTS | st.characters(), max_size=8).map("".join)
 
 
@@ -239,14 +222,12 @@ def asked(settings: Settings) -> httpx.URL:
 
 
 LOOPBACK = [
-    "http://localhost",
-    "http://LOCALHOST:80",
-    "http://127.0.0.1:8080/",
-    "http://127.255.0.9",
-    "http://[::1]:1",
-]
-ELSEWHERE = ["https://api.naga.ac", "http://localhost.example", "http://127.0.0.1.example", "http://10.0.0.1"]
-ELSEWHERE += ["http://0.0.0.0", "http://[2001:db8::1]", "http://localhost@example.com", "", "localhost"]
+    "http://localhost", "http://LOCALHOST:80", "http://127.0.0.1:8080/", "http://127.255.0.9", "http://[::1]:1",
+]  # fmt: skip
+ELSEWHERE = [
+    "https://api.naga.ac", "http://localhost.example", "http://127.0.0.1.example", "http://10.0.0.1", "http://0.0.0.0",
+    "http://[2001:db8::1]", "http://localhost@example.com", "", "localhost",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("endpoint", LOOPBACK)

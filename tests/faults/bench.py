@@ -102,11 +102,11 @@ def hold(bench: Bench, case: Case) -> None:
     bench.arm(case)
     faulted = bench.stack.run(site.command, declared)
     _wait_for_late_ones(bench, case)
-    _told_in_one_line(faulted, case)
-    _told_why_it_waits(faulted, case)
+    _assert_one_line_each(faulted, case)
+    _assert_waits_are_explained(faulted, case)
     bench.disarm(case)
     given = bench.stack.outputs()
-    _in_use(bench, given, case)
+    _assert_in_use(bench, given, case)
     left = _left_behind(bench, faulted, given, before, case)
     if faulted.ok:
         assert_settled(bench, given, declared, left, drifted=site.command == "refresh")
@@ -132,7 +132,7 @@ def _wait_for_late_ones(bench: Bench, case: Case) -> None:
         time.sleep(0.02)
 
 
-def _told_in_one_line(run: Run, case: Case) -> None:
+def _assert_one_line_each(run: Run, case: Case) -> None:
     """The run succeeds, or fails with one line for each resource."""
     assert run.ok is case.succeeds, run.text
     assert run.ok or 1 <= len(run.errors) <= len(case.site.declared or "k"), run.errors
@@ -143,13 +143,13 @@ def _told_in_one_line(run: Run, case: Case) -> None:
     assert not run.ok or not run.errors
 
 
-def _told_why_it_waits(run: Run, case: Case) -> None:
+def _assert_waits_are_explained(run: Run, case: Case) -> None:
     """The output explains a pause that the API asks for."""
     asked = isinstance(case.kind.action, Answer) and case.kind.action.retry_after
     assert not asked or f"answers 429, too many requests: waiting {asked:.1f} s" in run.text, run.text
 
 
-def _in_use(bench: Bench, outputs: Mapping[str, Mapping[str, Any]], case: Case) -> None:
+def _assert_in_use(bench: Bench, outputs: Mapping[str, Mapping[str, Any]], case: Case) -> None:
     """Every plaintext in the state opens its key, unless that is about to be deleted."""
     for one in outputs.values() if case.site.declared else ():
         assert "key" not in one or bench.emulator.key_of(one["key"]) == one["key_id"]

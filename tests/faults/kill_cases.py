@@ -58,7 +58,7 @@ class Held(NamedTuple):
     carried_out: bool
     name: str = ""  # of the key, if the path contains its id
     leaves: str = (
-        ""  # in the account, when its provider is killed: nothing, a "reservation" or a "key" as declared
+        ""  # in the account, if its provider is killed: nothing, a "reservation" or a "key" as declared
     )
 
     def fault(self, ids: Mapping[str, int], moment: float | None) -> Fault:

@@ -386,9 +386,8 @@ class Whole:
         self._program.write_text("import pulumi_account as account\n" + "".join(lines))
         result = getattr(self._engine, verb)()
         assert_clean(result)
-        self._keys = exported_keys(
-            self._engine
-        )  # once for each run: the CLI takes a third of a second for it
+        # once for each run: the CLI takes a third of a second for it
+        self._keys = exported_keys(self._engine)
         ops = {step.urn.rpartition("::")[2]: step.op for step in result.steps if ":ApiKey::" in step.urn}
         return Outcome(result.ok, ops)
 
