@@ -14,23 +14,14 @@ from tests.support.canaries import PROVISIONING_KEY
 from tests.support.exchanges import api_error, refused
 from tests.support.helpers import ENDPOINT, account, refusal, unhurried
 
-STATUSES = {
-    400: err.InvalidRequestError,
+STATUSES: dict[int, type[err.StatusError]] = {
     401: err.AuthenticationError,
     402: err.InsufficientCreditsError,
     403: err.PermissionDeniedError,
     404: err.NotFoundError,
-    405: err.InvalidRequestError,
-    409: err.InvalidRequestError,
-    422: err.InvalidRequestError,
     429: err.RateLimitError,
-    499: err.InvalidRequestError,
-    500: err.ServerError,
-    501: err.ServerError,
-    502: err.ServerError,
-    503: err.ServerError,
-    504: err.ServerError,
-    599: err.ServerError,
+    **dict.fromkeys((400, 405, 409, 422, 499), err.InvalidRequestError),
+    **dict.fromkeys((500, 501, 502, 503, 504, 599), err.ServerError),
 }
 
 

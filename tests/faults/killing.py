@@ -28,7 +28,7 @@ from tests.faults.kill_cases import CASES, ENGINE, ENGINE_ALONE, PROVIDER, TWO_I
 from tests.support.canaries import PROVISIONING_KEY
 from tests.support.cli import CliEngine, require_cli
 from tests.support.environment import account_environment
-from tests.support.projects import project_files, write_project
+from tests.support.projects import project_files, warm_python, write_project
 
 Account = Mapping[int, Mapping[str, Any]]
 
@@ -50,8 +50,8 @@ class _Cli(CliEngine):
 
 
 class _Local(LocalEngine):
-    def __init__(self, project: Path, state: Path, env: Mapping[str, str], python: str) -> None:
-        super().__init__(project, state=state, env=env, python=python)
+    def __init__(self, project: Path, state: Path, env: Mapping[str, str]) -> None:
+        super().__init__(project, state=state, env=env, python=warm_python())
         self._command = [sys.executable, "-m", "pulumi_account.testing", "up", "--state", str(state)]
         self._folder, self._variables = project, {**os.environ, **env}
         self._variables.pop("COVERAGE_PROCESS_CONFIG", None)  # to measure takes a third of the time
@@ -72,10 +72,10 @@ def _start(command: list[str], folder: Path, env: Mapping[str, str], output: Pat
 class Stage:
     """A project, its account, and an engine, in a folder that can be copied.
 
-    LocalEngine runs with this Python, except where it is killed: then with the one that everybody has.
+    LocalEngine runs with a warm Python, except where it is killed: then with an ordinary one.
     """
 
-    def __init__(self, kind: str, folder: Path, emulator: Emulator, python: str) -> None:
+    def __init__(self, kind: str, folder: Path, emulator: Emulator) -> None:
         self.folder, self.emulator = folder, emulator
         self._adoptable: dict[str, tuple[int, str]] = {}  # ids and plaintexts, by resource
         self._program = write_project(folder / "project", name="killed")
@@ -83,9 +83,7 @@ class Stage:
         env = account_environment(emulator.url, ACCOUNT_RETRY_DEADLINE="20")
         local = kind == "local"
         self.engine = (
-            _Local(project, folder / "state.json", env, python)
-            if local
-            else _Cli(project, folder / "cli", env=env)
+            _Local(project, folder / "state.json", env) if local else _Cli(project, folder / "cli", env=env)
         )
 
     def write(self, wants: tuple[Want, ...]) -> None:
@@ -221,29 +219,29 @@ class Killed:
         return [key for key in self.left() if not key["name"].startswith(RESERVATION_PREFIX)]
 
 
-def play(story: Story, factory: pytest.TempPathFactory, python: str) -> Killed:
+def play(story: Story, factory: pytest.TempPathFactory) -> Killed:
     """Kill a run, and run the program twice more."""
     if story.engine == "cli":
         require_cli()
     folder = factory.mktemp("killed") / "stage"
     if story.case.before:
-        shutil.copytree(_in_place(story, factory, python), folder)
+        shutil.copytree(_in_place(story, factory), folder)
     else:
         folder.mkdir()
     with _emulator(folder) as emulator:
-        return _play(story, Stage(story.engine, folder, emulator, python))
+        return _play(story, Stage(story.engine, folder, emulator))
 
 
 _ready: dict[tuple[str, str, Path], Path] = {}
 
 
-def _in_place(story: Story, factory: pytest.TempPathFactory, python: str) -> Path:
+def _in_place(story: Story, factory: pytest.TempPathFactory) -> Path:
     """The folder of a stage on which the first program was deployed; made once, to be copied."""
     key = story.engine, story.title, factory.getbasetemp()
     if key not in _ready:
         folder = factory.mktemp("ready")
         with _emulator(folder) as emulator:
-            stage = Stage(story.engine, folder, emulator, python)
+            stage = Stage(story.engine, folder, emulator)
             stage.write(story.case.before)
             assert stage.engine.up().ok
         _ready[key] = folder

@@ -22,7 +22,7 @@ from tests.faults.stacks import FRAME
 from tests.support.canaries import PROVISIONING_KEY, assert_clean
 from tests.support.cli import require_cli
 from tests.support.helpers import ENDPOINT
-from tests.support.warm import WarmPython
+from tests.support.projects import warm_python
 
 RESOURCES = ["a", "b", "c"]
 END = "the end"
@@ -420,5 +420,4 @@ def test_programs_delete_no_key_that_a_resource_holds(
     """Whole programs, which work on several resources at once, keep the rules too, on both engines."""
     if kind == "cli":
         require_cli()
-    with WarmPython() as python:
-        play(lambda: Machine(Whole(kind, tmp_path_factory.mktemp(kind), python)), examples, steps=10)
+    play(lambda: Machine(Whole(kind, tmp_path_factory.mktemp(kind), warm_python())), examples, steps=10)

@@ -16,8 +16,8 @@ from tests.faults.matrix import Declared
 from tests.faults.stacks import SECRETS, GrpcStack, ProgramStack, Stack
 from tests.support.canaries import PROVISIONING_KEY
 from tests.support.cli import require_cli
+from tests.support.projects import warm_python
 from tests.support.provider_process import ProviderProcess
-from tests.support.warm import WarmPython
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -36,13 +36,6 @@ _A_WHILE = timedelta(minutes=10)
 _TOLD = {"grpc": 1, "local": 1, "cli": 2}
 
 
-@pytest.fixture(scope="module")
-def warm() -> Iterator[str]:
-    """A warm Python."""
-    with WarmPython() as python:
-        yield python
-
-
 @pytest.fixture
 def emulator(clock: str) -> Iterator[Emulator]:
     """An account whose clock differs from this machine's."""
@@ -51,16 +44,16 @@ def emulator(clock: str) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def stack(kind: str, tmp_path: Path, emulator: Emulator, warm: str) -> Iterator[Stack]:
+def stack(kind: str, tmp_path: Path, emulator: Emulator) -> Iterator[Stack]:
     """A stack on an engine of a kind."""
     env = {"ACCOUNT_ENDPOINT": emulator.url}
     if kind == "cli":
         require_cli()
     if kind == "grpc":
-        with ProviderProcess(SECRETS, tmp_path, env, python=warm) as process:
+        with ProviderProcess(SECRETS, tmp_path, env, python=warm_python()) as process:
             yield GrpcStack(lambda: process)
     else:
-        yield ProgramStack(tmp_path, kind, env, warm)
+        yield ProgramStack(tmp_path, kind, env, warm_python())
 
 
 def later(emulator: Emulator, by: timedelta) -> str:

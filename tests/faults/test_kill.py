@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import product
 
@@ -14,7 +13,6 @@ from tests.faults.kill_cases import CASES, ENGINE, ENGINE_ALONE, INTERRUPT, PROV
 from tests.faults.killing import Killed, Story, play
 from tests.faults.matrix import EVERY_FAULT
 from tests.support.canaries import assert_clean
-from tests.support.warm import WarmPython
 
 # two interrupts of the CLI take five seconds, and the next runs some more
 pytestmark = pytest.mark.timeout(300)
@@ -40,17 +38,10 @@ def _is_quick(story: Story) -> bool:
     return story.kill != ENGINE_ALONE or story.title == "create"
 
 
-@pytest.fixture(scope="module")
-def python() -> Iterator[str]:
-    """A Python that starts quickly, for all runs but those that are killed."""
-    with WarmPython() as path:
-        yield path
-
-
 @pytest.fixture(scope="module", params=stories("create", "create auto-named, update", *RARE), ids=", ".join)
-def killed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, python: str) -> Killed:
+def killed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Killed:
     """A run that was killed, and the two that followed."""
-    return play(request.param, tmp_path_factory, python)
+    return play(request.param, tmp_path_factory)
 
 
 def test_what_the_state_holds_still_works(killed: Killed) -> None:

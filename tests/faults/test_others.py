@@ -23,18 +23,11 @@ from tests.faults.stacks import ProgramStack, Run
 from tests.support.canaries import PROVISIONING_KEY
 from tests.support.cli import require_cli
 from tests.support.helpers import FAR
-from tests.support.warm import WarmPython
+from tests.support.projects import warm_python
 
 pytestmark = pytest.mark.timeout(400)
 
 MakeStack = Callable[[str], ProgramStack]
-
-
-@pytest.fixture(scope="module")
-def warm() -> Iterator[str]:
-    """A warm Python."""
-    with WarmPython() as python:
-        yield python
 
 
 @pytest.fixture
@@ -45,14 +38,14 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture(params=["local", "cli"])
-def make_stack(request: pytest.FixtureRequest, tmp_path: Path, emulator: Emulator, warm: str) -> MakeStack:
+def make_stack(request: pytest.FixtureRequest, tmp_path: Path, emulator: Emulator) -> MakeStack:
     """Makes a stack by its name; all use the same account."""
     if request.param == "cli":
         require_cli()
 
     def make(name: str) -> ProgramStack:
         (tmp_path / name).mkdir()
-        return ProgramStack(tmp_path / name, request.param, {"ACCOUNT_ENDPOINT": emulator.url}, warm)
+        return ProgramStack(tmp_path / name, request.param, {"ACCOUNT_ENDPOINT": emulator.url}, warm_python())
 
     return make
 

@@ -19,7 +19,7 @@ from pulumi_account.core.naming import is_auto_name
 from pulumi_account.emulator import Answer, Drop, Edit, Fault, HalfBody
 from tests.faults.model import EXAMPLES, FIELDS, Engine, Fields, InProcess, Known, Spec, Whole, play
 from tests.support.cli import require_cli
-from tests.support.warm import WarmPython
+from tests.support.projects import warm_python
 
 Change: TypeAlias = tuple[str, Any, Any]  # the action, its resource, and its argument
 
@@ -288,5 +288,4 @@ def test_programs_keep_account_and_state_as_the_model_says(
     """Whole programs, with the SDK's own processes and real connections, match the model too, on both engines."""
     if kind == "cli":
         require_cli()
-    with WarmPython() as python:
-        play(lambda: Machine(Whole(kind, tmp_path_factory.mktemp(kind), python)), examples, steps)
+    play(lambda: Machine(Whole(kind, tmp_path_factory.mktemp(kind), warm_python())), examples, steps)

@@ -22,8 +22,8 @@ from tests.faults.door import Door
 from tests.faults.matrix import Case, Site
 from tests.faults.stacks import SECRETS, GrpcStack, ProgramStack
 from tests.support.canaries import PROVISIONING_KEY
+from tests.support.projects import warm_python
 from tests.support.provider_process import ProviderProcess
-from tests.support.warm import WarmPython
 
 _END = "-----END CERTIFICATE-----\n"
 _AT_ONCE = 6
@@ -167,8 +167,8 @@ def all_held(cases: Sequence[tuple[str, Case]], folder: Path) -> Iterator[Hold]:
 
     All end before the first test reports: pytest changes the environment between tests, which threads copy.
     """
-    with WarmPython() as python, ThreadPoolExecutor(_AT_ONCE) as pool:
-        workshop = Workshop(folder, python)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        workshop = Workshop(folder, warm_python())
         futures = {(engine, str(case)): pool.submit(workshop.hold, engine, case) for engine, case in cases}
         wait(futures.values())
         workshop.close()
