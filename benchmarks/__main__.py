@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure, or show what was measured."""
+"""`python -m benchmarks`: measure, or show results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Emulated accounts, in a process of their own: they share no interpreter lock with what is measured."""
+"""Emulated accounts in a separate process, which shares no interpreter lock with the measured programs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Account:
         return self._emulator.url
 
     def calls(self) -> dict[str, int]:
-        """How often each operation was carried out since this was last asked; ``429`` counts what was refused."""
+        """How often each operation was carried out since the last call; ``429`` counts refused calls."""
         counted = Counter(
             "429" if call.status == 429 else str(call.operation) for call in self._emulator.calls
         )

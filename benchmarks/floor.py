@@ -1,4 +1,4 @@
-"""The floor: a dynamic provider that makes no calls. What it costs is the engine's and the SDK's own."""
+"""The floor: a dynamic provider that makes no calls. Its cost is that of the engine and the SDK."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INPUTS = ("name", "credit_limit", "is_enabled", "expires_at")
 
 
 class FloorProvider(ResourceProvider):
-    """Answers at once, with properties of the same names and kinds as an API key's."""
+    """Answers at once, with properties like those of an API key."""
 
     serialize_as_secret_always = False
 
@@ -24,7 +24,7 @@ class FloorProvider(ResourceProvider):
         return CreateResult(str(number), {**props, **made})
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Find nothing changed; inputs come back, as they must where drift is to be seen."""
+        """Find no change; inputs come back, which is needed to detect drift."""
         return ReadResult(id_, props, {name: props[name] for name in INPUTS})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
@@ -33,7 +33,7 @@ class FloorProvider(ResourceProvider):
 
 
 class FloorKey(Resource, module="benchmarks", name="FloorKey"):
-    """A key that nobody has."""
+    """A key that no account has."""
 
     def __init__(self, resource_name: str, inputs: Mapping[str, Any]) -> None:
         outputs = {"key": None, "key_id": None, "created_at": None}

@@ -1,4 +1,4 @@
-"""The measurements. What is compared is measured in turn, so that a machine that slows down slows all alike."""
+"""The measurements. Variants are measured in turn, so that a slower machine slows them all."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LARGEST_DEPLOYED = 1_000
 #: requests a second, and the keys that are made under this limit
 RATE_LIMIT, RATE_LIMITED_KEYS = 10, 200
 
-#: the package loads the engine when something is declared: so the last one is what a program pays
+#: the package loads the engine when a program declares something, so a program pays for the last one
 IMPORTS = ("import pulumi", "import pulumi_account", "from pulumi_account import ApiKey")
 
 #: for the estimate alone: seconds of each command, of each key in it, and of each key for each key that is written:
@@ -38,7 +38,7 @@ _IDLE = ("preview", "refresh")
 
 @dataclass(frozen=True)
 class Case:
-    """One engine, so many keys, so many milliseconds an answer; rounds are repetitions."""
+    """An engine, a number of keys, and the latency of a response in milliseconds; rounds are repetitions."""
 
     engine: str
     size: int
@@ -48,7 +48,7 @@ class Case:
 
     @property
     def key(self) -> tuple[str, int, int, int]:
-        """What tells one case from another."""
+        """What distinguishes one case from another."""
         return (self.engine, self.size, self.latency, self.round)
 
     @property
@@ -58,7 +58,7 @@ class Case:
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """Where no key is made, auto-named ones are no different, and of so many they would take too long."""
+        """The variants to measure; auto-named keys are left out where no key is made, as they behave the same."""
         return ("floor", "plain", "exact") if self.size > LARGEST_DEPLOYED else VARIANTS
 
     def estimate(self) -> float:
@@ -76,7 +76,7 @@ def cases(
     repeat: int | None,
     wanted: Sequence[str] = OPERATIONS,
 ) -> list[Case]:
-    """All cases, the small ones first; of the operations, those that are wanted, and what must come before them."""
+    """All cases, small ones first, with the wanted operations and those that must come before them."""
     return [
         Case(engine, size, latency, number, operations)
         for size in sorted(sizes)
@@ -89,7 +89,7 @@ def cases(
 
 
 def _operations(size: int, first_latency: bool, wanted: Sequence[str]) -> tuple[str, ...]:
-    """A preview makes no call, so one latency will do; what changes nothing can be repeated within a round."""
+    """A preview makes no call, so one latency is enough; operations that change nothing repeat within a round."""
     idle = 5 if size <= 200 else 2 if size <= LARGEST_DEPLOYED else 1
     times = {"preview": idle * first_latency, "refresh": idle}
     possible = OPERATIONS if size <= LARGEST_DEPLOYED and set(wanted) - set(_IDLE) else _IDLE
@@ -136,7 +136,7 @@ def _sample(case: Case, turn: int, operation: str, variant: str, stack: Stack, a
 
 
 def _grow(stack: Stack, account: Account, size: int) -> None:
-    """Deploy one key, and write a state of so many."""
+    """Deploy one key, and write a state with this number of keys."""
     stack.env["BENCH_SIZE"] = "1"
     stack.run("create")
     state = stack.export()

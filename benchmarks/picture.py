@@ -45,7 +45,7 @@ def _panel(panel: Any, times: Times, engine: str, operation: str) -> None:
                 panel.plot(*zip(*points, strict=True), dash, color=color, marker="o", markersize=4)
     panel.axhline(1, color="#57606a", linewidth=0.8)
     low, high = panel.get_ylim()
-    panel.set_ylim(min(low, 0.8), max(high, 1.6))  # what is small must look small
+    panel.set_ylim(min(low, 0.8), max(high, 1.6))  # small differences must look small
     sizes = sorted({cell.size for cell in times.cells(engine=engine)})
     panel.set_xscale("log")
     panel.set_xticks(sizes, [f"{size:,}" for size in sizes])

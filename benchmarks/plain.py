@@ -1,4 +1,4 @@
-"""The plain provider, which everybody writes first: one call for each step, and no thought of failures."""
+"""The plain provider, as a first version is usually written: one call for each step, and no handling of failures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PlainProvider(ResourceProvider):
         """Make the client."""
         authorization = {"Authorization": f"Bearer {os.environ['ACCOUNT_PROVISIONING_KEY']}"}
         url = os.environ["ACCOUNT_ENDPOINT"]
-        # certificates take long to read: ours reads none for plain http either
+        # loading certificates is slow, and pulumi_account loads none for plain http either
         network = httpx.HTTPTransport(verify=url.startswith("https:"))
         self._http = httpx.Client(base_url=url, headers=authorization, timeout=30.0, transport=network)
 
@@ -41,12 +41,12 @@ class PlainProvider(ResourceProvider):
         return CreateResult(str(made["id"]), {**props, **_outputs(made), "key": made["key"]})
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """GET; inputs come back, as they must where drift is to be seen."""
+        """GET; inputs come back, which is needed to detect drift."""
         found = {**props, **_outputs(self._call("GET", f"{KEYS}/{id_}"))}
         return ReadResult(id_, found, {name: found[name] for name in INPUTS})
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """PATCH with all that can be declared."""
+        """PATCH with all properties."""
         changed = self._call("PATCH", f"{KEYS}/{_id}", {name: _news[name] for name in INPUTS})
         return UpdateResult({**_olds, **_outputs(changed)})
 
@@ -62,7 +62,7 @@ class PlainProvider(ResourceProvider):
 
 
 def _outputs(key: Mapping[str, Any]) -> dict[str, Any]:
-    # the expiry stays as it was declared: the API writes it in another way
+    # the expiry stays as declared: the API formats it differently
     return {
         "key_id": key["id"],
         **{name: key[name] for name in ("name", "credit_limit", "is_enabled", "created_at")},

@@ -1,4 +1,4 @@
-"""The program that is deployed: so many keys, all alike, of one of the variants."""
+"""The program that is deployed: a number of equal keys of one variant."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 
 def resource_name(number: int) -> str:
-    """What the key of this number is called."""
+    """The resource name of the key with this number."""
     return f"key-{number:05}"
 
 
 def declare() -> None:
-    """Declare the keys that the environment asks for."""
+    """Declare the keys that the environment requests."""
     variant, limit = os.environ["BENCH_VARIANT"], float(os.environ["BENCH_LIMIT"])
     same = {"credit_limit": limit, "is_enabled": True, "expires_at": "2099-01-01T00:00:00Z"}
     for number in range(int(os.environ["BENCH_SIZE"])):
@@ -20,7 +20,7 @@ def declare() -> None:
 
 
 def _declare(variant: str, name: str, same: dict[str, Any]) -> None:
-    # imported here: the floor must not pay for what it does not use
+    # imported here, so that the floor does not pay for unused modules
     if variant == "floor":
         from benchmarks.floor import FloorKey
 

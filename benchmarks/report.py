@@ -60,7 +60,7 @@ class Times:
         return f"{seconds:.2f} s" + (f", {calls:,} calls" if calls else "")
 
     def ratios(self, cell: Cell, variants: Iterable[str], base: str) -> list[float]:
-        """The ratios of these variants to what was measured just before or after."""
+        """The ratios of two variants that were measured next to each other."""
         theirs = self._seconds[cell, base]
         ours = (turn for variant in variants for turn in self._seconds.get((cell, variant), {}).items())
         return [seconds / theirs[turn] for turn, seconds in ours if turn in theirs]
@@ -143,7 +143,7 @@ def _dictated(rate: Record) -> float:
 
 @dataclass(frozen=True)
 class Bound:
-    """A ratio that is to be reached: the median of what was measured."""
+    """A bound on the median of measured ratios."""
 
     what: str
     ratios: Sequence[float]
@@ -156,23 +156,23 @@ class Bound:
 
     @property
     def spread(self) -> str:
-        """Of how many, and where they lie."""
+        """The number of ratios, and their range."""
         count = len(self.ratios)
         return f"{count}: {min(self.ratios):.2f} to {max(self.ratios):.2f}" if count > 1 else "1"
 
     @property
     def noise(self) -> float:
-        """What may come on top: "no slower" and "no more" can be told no better than that."""
+        """What may come on top: "no slower" and "no more" cannot be measured more precisely."""
         return NOISE if self.limit == 1 else 0.0
 
     @property
     def at_most(self) -> str:
-        """The limit, with what may come on top."""
+        """The limit, with the tolerance for noise."""
         return f"{self.limit:.2f}" + (f" + {self.noise * 100:.0f} %" if self.noise else "")
 
     @property
     def holds(self) -> bool:
-        """Whether it is, as far as two digits tell."""
+        """Whether it holds, to two digits."""
         return round(self.ratio, 2) <= round(self.limit * (1 + self.noise), 2)
 
 
@@ -234,7 +234,7 @@ def _of_rates(rates: Sequence[Record]) -> Bound:
     first = rates[0]
     after = f"Retry-After {first['retry_after'] or 'none'}"
     what = f"{ENGINE_NAMES[first['engine']]}, ten requests a second, {first['variant']}, {after}"
-    # a run with failures has not done what it was timed for, and there must be none
+    # a run with failures does not count: it did not do all of the work
     failed = any(rate["failures"] for rate in rates)
     return Bound(
         what, [float("inf") if failed else rate["seconds"] / _dictated(rate) for rate in rates], 1.30

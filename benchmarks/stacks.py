@@ -18,6 +18,9 @@ from benchmarks.program import resource_name
 from pulumi_account.testing import LocalEngine
 from pulumi_account.testing.secrets import Vault
 from pulumi_account.testing.state import Snapshot
+from tests.support import ROOT
+from tests.support.environment import pulumi_environment, python_path
+from tests.support.projects import write_project
 
 PASSPHRASE = "benchmark"  # noqa: S105 - of stacks that live for minutes
 LIMIT, OTHER_LIMIT = 10, 20
@@ -29,21 +32,19 @@ State = dict[str, Any]
 
 
 class EngineError(Exception):
-    """A command failed that had to succeed; the message ends with what it said."""
+    """A command that must succeed has failed; the message ends with its output."""
 
 
 class Stack(ABC):
-    """A project with one program, its state, and the account that it talks to."""
+    """A project with one program, its state, and its account."""
 
     def __init__(self, folder: Path, variant: str, size: int, endpoint: str) -> None:
-        folder.mkdir(parents=True)
-        (folder / "Pulumi.yaml").write_text("name: benchmark\nruntime: python\n")
-        (folder / "__main__.py").write_text("from benchmarks.program import declare\n\ndeclare()\n")
+        write_project(folder, "from benchmarks.program import declare\n\ndeclare()\n", "benchmark")
         self.folder = folder
         self.env = {
             **os.environ,
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-            "PYTHONPATH": str(Path(__file__).parent.parent),
+            "PATH": python_path(),
+            "PYTHONPATH": str(ROOT),
             "ACCOUNT_ENDPOINT": endpoint,
             "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
@@ -53,7 +54,7 @@ class Stack(ABC):
         }
 
     def run(self, operation: str, *, may_fail: bool = False) -> tuple[float, float]:
-        """Run an operation: the seconds it took, and those of the processor."""
+        """Run an operation; returns its seconds, and those of CPU time."""
         if operation == "update":
             self.env["BENCH_LIMIT"] = str(OTHER_LIMIT)
         command = self.command(_COMMANDS.get(operation, operation))
@@ -72,19 +73,19 @@ class Stack(ABC):
 
     @abstractmethod
     def command(self, command: str) -> list[str]:
-        """The engine's command line: what is measured and nothing else, so no preview before an update."""
+        """The engine's command line for the measured operation alone: no preview before an update."""
 
     @abstractmethod
     def export(self) -> State:
-        """The state, with its secrets in clear."""
+        """The state, with its secrets in plain text."""
 
     @abstractmethod
     def load(self, state: State) -> None:
-        """Take a state, and encrypt its secrets."""
+        """Import a state, and encrypt its secrets."""
 
 
 def _cpu() -> float:
-    """Seconds of the processor that the processes which have ended had used."""
+    """Seconds of CPU time that ended processes have used."""
     used = os.times()
     return used.children_user + used.children_system
 
@@ -115,13 +116,7 @@ class CliStack(Stack):
 
     def __init__(self, folder: Path, variant: str, size: int, endpoint: str) -> None:
         super().__init__(folder, variant, size, endpoint)
-        (folder / "backend").mkdir()
-        self.env |= {
-            "PULUMI_PYTHON_CMD": sys.executable,
-            "PULUMI_HOME": str(folder / "home"),
-            "PULUMI_BACKEND_URL": (folder / "backend").as_uri(),
-            "PULUMI_SKIP_UPDATE_CHECK": "1",
-        }
+        self.env |= {"PULUMI_PYTHON_CMD": sys.executable, **pulumi_environment(folder, PASSPHRASE)}
         self.call(["pulumi", "stack", "init", "bench", "--non-interactive"])
 
     def command(self, command: str) -> list[str]:
@@ -148,7 +143,7 @@ def keys_in(state: State) -> list[State]:
 
 
 def names_of_clones(state: State, size: int) -> list[str]:
-    """What the API would call so many keys like the state's first one."""
+    """The names that the API would have for this number of keys like the state's first one."""
     name: str = keys_in(state)[0]["outputs"]["name"]
     return [name.replace(resource_name(0), resource_name(number)) for number in range(size)]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import signal
 from collections.abc import Callable, Generator
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,30 +15,23 @@ from hypothesis import settings
 from pulumi_account.testing import LocalEngine
 from tests.support.canaries import assert_clean, leaks
 from tests.support.cli import NO_CLI, CliEngine, require_cli
-from tests.support.warm import WarmPython
+from tests.support.projects import ENGINES
+from tests.support.projects import warm_python as warm_python
 
-# where interrupts are ignored, as under nohup and on some build servers, what tests start would ignore them as well
+# where interrupts are ignored, as under nohup and on some build servers, processes of tests would inherit that
 for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     if signal.getsignal(_number) == signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
-# a busy machine is no failure, in no property test
+# property tests must not fail because the machine is busy
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
-Engine: TypeAlias = Any  # LocalEngine or CliEngine: what they share is the point
+Engine: TypeAlias = Any  # LocalEngine or CliEngine: tests use what they share
 MakeEngine: TypeAlias = Callable[..., Engine]
 
 
-@lru_cache
-def warm_python() -> str:
-    """A Python that starts quickly, for as long as the tests run."""
-    warm = WarmPython()
-    atexit.register(warm.__exit__, None, None, None)
-    return warm.__enter__()
-
-
-@pytest.fixture(params=["local", "cli"])
+@pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> MakeEngine:
     """Makes an engine for a project, with LocalEngine's arguments; the test runs on LocalEngine and on the real CLI."""
     if request.param == "local":
@@ -50,13 +42,13 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> MakeEngine:
 
 @pytest.fixture(autouse=True)
 def _no_mocks() -> None:
-    """No mocks of another test are set: the SDK keeps the last ones for the whole process."""
+    """Remove the mocks of other tests: the SDK keeps the last ones for the whole process."""
     pulumi.runtime.configure(pulumi.runtime.Settings("project", "stack"))
 
 
 @pytest.fixture(autouse=True)
 def _no_credential_in_files(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
-    """No file that a test leaves in its folders holds a credential, but for programs, which may."""
+    """Assert that no file in a test's folders contains a credential, except in programs."""
     before = set(tmp_path_factory.getbasetemp().iterdir())
     yield
     for folder in set(tmp_path_factory.getbasetemp().iterdir()) - before:
@@ -69,7 +61,7 @@ def _no_credential_in_files(tmp_path_factory: pytest.TempPathFactory) -> Generat
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Nothing that a test prints or logs holds a credential."""
+    """Fail a test that prints or logs a credential."""
     report = yield
     found = leaks("".join(text for _, text in report.sections))
     if report.passed and found:
@@ -79,7 +71,7 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """What was not run for want of the CLI, in one line."""
+    """Report in one line how many tests were skipped because there is no CLI."""
     skipped = [r for r in terminalreporter.stats.get("skipped", []) if NO_CLI in str(r.longrepr)]
     if skipped:
         terminalreporter.write_line(f"{len(skipped)} tests were skipped: {NO_CLI}")

@@ -20,7 +20,7 @@ CELL = Cell("local", "refresh", 200, 100)
 
 
 def sample(variant: str, seconds: float, **other: Any) -> Record:
-    """A sample; a refresh of 200 keys on LocalEngine unless told otherwise."""
+    """A sample; by default, a refresh of 200 keys on LocalEngine."""
     what = {"engine": "local", "size": 200, "latency": 100, "round": 0, "turn": 0, "operation": "refresh"}
     return {**what, "variant": variant, "seconds": seconds, "cpu": 0.1, "calls": {}, **other}
 
@@ -59,7 +59,7 @@ def growth(*ratios: float) -> list[Bound]:
     return [bound for bound in bounds(result(samples)) if ": " in bound.what]
 
 
-# --- what is measured
+# --- measured cases
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_nothing_is_deployed_for_nothing() -> None:
 
 
 def test_an_unknown_operation_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """A name that is mistyped does not measure less than was meant."""
+    """An unknown operation is refused."""
     with pytest.raises(SystemExit):
         main(["run", "--operations", "preview,up"])
     assert "up: not one of create, preview, update, refresh, destroy" in capsys.readouterr().err
@@ -92,7 +92,7 @@ def test_an_unknown_operation_is_refused(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_ratio_is_of_one_run(tmp_path: Path) -> None:
-    """Rounds of the same number in several runs stay apart: each ratio is of what was measured together."""
+    """Rounds with the same number in several runs stay separate: each ratio is of one run."""
     parts = [result(turn(1.0, 2.0)), result(turn(10.0, 30.0)), result(turn(100.0, 400.0))]
     times = Times(together(tmp_path, *parts)["samples"])
     assert times.runs(CELL) == 3
@@ -116,13 +116,13 @@ def test_all_rates_are_kept(tmp_path: Path) -> None:
 
 
 def test_imports_are_the_last_ones(tmp_path: Path) -> None:
-    """A run without imports leaves those of the run before."""
+    """A run without imports keeps those of the run before."""
     earlier = result(imports={statement: [0.3] for statement in IMPORTS})
     assert together(tmp_path, earlier, result())["imports"] == earlier["imports"]
 
 
 def test_results_of_different_machines_stay_apart(tmp_path: Path) -> None:
-    """A ratio of one machine says nothing of another one."""
+    """Results of different machines cannot be compared."""
     with pytest.raises(SystemExit, match="of different machines or versions"):
         together(tmp_path, result(), result(environment={"cores": 4}))
 
@@ -147,7 +147,7 @@ def test_one_result_is_kept_as_it_is(tmp_path: Path) -> None:
 
 
 def test_the_tables_are_of_all_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is printed is what the file that is kept would print."""
+    """The printed tables are those of the kept file."""
     kept = together(tmp_path, result(turn(1.0, 2.0)), result(turn(1.0, 3.0)))
     assert capsys.readouterr().out == tables(kept) + "\n"
 
@@ -171,7 +171,7 @@ def test_a_table_tells_of_how_many_runs() -> None:
 @pytest.mark.parametrize(("ratio", "holds"), [(1.054, True), (1.056, False)])
 @pytest.mark.parametrize("operation", ["update", "destroy"])
 def test_no_slower_than_plain(operation: str, ratio: float, holds: bool) -> None:
-    """An update and a destroy may take as long as the plain provider's, and 5 % more for noise, which is told."""
+    """An update and a destroy may take as long as the plain provider's, plus 5 % for noise, which the table states."""
     samples = [sample(v, s, operation=operation) for v, s in (("plain", 1.0), ("exact", ratio))]
     (bound,) = bounds(result(samples))
     assert (bound.holds, bound.at_most) == (holds, "1.00 + 5 %")
@@ -203,7 +203,7 @@ def test_auto_and_exact_are_one_but_for_create() -> None:
 
 
 def test_noise_is_measured() -> None:
-    """What auto-named and exact differ by where they do the same is told; creations do not count."""
+    """The table states by how much auto-named and exact keys differ where they do the same; creations do not count."""
     samples = [sample(v, s, operation=o) for o, v, s in [
         ("create", "auto", 1.0), ("create", "exact", 2.0), ("update", "auto", 1.1), ("update", "exact", 1.0),
     ]]  # fmt: skip
@@ -233,5 +233,5 @@ def test_a_refresh_weighs_less_as_keys_grow() -> None:
 
 
 def test_one_number_of_keys_shows_no_growth() -> None:
-    """There is nothing to compare."""
+    """There is no ratio to compare."""
     assert growth(1.10) == []

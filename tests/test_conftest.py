@@ -1,19 +1,18 @@
-"""What the tests themselves need of the place where they run."""
+"""What the tests themselves need of their environment."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.support import ROOT
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_ignored_signals_are_no_failure(workers: str) -> None:
-    """The tests can be run where signals are ignored, as under nohup: they set what they need."""
+    """The tests run where signals are ignored, as under nohup: they restore the handlers."""
     interrupted = "tests/cli/test_app.py::test_interrupted"
     pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers, interrupted]
     done = subprocess.run(

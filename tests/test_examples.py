@@ -1,4 +1,4 @@
-"""Each example runs as it stands, and changes nothing when it is run again."""
+"""Each example runs as it is, and a second run changes nothing."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from pulumi_account.emulator import Emulator
-from tests.end_to_end.test_keys import ENGINES, Bench
+from tests.support import ROOT
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY, assert_clean
+from tests.support.cli import require_cli
 from tests.support.pages import pytest_in
+from tests.support.projects import ENGINES, Project
 
-ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted(path.parent.relative_to(ROOT) for path in ROOT.glob("examples/*/__main__.py"))
 
 
@@ -35,7 +36,7 @@ def emulators() -> Iterator[tuple[Emulator, Emulator]]:
 
 
 def copied(example: Path, folder: Path) -> Path:
-    """A copy of the project's folder as far as the example needs it, and where its Pulumi.yaml is."""
+    """A copy of what the example needs of the repository; returns the folder of its Pulumi.yaml."""
     shutil.copytree(
         ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns(".*", "Pulumi.*.yaml")
     )
@@ -49,25 +50,23 @@ def test_example_runs_and_settles(
     example: Path, kind: str, tmp_path: Path, emulators: tuple[Emulator, Emulator]
 ) -> None:
     """`up` makes the keys, a second `up` changes nothing, `destroy` leaves none."""
-    from tests.support.cli import require_cli
-
     if kind == "cli":
         require_cli()
     account, eu = emulators
-    bench = Bench(kind, copied(example, tmp_path), account)
-    bench.options["secrets"] = {"several-accounts:euProvisioningKey": OTHER_PROVISIONING_KEY}
+    project = Project(kind, copied(example, tmp_path), account)
+    project.options["secrets"] = {"several-accounts:euProvisioningKey": OTHER_PROVISIONING_KEY}
     config = {"several-accounts:euEndpoint": eu.url}
-    made = bench.run("up", **config)
+    made = project.run("up", **config)
     assert made.ok, made.text
     assert account.keys()
-    assert set(bench.run("up", **config).changes) == {"same"}
-    assert_clean(bench.files())
-    assert bench.run("destroy", **config).ok
+    assert set(project.run("up", **config).changes) == {"same"}
+    assert_clean(project.files())
+    assert project.run("destroy", **config).ok
     assert account.keys() == eu.keys() == []
 
 
 def test_the_tests_of_an_example_pass(tmp_path: Path) -> None:
-    """The example that shows how to test a program is tested by pytest, and by nothing else of this folder."""
+    """The tests in the example of unit tests pass."""
     folder = copied(Path("examples/unit_tests"), tmp_path)
     ran = pytest_in(folder)
     assert ran.returncode == 0, ran.stdout
@@ -75,5 +74,5 @@ def test_the_tests_of_an_example_pass(tmp_path: Path) -> None:
 
 
 def test_there_are_examples() -> None:
-    """The examples are found where they are looked for."""
+    """The examples are found."""
     assert Path("examples/environments") in EXAMPLES

@@ -1,4 +1,4 @@
-"""Today's code is at home in the state and the account that every release left behind, on both engines."""
+"""Today's code works with the state and the accounts that every release left behind, on both engines."""
 
 from __future__ import annotations
 
@@ -11,22 +11,20 @@ from typing import Any
 
 import pytest
 
-from pulumi_account.testing import LocalEngine, Result
-from tests.conftest import warm_python
+from pulumi_account.testing import Result
 from tests.golden import PROGRAM, accounts, current_version, folders, restore
 from tests.golden.__main__ import main
 from tests.support.canaries import assert_clean
 from tests.support.cli import CliEngine, require_cli
+from tests.support.projects import ENGINES, Engine, engine_for
 
 # a visit is a few runs of the CLI
 pytestmark = pytest.mark.timeout(400)
 
-Engine = LocalEngine | CliEngine
-
 
 @dataclass
 class Visit:
-    """What today's code made of a kept state: each run's result, and what is left."""
+    """What today's code makes of a kept state: each run's result, and the keys that remain."""
 
     resources: int
     preview: Result
@@ -44,7 +42,7 @@ def folder(request: pytest.FixtureRequest) -> Path:
     return found
 
 
-@pytest.fixture(scope="module", params=["local", "cli"])
+@pytest.fixture(scope="module", params=ENGINES)
 def visit(
     folder: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Visit]:
@@ -72,13 +70,12 @@ def visit(
 
 def load(kind: str, project: Path, state: dict[str, Any], settings: dict[str, Any]) -> Engine:
     """An engine that has the state."""
-    if kind == "cli":
-        cli = CliEngine(project, project / "cli", **settings)
-        cli.import_state(state)
-        return cli
-    file = project / "state.json"
-    file.write_text(json.dumps(state))
-    return LocalEngine(project, state=file, python=warm_python(), **settings)
+    if kind == "local":
+        (project / "state.json").write_text(json.dumps(state))
+    engine = engine_for(kind, project, **settings)
+    if isinstance(engine, CliEngine):
+        engine.import_state(state)
+    return engine
 
 
 def contents(engine: Engine) -> dict[str, Any]:
@@ -93,25 +90,25 @@ def test_this_version_is_kept() -> None:
 
 
 def test_nothing_kept_is_in_plain_text(folder: Path) -> None:
-    """No file of a release holds a credential, and its state no secret, that can be read."""
+    """No file of a release contains a readable credential, and its state no readable secret."""
     texts = [file.read_text(encoding="utf-8") for file in folder.iterdir() if file.is_file()]
     assert_clean(*texts)
     assert '"plaintext"' not in "".join(texts)
 
 
 def test_preview_is_empty(visit: Visit) -> None:
-    """Nothing is to be changed."""
+    """The preview shows no change."""
     assert visit.preview.ok, visit.preview.text
     assert visit.preview.changes == {"same": visit.resources}
 
 
 def test_preview_asks_nothing(visit: Visit) -> None:
-    """The preview does without the API."""
+    """The preview makes no call."""
     assert visit.calls_of_preview == []
 
 
 def test_refresh_changes_nothing(visit: Visit) -> None:
-    """The keys are found as the state has them, plaintexts included."""
+    """The refresh finds the keys as the state has them, including plaintexts."""
     assert visit.refresh.ok, visit.refresh.text
     assert visit.refresh.changes == {"same": visit.resources}
     assert visit.drifted == []
@@ -124,7 +121,7 @@ def test_destroy_leaves_nothing(visit: Visit) -> None:
 
 
 def test_a_kept_state_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What a release left behind stays as it is, though later code may be about to keep the same program's."""
+    """An existing release is not overwritten by accident."""
     kept = tmp_path / current_version() / "__main__.py"
     kept.parent.mkdir()
     shutil.copy(PROGRAM, kept)

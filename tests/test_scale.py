@@ -1,4 +1,4 @@
-"""Many keys: how many calls a refresh makes, and how much memory the provider's process takes for it."""
+"""Many keys: how many calls a refresh makes, and how much memory the provider's process needs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def emulator() -> Iterator[Emulator]:
 def provider(
     emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ProviderProcess]:
-    """A provider's process of its own: what it has read counts."""
+    """A provider's process that no other test shares, as it counts what it has read."""
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # to measure takes longer than to read
     config = {"account:provisioningKey": PROVISIONING_KEY, "account:endpoint": emulator.url}
     with ProviderProcess(config, tmp_path, {"ACCOUNT_RETRY_DEADLINE": "0"}) as provider:
@@ -39,7 +39,7 @@ def provider(
 
 
 def refresh(provider: ProviderProcess, ids: list[int]) -> list[str]:
-    """Read keys as the engine does, four at a time; the ids that are left, each told of the key of this id."""
+    """Read keys as the engine does, four at a time; returns the ids that still exist."""
 
     def read(key_id: int) -> str:
         found = provider.read(str(key_id), {"key_id": float(key_id), "name": "n", "is_enabled": True})
@@ -51,12 +51,12 @@ def refresh(provider: ProviderProcess, ids: list[int]) -> list[str]:
 
 
 def limit(key_id: int) -> float:
-    """What tells the keys apart."""
+    """A limit that is different for each key."""
     return key_id + 0.5
 
 
 def add(emulator: Emulator, count: int, **more: Any) -> list[int]:
-    """Add so many keys; their ids, which the emulator counts up."""
+    """Add a number of keys; returns their ids, which the emulator counts up."""
     ids = list(range(1, count + 1))
     assert ids == [emulator.add(f"team-{id_}-production", credit_limit=limit(id_), **more)[0] for id_ in ids]
     return ids
@@ -73,7 +73,7 @@ def add(emulator: Emulator, count: int, **more: Any) -> list[int]:
 def test_a_refresh_takes_few_calls(
     provider: ProviderProcess, emulator: Emulator, count: int, vanished: int, calls: dict[str, int]
 ) -> None:
-    """Three GETs, one LIST for all others, and one GET for each key that has vanished."""
+    """A refresh makes three GETs, one LIST for all others, and one GET for each key that has vanished."""
     ids = add(emulator, count)
     for key_id in ids[count - vanished :]:
         emulator.remove(key_id)
@@ -82,7 +82,7 @@ def test_a_refresh_takes_few_calls(
 
 
 def test_a_refresh_while_keys_are_written(provider: ProviderProcess, emulator: Emulator) -> None:
-    """While some threads make, change and delete keys, others read every one that is there, as it is."""
+    """While some threads make, change and delete keys, others read every existing key correctly."""
     ids = add(emulator, 40)
 
     def write(number: int) -> None:

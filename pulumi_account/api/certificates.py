@@ -1,4 +1,4 @@
-"""Which certificates TLS trusts; light to import."""
+"""Which certificates TLS trusts; quick to import."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pulumi_account.exceptions import ConfigurationError
 
 __all__ = ["tls_files"]
 
-#: how OpenSSL finds a certificate in a folder: by the hash of its subject
+#: the names by which OpenSSL finds certificates in a folder: hashes of their subjects
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 _LONGEST_PATH = 200
 
 
 def tls_files(environ: Mapping[str, str]) -> dict[str, str]:
-    """The certificates that TLS trusts, as arguments of `ssl.create_default_context`; empty for the usual ones.
+    """The certificates that TLS trusts, as arguments of `ssl.create_default_context`; empty for the default ones.
 
-    ``SSL_CERT_FILE`` names them or, where that is empty, ``SSL_CERT_DIR``, which may name several folders.
+    ``SSL_CERT_FILE`` names them or, if that is empty, ``SSL_CERT_DIR``, which may name several folders.
 
-    :raises ConfigurationError: one of them cannot be read or holds no certificate, or ``SSLKEYLOGFILE`` cannot be
+    :raises ConfigurationError: one of them cannot be read or contains no certificate, or ``SSLKEYLOGFILE`` cannot be
         written.
     """
     if log := environ.get("SSLKEYLOGFILE"):
@@ -62,15 +62,15 @@ def _problem_of_file(path: str) -> str:
         return "is not a file of PEM certificates"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
-    return "" if context.cert_store_stats()["x509"] else "holds no certificate"
+    return "" if context.cert_store_stats()["x509"] else "contains no certificate"
 
 
 def _problem_of_folder(path: str) -> str:
-    """OpenSSL itself would say nothing, and then trust no server."""
+    """OpenSSL would report nothing, and then trust no server."""
     try:
         files = [os.path.join(path, name) for name in os.listdir(path) if _HASHED.fullmatch(name)]
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     if all(_problem_of_file(file) for file in files):
-        return "holds no PEM certificate that is named by its hash (`openssl rehash` names them)"
+        return "contains no PEM certificate named by its hash (`openssl rehash` names them)"
     return ""

@@ -1,7 +1,7 @@
-"""The network, with an end to every wait and to every answer.
+"""The network: proxies, TLS, and limits on the time and size of every response.
 
-httpx's time-outs are those of a single read: a server that drips a byte a second, or sends one ``103`` after the other,
-meets none. So each read here has what is left of the whole attempt's time.
+httpx's time-outs apply to single reads: a server that sends a byte a second, or one ``103`` after another, never
+exceeds them. Here each read may take only the rest of the attempt's time.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import socket
 import ssl
 import threading
 import time
-import urllib.request
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 import httpx
@@ -27,45 +27,46 @@ from pulumi_account.exceptions import ConfigurationError
 
 __all__ = ["LARGEST_BODY", "default_transport", "via", "whole"]
 
-#: bytes of a body, unpacked: a list of 10,000 keys has half of it at most, with the longest names, each one escaped
+#: bytes of a decompressed body: a list of 10,000 keys takes at most half, even with the longest names, all escaped
 LARGEST_BODY = 64 * 2**20
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
-#: an entry of NO_PROXY: a host or a domain, an address or a network, with or without a port
+#: an entry of NO_PROXY: a host, a domain, an address or a network, with or without a port
 _HOST = re.compile(
     r"[\w.*-]*(/[0-9]+)?(:[0-9]+)?|[0-9A-Fa-f:.]+(%\w+)?(/[0-9]+)?|\[[0-9A-Fa-f:.]+(%\w+)?\](:[0-9]+)?"
 )
 
 
 def default_transport(endpoint: str) -> httpx.BaseTransport:
-    """The network, through the proxy that the environment names, but never to this machine itself.
+    """The network, through the proxy that the environment names; requests to this machine use no proxy.
 
     :raises ConfigurationError: the endpoint is plain http on another machine, or the proxy or the certificates that
         the environment names cannot be used.
     """
     url = httpx.URL(endpoint)
     if is_loopback(endpoint):
-        # the world's authorities take long to read
+        # loading the CA bundle is slow
         return _Network(verify=_context() if url.scheme == "https" else False)
     if url.scheme != "https":
         raise ConfigurationError(f"{endpoint} must be https: plain http is for loopback addresses only")
     scheme = _proxy_scheme(url.host)
     if scheme is None:
         return _Network(verify=_context())
-    if not _names_hosts():
+    # a malformed entry would never match: its host would be reached through the proxy
+    if not all(_HOST.fullmatch(entry.strip()) for entry in getproxies().get("no", "").split(",")):
         raise ConfigurationError(
-            f"{_variable('no')} must be names of hosts, such as localhost,.example.com, with commas between them"
+            f"{_variable('no')} must be names of hosts, separated by commas, such as localhost,.example.com"
         )
     with suppress(ValueError, ImportError, httpx.InvalidURL):  # they may quote its password
         return _Network(verify=_context(), proxy=_proxy(scheme))
     raise ConfigurationError(
         f"{_variable(scheme)} must be http://host:port or https://host:port, or socks5://host:port with "
-        "`pip install 'httpx[socks]'`; special characters in a password are percent-encoded"
+        "`pip install 'httpx[socks]'`; percent-encode special characters in a password"
     )
 
 
 def via(endpoint: str) -> str:
-    """How `default_transport` gets there, for people: `` through the proxy …``; empty where there is none."""
+    """How `default_transport` reaches the endpoint: `` through the proxy …``; empty if there is no proxy."""
     scheme = None if is_loopback(endpoint) else _proxy_scheme(httpx.URL(endpoint).host)
     if scheme is None:
         return ""
@@ -75,43 +76,37 @@ def via(endpoint: str) -> str:
 
 
 def _context() -> ssl.SSLContext:
-    """TLS, with the same certificates for every version of httpx."""
+    """TLS that trusts the same certificates with every version of httpx."""
     if given := tls_files(os.environ):
         return ssl.create_default_context(cafile=given.get("cafile"), capath=given.get("capath"))
     return httpx.create_ssl_context()
 
 
 def _proxy_scheme(host: str) -> str | None:
-    """Under which scheme the environment names a proxy to a host."""
-    named = urllib.request.getproxies()
+    """The scheme for which the environment names the proxy to a host; None if no proxy leads there."""
+    named = getproxies()
     scheme = next((scheme for scheme in ("https", "all") if named.get(scheme)), None)
-    return None if scheme is None or urllib.request.proxy_bypass(host) else scheme
+    return None if scheme is None or proxy_bypass(host) else scheme
 
 
 def _variable(scheme: str) -> str:
-    """The variable that names the proxy of a scheme, in either case; some systems have settings of their own."""
-    value = urllib.request.getproxies().get(scheme)
+    """The variable that names the proxy for a scheme, in either case; some systems have settings instead."""
+    value = getproxies().get(scheme)
     names = [name for name, text in os.environ.items() if text == value]
     return next((name for name in names if name.lower() == f"{scheme}_proxy"), "the system's proxy")
 
 
-def _names_hosts() -> bool:
-    """Whether the hosts that no proxy leads to are written as hosts are: others would just never match."""
-    return all(
-        _HOST.fullmatch(entry.strip()) for entry in urllib.request.getproxies().get("no", "").split(",")
-    )
-
-
 def _proxy_url(scheme: str) -> httpx.URL:
-    """The proxy of a scheme.
+    """The proxy for a scheme.
 
-    :raises ValueError: it is not a proxy's, or `httpx.InvalidURL`: it is not a URL.
+    :raises ValueError: the URL is not that of a proxy.
+    :raises httpx.InvalidURL: it is not a URL.
     """
-    text = urllib.request.getproxies()[scheme]
+    text = getproxies()[scheme]
     url = httpx.URL(text if "://" in text else f"http://{text}")
     is_host = url.host and b"%" not in url.raw_host
     port = _PORTS.get(url.scheme, 0) if url.port is None else url.port
-    # a path may be the rest of a password, and the host its beginning
+    # the path may be the end of a password, and the host its beginning
     if not is_host or not 0 < port < 65_536 or url.raw_path not in (b"", b"/") or url.fragment:
         raise ValueError("not the URL of a proxy")
     return url
@@ -127,42 +122,46 @@ def _proxy(scheme: str) -> httpx.Proxy:
 
 
 class _Budget(threading.local):
-    """What is left of the time of the attempt that this thread makes."""
+    """The remaining time of the attempt that this thread makes."""
 
     seconds: float | None = None
     until = float("inf")
 
     def begin(self, seconds: float | None) -> None:
-        """Count from now; None is without end."""
+        """Start an attempt; None means no limit."""
         self.seconds, self.until = seconds, time.monotonic() + (float("inf") if seconds is None else seconds)
 
     def left(
         self, timeout: float | None, over: type[httpcore.TimeoutException], parts: int = 1
     ) -> float | None:
-        """A time-out, cut to one of so many parts of what is left; ``over`` is raised where that is nothing."""
+        """The time-out, or an equal share of the remaining time if that is shorter.
+
+        :param over: the error to raise when no time remains.
+        :param parts: the number of shares.
+        """
         left = self.until - time.monotonic()
         if left <= 0:
             raise over(str(self))
-        least = min(left / parts, float("inf") if timeout is None else timeout)
-        return None if least == float("inf") else least
+        share = min(left / parts, float("inf") if timeout is None else timeout)
+        return None if share == float("inf") else share
 
     def __str__(self) -> str:
-        return f"no whole answer within {self.seconds:g} s: ACCOUNT_TIMEOUT sets that"
+        return f"no whole answer within {self.seconds:g} s: ACCOUNT_TIMEOUT sets this limit"
 
 
 _budget = _Budget()
 
 
 class _Network(httpx.HTTPTransport):
-    """The network; an attempt is given up when its whole answer has not come within its read time-out."""
+    """The network; gives up an attempt whose whole response has not arrived within the read time-out."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        # httpx has no argument for it
+        # httpx has no argument for this
         self._pool._network_backend = _Backend(self._pool._network_backend)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send; the caller reads the body in the same thread."""
+        """Send; the caller must read the body in the same thread."""
         _budget.begin(request.extensions.get("timeout", {}).get("read"))
         return super().handle_request(request)
 
@@ -174,7 +173,7 @@ class _Backend(httpcore.NetworkBackend):
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, *args: Any, **options: Any
     ) -> httpcore.NetworkStream:
-        """Connect to the first of the host's addresses that answers; each has its share of what time is left."""
+        """Connect to the host's first address that answers; each gets its share of the remaining time."""
         try:
             addresses = [found[4][0] for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
         except (OSError, UnicodeError) as error:
@@ -216,7 +215,7 @@ class _Stream(httpcore.NetworkStream):
 
 
 class _ProxySocket(ssl.SSLSocket):
-    """TLS to a proxy, through which goes the TLS to the server: a read of that is any number of reads of this one."""
+    """TLS to a proxy, inside which TLS to the server runs: one read of the inner needs any number of the outer."""
 
     def recv(self, *args: Any, **options: Any) -> bytes:
         self.settimeout(_budget.left(self.gettimeout(), httpcore.ReadTimeout))
@@ -224,17 +223,17 @@ class _ProxySocket(ssl.SSLSocket):
 
 
 def whole(response: httpx.Response) -> httpx.Response:
-    """The answer with its body, so that one which is cut off half-way counts as lost.
+    """The response with its whole body, so that a response that is cut off counts as lost.
 
-    It is unpacked here: httpx would unpack a few kilobytes to gigabytes before anybody could count them.
+    It is decompressed here: httpx would expand a few kilobytes to gigabytes before their size could be checked.
 
-    :raises httpx.DecodingError: the body is too large, or not packed as it says, or in a way that nobody asked for.
+    :raises httpx.DecodingError: the body is too large, or does not have an encoding that was requested.
     """
     headers = response.headers.copy()
-    packing = headers.pop("Content-Encoding", "identity")
+    encoding = headers.pop("Content-Encoding", "identity")
     body = bytearray()
     try:
-        for part in _unpacked(response, packing.lower()):
+        for part in _decompressed(response, encoding.lower()):
             body += part
             if len(body) > LARGEST_BODY:
                 raise httpx.DecodingError(f"the body has more than {LARGEST_BODY // 2**20} MiB")
@@ -246,14 +245,14 @@ def whole(response: httpx.Response) -> httpx.Response:
     return httpx.Response(response.status_code, headers=headers, content=content, extensions=extensions)
 
 
-def _unpacked(response: httpx.Response, packing: str) -> Iterator[bytes]:
-    """The parts of the body; none has many more bytes than a body may have."""
+def _decompressed(response: httpx.Response, encoding: str) -> Iterator[bytes]:
+    """The parts of the body; none is much larger than a body may be."""
     assert isinstance(response.stream, httpx.SyncByteStream)
-    if packing == "identity":
+    if encoding == "identity":
         yield from response.stream
-    elif packing == "gzip":
+    elif encoding == "gzip":
         gzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
         for part in response.stream:
             yield gzip.decompress(part, LARGEST_BODY + 1)
     else:
-        raise httpx.DecodingError(f"it is packed as {packing}, which was not asked for")
+        raise httpx.DecodingError(f"the encoding is {encoding}, which was not requested")

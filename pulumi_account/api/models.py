@@ -1,4 +1,4 @@
-"""The shapes of the wire: what the API answers."""
+"""The shapes of the API's responses."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ __all__ = [
     "CreatedKey",
     "DailyStats",
     "Key",
+    "KeyList",
     "KeyUsage",
     "ModelUsage",
     "UsageStats",
@@ -44,7 +45,7 @@ def _wire_instant(value: object) -> object:
 
 def _wire_text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError("is not an ISO 8601 text")
+        raise ValueError("is not an ISO 8601 string")
     return value
 
 
@@ -59,15 +60,13 @@ Day = Annotated[date, BeforeValidator(_wire_text)]
 Money = Annotated[Decimal, BeforeValidator(_wire_number)]
 Count = Annotated[StrictInt, Field(ge=-(10**MAGNITUDE), le=10**MAGNITUDE)]
 KeyId = Annotated[StrictInt, Field(ge=0, le=LARGEST_ID)]
-
-
 _T = TypeVar("_T")
-#: the first wrong item is told, and not another million of them
+#: the error names the first wrong item, not a million of them
 Many = Annotated[list[_T], FailFast()]
 
 
 class _Wire(BaseModel):
-    """Fields that the API adds one day are ignored; a missing or a wrong one is an error."""
+    """Unknown fields are ignored; a missing or invalid field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -75,7 +74,7 @@ class _Wire(BaseModel):
 class Key(_Wire):
     """An API key as the server has it, without its plaintext.
 
-    ``credit_limit`` is USD, None where there is no limit; ``expires_at`` is None where the key never expires.
+    ``credit_limit`` is in USD, None if there is no limit; ``expires_at`` is None if the key never expires.
     """
 
     id: KeyId
@@ -87,7 +86,7 @@ class Key(_Wire):
 
 
 class CreatedKey(Key):
-    """An API key just made: the one answer that holds the plaintext, as ``key``."""
+    """A new API key; no other response contains the plaintext, ``key``."""
 
     key: SecretStr = Field(min_length=1)
 
@@ -99,7 +98,7 @@ class KeyList(_Wire):
 
 
 class Balance(_Wire):
-    """What is left in the account: ``balance``, in USD."""
+    """The account's ``balance`` in USD."""
 
     balance: Money
 
@@ -127,13 +126,13 @@ class _Usage(_Wire):
 
 
 class ModelUsage(_Usage):
-    """What one model was used for; cost in USD."""
+    """The usage of one model; cost in USD."""
 
     model_name: StrictStr
 
 
 class KeyUsage(_Usage):
-    """What one key, which may since have been deleted, was used for; cost in USD."""
+    """The usage of one key, which may have been deleted since; cost in USD."""
 
     api_key_id: KeyId
     api_key_name: StrictStr
@@ -151,14 +150,14 @@ class Activity(_Wire):
 
 _M = TypeVar("_M", bound=_Wire)
 
-#: what is wrong with a field, by pydantic's name for it, whose own words are for programmers
+#: what is wrong with a field, by pydantic's name of the error; pydantic's own messages are for programmers
 _PROBLEMS = {
     "missing": "is missing",
-    "string_type": "is not a text",
+    "string_type": "is not a string",
     "int_type": "is not a whole number",
     "greater_than_equal": "is too small",
     "less_than_equal": "is too large",
-    "bool_type": "is neither true nor false",
+    "bool_type": "is not true or false",
     "list_type": "is not a list",
     "model_type": "is not an object",
     "too_short": "is empty",
@@ -166,28 +165,25 @@ _PROBLEMS = {
 
 
 def read_model(model: type[_M], text: bytes) -> _M:
-    """Read an answer's body.
+    """Read the body of a response.
 
-    :raises ValueError: one line that names the missing or wrong field, and quotes nothing of the body.
+    :raises ValueError: one line that names the missing or invalid fields, and quotes nothing of the body.
     """
     try:
         return model.model_validate(parse_json(text))
     except ValidationError as error:
-        problem = "; ".join(_wire_problem(e) for e in _errors(error))
+        details = error.errors(include_input=False, include_url=False, include_context=False)
+        problem = "; ".join(map(_problem, details))
     except (UnicodeDecodeError, JSONDecodeError, RecursionError):
         problem = "the body is not JSON"
     except ValueError as error:
         problem = str(error)
-    raise ValueError(problem)  # out here, as those errors hold the body, and with it a plaintext
+    raise ValueError(problem)  # not in `except`: those errors hold the body, and with it a plaintext
 
 
-def _wire_problem(error: Mapping[str, Any]) -> str:
+def _problem(error: Mapping[str, Any]) -> str:
     field = ".".join(str(part) for part in error["loc"]) or "the body"
-    if error["type"] == "value_error":  # one of this module's own
+    if error["type"] == "value_error":  # raised in this module
         return f"{field}: {error['msg'].removeprefix('Value error, ')}"
     other = "is not a day such as 2026-05-31" if error["type"].startswith("date") else "is not as documented"
     return f"{field}: {_PROBLEMS.get(error['type'], other)}"
-
-
-def _errors(error: ValidationError) -> list[Any]:
-    return list(error.errors(include_input=False, include_url=False, include_context=False))

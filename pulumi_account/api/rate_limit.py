@@ -1,4 +1,4 @@
-"""How fast calls may follow each other: one pace for all threads, learned from the answers 429."""
+"""How fast calls may follow each other: one pace for all threads, learned from the 429 responses."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from collections.abc import Callable
 
 __all__ = ["Pace"]
 
-#: what every thread waits after a 429 that does not say how long; doubled for each one that follows on it
+#: how long every thread waits after a 429 without a ``Retry-After``; doubles with each 429 in a row
 _PAUSE, _LONGEST_PAUSE = 0.5, 8.0
-#: a 429 so long after the one before it tells nothing of a rate
+#: two 429s that are further apart say nothing about the rate
 _MEMORY = 30.0
-#: the space between calls grows with a 429, and shrinks with each call that is admitted
+#: the interval between calls grows with a 429, and shrinks with each admitted call
 _SLOWER, _QUICKER = 1.3, 0.99
-#: from so many seconds on, and not more often than every so many, a line tells the user why nothing moves
-_LONG, _TELL_EVERY = 1.0, 10.0
+#: a pause of at least so many seconds is logged, but not more often than every so many
+_LONG, _LOG_EVERY = 1.0, 10.0
 
 _log = logging.getLogger(__name__)
 
 
 class Pace:
-    """Lets calls go as fast as they come until a 429; then all wait, and from the second one on, spaced out.
+    """Sends calls as they come until a 429; then all calls wait, and after a second 429 they are spaced out.
 
-    The space is learned from the time between two 429s and the calls admitted in it. A quarter of it is tried first,
-    for a server may admit many at once after a pause; while that is too fast, each further 429 makes it larger.
+    The interval comes from the time between two 429s and the number of calls admitted in it. Calls start at a quarter
+    of it, since a server may admit many at once after a pause; each further 429 makes it longer.
 
     :param sleep: waits for a number of seconds.
-    :param clock: monotonic seconds.
+    :param clock: returns monotonic seconds.
     """
 
     def __init__(self, sleep: Callable[[float], None], clock: Callable[[], float]) -> None:
@@ -40,46 +40,44 @@ class Pace:
         self._in_a_row = 0
         self._interval = 0.0
         self._next = 0.0
-        self._told_at = float("-inf")
+        self._logged_at = float("-inf")
 
     @property
     def cooling(self) -> float:
-        """Seconds for which nothing is to be sent; none where negative."""
+        """Seconds until calls may be sent; negative if they may be sent now."""
         return self._cool_until - self._clock()
 
     def wait(self, at_latest: float) -> None:
-        """Wait for one's turn, but no longer than that."""
-        turn = self._turn()
+        """Wait for this call's turn, but not beyond ``at_latest``."""
+        with self._lock:
+            turn = max(self._next, self._cool_until, self._clock())
+            self._next = turn + self._interval
         while (seconds := min(max(turn, self._cool_until), at_latest) - self._clock()) > 0:
             self._sleep(seconds)
 
     def admitted(self) -> None:
-        """A call was answered with anything but a 429."""
+        """Count a call whose response was not a 429."""
         with self._lock:
             self._admitted += 1
             self._in_a_row = 0
             self._interval *= _QUICKER
 
     def refused(self, retry_after: float | None) -> None:
-        """A call was answered with a 429, which may say after how many seconds to come back."""
+        """Pause after a 429, and learn from it.
+
+        :param retry_after: the seconds that the response asks for.
+        """
         with self._lock:
             now = self._clock()
-            if now >= self._cool_until:  # else it was under way when another one was refused
+            if now >= self._cool_until:  # else it was sent before another call was refused
                 self._learn(now)
-            pause = self._pause() if retry_after is None else retry_after
+            backoff = min(_PAUSE * 2.0 ** (self._in_a_row - 1), _LONGEST_PAUSE)
+            pause = backoff if retry_after is None else retry_after
             self._cool_until = max(self._cool_until, now + pause)
-            if (self._interval or pause >= _LONG) and now >= self._told_at + _TELL_EVERY:
-                self._told_at = now
-                _log.warning("%s", self._why(pause))
-
-    def _pause(self) -> float:
-        return min(_PAUSE * 2.0 ** (self._in_a_row - 1), _LONGEST_PAUSE)
-
-    def _turn(self) -> float:
-        with self._lock:
-            turn = max(self._next, self._cool_until, self._clock())
-            self._next = turn + self._interval
-            return turn
+            if (self._interval or pause >= _LONG) and now >= self._logged_at + _LOG_EVERY:
+                self._logged_at = now
+                rate = f", then at most {1 / self._interval:.1f} calls a second" if self._interval else ""
+                _log.warning("the account API answers 429, too many requests: waiting %.1f s%s", pause, rate)
 
     def _learn(self, now: float) -> None:
         between = now - self._refused_at
@@ -87,7 +85,3 @@ class Pace:
             self._interval = max(self._interval * _SLOWER, between / self._admitted / 4)
         self._refused_at, self._admitted = now, 0
         self._in_a_row += 1
-
-    def _why(self, pause: float) -> str:
-        line = f"the account API answers 429, too many requests: waiting {pause:.1f} s"
-        return f"{line}, then at most {1 / self._interval:.1f} calls a second" if self._interval else line

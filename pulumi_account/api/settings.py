@@ -1,4 +1,4 @@
-"""The settings of one account: endpoint, provisioning key, time-outs, and their defaults; light to import."""
+"""The settings of an account: endpoint, provisioning key, time-outs, and their defaults; quick to import."""
 
 from __future__ import annotations
 
@@ -23,21 +23,20 @@ __all__ = [
     "resolve",
 ]
 
-#: seconds for which one call is retried, unless told otherwise: longer than a limit by the minute lets one wait
+#: for how many seconds a call is retried: longer than the wait that a per-minute limit imposes
 DEFAULT_RETRY_DEADLINE = 90.0
-#: seconds after which an attempt is given up if its whole answer has not come, unless told otherwise
+#: how many seconds an attempt may take until its whole response has arrived
 DEFAULT_TIMEOUT = 30.0
-
 DEFAULT_ENDPOINT = "https://api.naga.ac"
 
 ENDPOINT = "account:endpoint"
 PROVISIONING_KEY = "account:provisioningKey"
-#: set by `pulumi_account.Provider` alone: it tells an explicit instance's inputs from a stack's configuration
+#: only `pulumi_account.Provider` sets it: it marks the inputs of an explicit instance
 INSTANCE = "account:instance"
 
-#: visible ASCII without quotes and backslashes
+#: printable ASCII without spaces, quotes and backslashes
 _SENDABLE = re.compile(r"""[^\s"'\\\x00-\x20\x7f-\U0010ffff]+""")
-#: what every library takes for a URL: a host name with a letter in it, not encoded, or the address of this machine
+#: what every library accepts as a URL: an unencoded host name with a letter in it, or the address of this machine
 _PLAIN_URL = re.compile(
     r"(?!.*[Xx][Nn]--)https?://(127\.0\.0\.1|[0-9.-]*[A-Za-z][A-Za-z0-9.-]*)(:[0-9]{1,5})?(/[A-Za-z0-9._-]*)*",
     re.ASCII,
@@ -46,7 +45,7 @@ _PLAIN_URL = re.compile(
 
 @dataclass(frozen=True)
 class Settings:
-    """One account: where its API is, and with what to open it."""
+    """The settings of one account."""
 
     endpoint: str
     provisioning_key: str = field(repr=False)
@@ -55,19 +54,19 @@ class Settings:
 
 
 def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
-    """Find the endpoint and the provisioning key, and refuse what cannot be used.
+    """Find the settings, and refuse invalid ones.
 
     The environment (``ACCOUNT_ENDPOINT``, ``ACCOUNT_PROVISIONING_KEY``) wins over the configuration
     (``account:endpoint``, ``account:provisioningKey``), because the engine refreshes and destroys with the
     configuration stored at the last update, and the key may have been rotated since. An explicit provider
-    instance has its own inputs, and the environment does not reach them.
+    instance has its own inputs, which the environment does not override.
 
-    ``ACCOUNT_RETRY_DEADLINE`` is the number of seconds (default 90, 0 = try once) for which one call is
-    retried, ``ACCOUNT_TIMEOUT`` how long an attempt may take until its whole answer has come (default 30).
-    With ``ACCOUNT_LOOPBACK_ONLY`` set, an endpoint that is not on this machine is refused.
+    ``ACCOUNT_RETRY_DEADLINE`` sets for how many seconds a call is retried (default 90; 0 means one attempt), and
+    ``ACCOUNT_TIMEOUT`` how many seconds an attempt may take until its whole response has arrived (default 30).
+    ``ACCOUNT_LOOPBACK_ONLY`` refuses any endpoint that is not on this machine.
 
-    :param configuration: of a stack, all names that it has, whatever their values: one may be misspelt.
-    :raises ConfigurationError: one line for whatever is missing or wrong.
+    :param configuration: all names of the stack's configuration, with any values: one may be misspelled.
+    :raises ConfigurationError: a setting is missing or invalid; the message is one line.
     """
     _require_spelling(configuration, environ)
     instance = configuration.get(INSTANCE)
@@ -83,32 +82,26 @@ def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> 
 
 
 def _require_spelling(names: Collection[str], environ: Mapping[str, str]) -> None:
-    """A misspelt endpoint would send the key elsewhere; of a misspelt key, nobody would know what is missing."""
+    """Refuse misspelled names: the key would go to the default endpoint, or seem to be missing."""
     for right, variable in ((ENDPOINT, "ACCOUNT_ENDPOINT"), (PROVISIONING_KEY, "ACCOUNT_PROVISIONING_KEY")):
         if right in names or environ.get(variable, "").strip():
             continue
-        # without a namespace, `pulumi config set` takes the project's, which may have an endpoint of its own
-        alike = [name for name in names if _letters(name) == _letters(right)]
+        alike = [name for name in names if re.sub(r"[-_]", "", name).lower() == right.lower()]
+        # without a namespace, `pulumi config set` uses the project's; `<project>:endpoint` may be the project's own
         alike += [name for name in names if name.endswith(":provisioningKey") and right == PROVISIONING_KEY]
         if alike:
             raise ConfigurationError(
-                f"the configuration has {min(alike)}, which nobody reads: it must be {right}"
+                f"the configuration has {min(alike)}, which has no effect: it must be {right}"
             )
 
 
-def _letters(name: str) -> str:
-    """A name without what people confuse: upper case, underscores, hyphens."""
-    return re.sub(r"[-_]", "", name).lower()
-
-
 def _endpoint(text: str, *, loopback_only: bool) -> str:
-    problem = _endpoint_problem(text)
-    if problem:
+    if problem := _endpoint_problem(text):
         raise ConfigurationError(f"{ENDPOINT} (or ACCOUNT_ENDPOINT) {problem}")
     if loopback_only and not is_loopback(text):
         raise ConfigurationError(
-            f"{ENDPOINT} {_origin(text)} is not on this machine, and ACCOUNT_LOOPBACK_ONLY is set (LocalEngine sets "
-            "it: it is for trying and testing; use the Pulumi CLI for a real account)"
+            f"{ENDPOINT} {_origin(text)} is not on this machine, and ACCOUNT_LOOPBACK_ONLY is set (LocalEngine, which "
+            "is for trying and testing, sets it; use the Pulumi CLI for a real account)"
         )
     return text.rstrip("/")
 
@@ -122,11 +115,11 @@ def _endpoint_problem(text: str) -> str | None:
     if not _PLAIN_URL.fullmatch(text) and not _is_url(text):
         return "is not a URL"
     if parts.username is not None or parts.password is not None:
-        return "must not hold a user name or password"
+        return "must not contain a user name or password"
     if parts.scheme not in ("http", "https") or not host:
-        return "must be an https:// URL"  # what it is instead may be a key that was put here by mistake
+        return "must be an https:// URL"  # the value is not quoted: it may be a key in the wrong place
     if not text.isprintable() or " " in text:
-        return "must not hold spaces or line breaks"
+        return "must not contain spaces or line breaks"
     if "?" in text or "#" in text:
         return "must not have a query or a fragment"
     if parts.scheme == "http" and not is_loopback(text):
@@ -135,16 +128,16 @@ def _endpoint_problem(text: str) -> str | None:
 
 
 def _origin(url: str) -> str:
-    """What may be told of an endpoint: its path may be a credential, and whatever else there is was refused."""
+    """The part of an endpoint that messages may show: its path may be a credential."""
     return "{0.scheme}://{0.netloc}".format(urlsplit(url))
 
 
 def _is_url(text: str) -> bool:
-    """What the HTTP library thinks of it; loading that takes long, and nearly every endpoint is a plain URL."""
+    """Whether httpx accepts it; httpx loads slowly, and nearly every endpoint is a plain URL."""
     import httpx
 
     try:
-        _ = httpx.URL(text).host  # which decodes it
+        _ = httpx.URL(text).host  # decodes it
     except (ValueError, httpx.InvalidURL):
         return False
     return True
@@ -188,16 +181,16 @@ def is_loopback(endpoint: str) -> bool:
 
 
 def require_sendable(provisioning_key: str) -> None:
-    """Refuse a key that no header can hold: the HTTP library would quote the whole header in its own error.
+    """Refuse a key that cannot be sent in a header: httpx's own error would quote the whole header.
 
-    Quotes and backslashes are refused as well: an echo of the key might come escaped, and so not be found.
+    Quotes and backslashes are refused as well: an echo of the key might contain them escaped, and so go undetected.
 
-    :raises ConfigurationError: it is empty, or holds one of those.
+    :raises ConfigurationError: the key is empty, or contains a character that is refused.
     """
     if not provisioning_key:
         raise ConfigurationError("the provisioning key is empty")
     if not _SENDABLE.fullmatch(provisioning_key):
         raise ConfigurationError(
-            "the provisioning key holds spaces, line breaks, quotes, backslashes or characters outside ASCII: "
+            "the provisioning key contains spaces, line breaks, quotes, backslashes or characters outside ASCII: "
             "copy it again"
         )

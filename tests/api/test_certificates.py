@@ -1,60 +1,122 @@
-"""What an endpoint and a provisioning key may be."""
+"""Which certificates TLS trusts, and what is refused."""
 
 from __future__ import annotations
 
-import httpx
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import os
+import re
+import socket
+import ssl
+import subprocess
+from pathlib import Path
+from shutil import which
 
-from pulumi_account.api.settings import is_loopback, require_sendable
+import pytest
+
+from pulumi_account.api.client import AccountClient
+from pulumi_account.api.connections import default_transport
 from pulumi_account.exceptions import ConfigurationError
 from tests.support.canaries import PROVISIONING_KEY
-from tests.support.helpers import refusal, unhurried
+from tests.support.helpers import refusal
+from tests.support.servers import BALANCE, HEAD, impatient, listening
 
-LOOPBACK = [
-    "http://localhost",
-    "http://LOCALHOST:80",
-    "http://127.0.0.1:8080/",
-    "http://127.255.0.9",
-    "http://[::1]:1",
+NO_PEM = "is not a file of PEM certificates"
+NO_HASH = r"contains no PEM certificate named by its hash \(`openssl rehash` names them\)"
+TLS_TROUBLE = [
+    ("SSL_CERT_FILE", "missing", r"cannot be read \(No such file or directory\)"),
+    ("SSL_CERT_FILE", "folder", r"cannot be read \(Is a directory\)"),
+    ("SSL_CERT_FILE", "empty", NO_PEM),
+    ("SSL_CERT_FILE", "garbage", NO_PEM),
+    ("SSL_CERT_FILE", "half", NO_PEM),
+    ("SSL_CERT_DIR", "missing", r"cannot be read \(No such file or directory\)"),
+    ("SSL_CERT_DIR", "garbage", r"cannot be read \(Not a directory\)"),
+    ("SSL_CERT_DIR", "folder", NO_HASH),
+    ("SSL_CERT_DIR", "unhashed", NO_HASH),
+    ("SSL_CERT_DIR", "rubbish", NO_HASH),
+    ("SSLKEYLOGFILE", "missing/log", r"cannot be written \(No such file or directory\)"),
 ]
-ELSEWHERE = ["https://api.naga.ac", "http://localhost.example", "http://127.0.0.1.example", "http://10.0.0.1"]
-ELSEWHERE += ["http://0.0.0.0", "http://[2001:db8::1]", "http://localhost@example.com", "", "localhost"]
 
 
-@pytest.mark.parametrize("endpoint", LOOPBACK)
-def test_this_machine(endpoint: str) -> None:
-    """Localhost, 127.0.0.0/8 and ::1 are this machine."""
-    assert is_loopback(endpoint) is True
+@pytest.fixture
+def useless(tmp_path: Path) -> Path:
+    """A folder with files and folders that TLS cannot use."""
+    for name in ("folder", "unhashed", "rubbish"):
+        (tmp_path / name).mkdir()
+    half = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    texts = {"empty": "", "garbage": "x", "half": half, "unhashed/ca.pem": "x", "rubbish/0123abcd.0": "x"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
 
 
-@pytest.mark.parametrize("endpoint", ELSEWHERE)
-def test_another_machine(endpoint: str) -> None:
-    """Nothing else is, whatever it looks like."""
-    assert is_loopback(endpoint) is False
+@pytest.mark.parametrize(("variable", "name", "problem"), TLS_TROUBLE)
+@pytest.mark.parametrize("endpoint", ["https://account.invalid", "https://127.0.0.1:1"])
+def test_certificates_that_cannot_be_used(
+    environment: pytest.MonkeyPatch, useless: Path, endpoint: str, variable: str, name: str, problem: str
+) -> None:
+    """An error about certificates is one line that names the variable and the path."""
+    environment.setenv(variable, str(useless / name))
+    refusal(
+        ConfigurationError,
+        lambda: AccountClient(endpoint, PROVISIONING_KEY),
+        rf"^{variable} is {re.escape(str(useless / name))}, which {problem}: correct or unset {variable}$",
+    )
 
 
-@unhurried
-@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="\"'\\"), min_size=1))
-def test_keys_that_can_be_sent(key: str) -> None:
-    """Any visible ASCII but quotes and backslashes can be sent."""
-    require_sendable(key)
-    assert httpx.Headers({"Authorization": f"Bearer {key}"})["Authorization"] == f"Bearer {key}"
+def test_certificates_of_a_proxy_that_cannot_be_used(environment: pytest.MonkeyPatch) -> None:
+    """The same certificates apply to the proxy, and the error blames the certificates, not the proxy."""
+    environment.setenv("HTTPS_PROXY", "https://proxy.invalid:1")
+    environment.setenv("SSL_CERT_FILE", "/nowhere.pem")
+    refusal(ConfigurationError, lambda: default_transport("https://account.invalid"), "^SSL_CERT_FILE is")
 
 
-@unhurried
-@given(
-    st.text(),
-    st.sampled_from([" ", "\\", "'", '"', "\n", "\r", "\t", "\0", "\x7f", "é", "🔑", "\u200b"]),
-    st.text(),
-)
-def test_keys_that_cannot_be_sent(before: str, wrong: str, after: str) -> None:
-    """A space, a line break, a quote, a backslash or anything outside ASCII is refused, and the key not quoted."""
-    key = f"{before}{wrong}{PROVISIONING_KEY}{after}"
-    refusal(ConfigurationError, lambda: require_sendable(key), "copy it again")
+def test_certificates_that_nobody_needs(environment: pytest.MonkeyPatch) -> None:
+    """Plain http to this machine reads no certificates, so unreadable ones do no harm."""
+    environment.setenv("SSL_CERT_FILE", "/nowhere.pem")
+    default_transport("http://127.0.0.1:1").close()
 
 
-def test_an_empty_key_cannot_be_sent() -> None:
-    """No key is no key."""
-    refusal(ConfigurationError, lambda: require_sendable(""), "is empty")
+def test_a_path_that_cannot_be_printed(environment: pytest.MonkeyPatch) -> None:
+    """The error is one line of limited length, whatever the path contains."""
+    environment.setenv("SSL_CERT_FILE", "/a\nb\x1b[2J" + "x" * 5000)
+    error = refusal(ConfigurationError, lambda: default_transport("https://account.invalid"))
+    assert len(str(error)) < 400
+
+
+def test_empty_variables_are_unset(environment: pytest.MonkeyPatch) -> None:
+    """An empty variable counts as unset, as in httpx."""
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"):
+        environment.setenv(name, "")
+    default_transport("https://account.invalid").close()
+
+
+def test_the_file_goes_before_the_folder(environment: pytest.MonkeyPatch, certificate: Path) -> None:
+    """When a file is given, the folder is ignored, as in httpx."""
+    environment.setenv("SSL_CERT_FILE", str(certificate))
+    environment.setenv("SSL_CERT_DIR", "/nowhere")
+    default_transport("https://account.invalid").close()
+
+
+def hashed(folder: Path, certificate: Path) -> Path:
+    """A folder that contains a certificate under the name by which OpenSSL finds it."""
+    command = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(certificate)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    (folder / f"{done.stdout.strip()}.0").write_bytes(certificate.read_bytes())
+    return folder
+
+
+@pytest.mark.skipif(which("openssl") is None, reason="no openssl on the PATH")
+@pytest.mark.parametrize("others", [[], ["/nowhere", ""]])
+def test_a_folder_of_certificates(
+    tls: ssl.SSLContext, environment: pytest.MonkeyPatch, certificate: Path, tmp_path: Path, others: list[str]
+) -> None:
+    """Servers with a certificate in a folder are trusted; other folders of the list may be missing."""
+    environment.delenv("SSL_CERT_FILE")
+    environment.setenv("SSL_CERT_DIR", os.pathsep.join([*others, str(hashed(tmp_path, certificate))]))
+
+    def talk(connection: socket.socket) -> None:
+        with tls.wrap_socket(connection, server_side=True) as encrypted:
+            encrypted.recv(65_536)
+            encrypted.sendall(HEAD + b"\r\n" + BALANCE)
+
+    with listening(talk) as port, impatient(f"https://127.0.0.1:{port}") as client:
+        assert client.get_balance().balance == 1

@@ -1,4 +1,4 @@
-"""The shapes of the wire."""
+"""The shapes of the API's responses."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def changed(sample: Any, path: tuple[Any, ...], change: Callable[..., object], *
 
 
 def read(model: type[Any], document: Any) -> Any:
-    """The answer that such a document is."""
+    """Read a document as a response."""
     return read_model(model, json.dumps(document).encode())
 
 
@@ -95,7 +95,7 @@ def test_a_key_is_read_as_it_was_sent() -> None:
 
 
 def test_a_key_without_limit_and_expiry() -> None:
-    """Null is no limit and no expiry."""
+    """Null means no limit and no expiry."""
     key = read(Key, key_json(credit_limit=None, expires_at=None))
     assert (key.credit_limit, key.expires_at) == (None, None)
 
@@ -112,21 +112,21 @@ def test_activity_is_read_as_it_was_sent() -> None:
 @unhurried
 @given(st.sampled_from(WIRE), st.dictionaries(st.text(), st.none() | st.integers() | st.text()))
 def test_fields_of_the_future_are_ignored(answer: tuple[type[Any], Any], extra: dict[str, Any]) -> None:
-    """Fields that the API adds one day change nothing."""
+    """Unknown fields are ignored."""
     model, sample = answer
     assert read(model, {**extra, **sample}) == read(model, sample)
 
 
 @pytest.mark.parametrize(("model", "sample", "path"), EVERY_FIELD)
 def test_a_missing_field_is_named(model: type[Any], sample: Any, path: tuple[Any, ...]) -> None:
-    """An answer without one of its fields is refused, and the field named."""
+    """A response that lacks a field is refused, and the error names the field."""
     with pytest.raises(ValueError, match=rf"^{dotted(path)}: is missing$"):
         read(model, changed(sample, path, dict.pop))
 
 
 @pytest.mark.parametrize(("model", "sample", "path"), EVERY_FIELD)
 def test_a_wrong_field_is_named(model: type[Any], sample: Any, path: tuple[Any, ...]) -> None:
-    """A field of the wrong kind is refused, named and not quoted; what is merely unusual is read."""
+    """A field of the wrong type is refused, and named but not quoted; unusual but valid values are read."""
     values: list[object] = [{"inner": PLAINTEXT}, "", PLAINTEXT, True, -0.5, [[PLAINTEXT]]]
     for value in values:
         answer = partial(read, model, changed(sample, path, dict.__setitem__, value))
@@ -137,7 +137,7 @@ def test_a_wrong_field_is_named(model: type[Any], sample: Any, path: tuple[Any, 
 
 
 def fits(field: str, value: object) -> bool:
-    """Whether such a value is right for the field after all."""
+    """Whether such a value is valid for the field."""
     if field in ("balance", "total_cost", "credit_limit"):
         return value == -0.5
     if field == "key":
@@ -153,7 +153,7 @@ def dotted(path: tuple[Any, ...]) -> str:
 
 
 def refusal_of(action: Callable[[], object]) -> str:
-    """The message of a ValueError: one clean line, in no words of pydantic's."""
+    """The message of a ValueError: one clean line, without pydantic's words."""
     with pytest.raises(ValueError, match=r"\A.+\Z") as caught:
         action()
     assert_clean(str(caught.value))
@@ -176,7 +176,7 @@ JUNK = st.recursive(
 @unhurried
 @given(st.sampled_from([(model, sample, path) for model, sample in WIRE for path in fields_of(sample)]), JUNK)
 def test_a_wrong_field_is_told_in_plain_words(field: Any, junk: Any) -> None:
-    """Whatever stands in a field: it is read, or the error says what is wrong in words that are not pydantic's."""
+    """Any value is either read, or the error says what is wrong, without pydantic's words."""
     model, sample, path = field
     problem = problem_of(lambda: read(model, changed(sample, path, dict.__setitem__, junk)))
     assert not PYDANTIC.search(problem)
@@ -188,10 +188,10 @@ def test_a_wrong_field_is_told_in_plain_words(field: Any, junk: Any) -> None:
         (Key, {"id": "7"}, "id: is not a whole number"),
         (Key, {"id": -1}, "id: is too small"),
         (Key, {"id": 2**63}, "id: is too large"),
-        (Key, {"name": 5}, "name: is not a text"),
-        (Key, {"is_enabled": 1}, "is_enabled: is neither true nor false"),
+        (Key, {"name": 5}, "name: is not a string"),
+        (Key, {"is_enabled": 1}, "is_enabled: is not true or false"),
         (CreatedKey, {"key": ""}, "key: is empty"),
-        (CreatedKey, {"key": 5}, "key: is not a text"),
+        (CreatedKey, {"key": 5}, "key: is not a string"),
         (KeyList, {"keys": {}}, "keys: is not a list"),
         (KeyList, {"keys": [1]}, "keys.0: is not an object"),
         (DailyStats, {"date": "2026-13-01"}, "date: is not a day such as 2026-05-31"),
@@ -199,7 +199,7 @@ def test_a_wrong_field_is_told_in_plain_words(field: Any, junk: Any) -> None:
     ],
 )
 def test_what_is_wrong_is_said(model: type[Any], changes: dict[str, Any], problem: str) -> None:
-    """Each kind of wrong value has its words."""
+    """Each kind of invalid value has its message."""
     sample = next(sample for kind, sample in WIRE if kind is model)
     assert refusal_of(lambda: read(model, {**sample, **changes})) == problem
 
@@ -216,7 +216,7 @@ NUMERIC = [
 @unhurried
 @given(st.sampled_from(NUMERIC), NUMBERS, st.booleans())
 def test_any_number_is_read_or_refused(where: Any, number: str, quoted: bool) -> None:
-    """Whatever number stands in a field, the answer is read, or refused in one short line."""
+    """Any number in a field is read, or refused in one short line."""
     model, document, _ = where
     problem = problem_of(
         lambda: read_model(model, (document % (f'"{number}"' if quoted else number)).encode())
@@ -226,7 +226,7 @@ def test_any_number_is_read_or_refused(where: Any, number: str, quoted: bool) ->
 
 
 def problem_of(action: Callable[[], object]) -> str:
-    """What a ValueError says; nothing where there is none."""
+    """The message of a ValueError; empty if there is none."""
     try:
         action()
     except ValueError as error:
@@ -242,7 +242,7 @@ READ = st.builds("{}e{}".format, st.integers(-(10**20), 10**20), st.integers(-30
     st.lists(READ, min_size=4, max_size=4), st.integers(-(10**300), 10**300), st.integers(-(10**300), 10**300)
 )
 def test_what_is_read_can_be_computed_with(money: list[str], number: int, period: int) -> None:
-    """No sum, share, mean or line of text of numbers that were read fails, or has no end."""
+    """Sums, shares, means and texts of any numbers that were read work, and are short."""
     balance, limit, *costs = money
     used = {"total_cost": costs[0], "total_input_tokens": number, "total_output_tokens": number}
     stats = {**used, "total_cost": costs[1], "total_requests": number}
@@ -273,7 +273,7 @@ def test_what_is_read_can_be_computed_with(money: list[str], number: int, period
 @example("10000-01-01")
 @example("9" * 5000)
 def test_any_text_is_a_day_or_refused(text: str) -> None:
-    """A day is one of the calendar, or the answer is refused in one line."""
+    """A day is in the calendar, or the response is refused in one line."""
     problem = problem_of(lambda: read(DailyStats, stats_json(date=text)))
     assert problem.startswith("date: ") or not problem
     assert len(problem) < 200
@@ -281,13 +281,13 @@ def test_any_text_is_a_day_or_refused(text: str) -> None:
 
 @pytest.mark.parametrize("wrong", [0, 1767225600, 5, True, ["2026-05-31"]])
 def test_a_day_is_a_text(wrong: object) -> None:
-    """A number is no day, though it could be taken for seconds since 1970."""
-    assert refusal_of(lambda: read(DailyStats, stats_json(date=wrong))) == "date: is not an ISO 8601 text"
+    """A number is not a day, even if it could be seconds since 1970."""
+    assert refusal_of(lambda: read(DailyStats, stats_json(date=wrong))) == "date: is not an ISO 8601 string"
 
 
 @pytest.mark.parametrize("body", [[], "text", 5, None])
 def test_a_body_of_another_shape(body: object) -> None:
-    """An answer that is no object is refused as a whole."""
+    """A response that is not an object is refused."""
     assert refusal_of(lambda: read(Key, body)).startswith("the body: ")
 
 
@@ -295,39 +295,39 @@ def test_a_body_of_another_shape(body: object) -> None:
     "body", [f'{{"key": "{PLAINTEXT}"', f'{{"key": ["{PLAINTEXT}"]}}', f'"{PLAINTEXT}\xff"']
 )
 def test_a_broken_body_is_forgotten(body: str) -> None:
-    """The error does not lead back to the body, which may hold a plaintext."""
+    """The error has no reference to the body, which may contain a plaintext."""
     refusal(ValueError, lambda: read_model(CreatedKey, body.encode("latin-1")))
 
 
 @pytest.mark.parametrize("item", [b"[]", b"1.5", b"{}", b'{"a":{}}', b"[[[[]]]]"])
 def test_a_flood_of_values(item: bytes) -> None:
-    """Millions of values, each of which takes far more memory than its text, are not even looked at."""
+    """Millions of values, which would take far more memory than their text, are refused before they are built."""
     body = b'{"keys": [%b]}' % b",".join([item] * 3_000_001)
     assert refusal_of(lambda: read_model(KeyList, body)) == "there are more than 3,000,000 values"
 
 
 def test_many_wrong_items() -> None:
-    """Of a list of wrong items the first is named."""
+    """The error names the first invalid item of a list."""
     problem = refusal_of(lambda: read(KeyList, {"keys": [{}] * 10_000}))
     assert problem.startswith("keys.0.id: is missing; ")
     assert "keys.1" not in problem
 
 
 def test_all_wrong_fields_are_named() -> None:
-    """An answer with several wrong fields names each."""
+    """The error names each invalid field."""
     error = refusal_of(lambda: read(Key, key_json(id="7", name=5)))
     assert [line.split(":")[0] for line in error.split("; ")] == ["id", "name"]
 
 
 def test_a_created_key_hides_its_plaintext() -> None:
-    """No way of showing a new key shows its plaintext, which is there all the same."""
+    """No representation of a new key shows its plaintext, which is accessible nevertheless."""
     key = read(CreatedKey, created_json())
     assert key.key.get_secret_value() == PLAINTEXT
     assert_clean(repr(key), str(key), key.model_dump(), key.model_dump_json(), [key])
 
 
 def test_answers_cannot_be_changed() -> None:
-    """What the API said stays as it is."""
+    """Models are immutable."""
     key = read(Key, key_json())
     with pytest.raises(ValidationError):
         key.name = "another"
@@ -335,7 +335,7 @@ def test_answers_cannot_be_changed() -> None:
 
 @pytest.mark.parametrize("model", [CreatedKey, Key])
 def test_the_models_own_errors_quote_nothing(model: type[BaseModel]) -> None:
-    """Whoever validates by hand is shown no value either."""
+    """Pydantic's own errors show no value either."""
     with pytest.raises(ValidationError) as caught:
         model.model_validate({name: [PLAINTEXT] for name in [*model.model_fields, "unknown"]})
     assert_clean(caught.value)

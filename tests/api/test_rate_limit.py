@@ -1,4 +1,4 @@
-"""The pace that all threads share, in a time that passes only while somebody sleeps."""
+"""The pace that all threads share, with a clock that advances only during sleeps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FOR_EVER = float("inf")
 
 
 class Paced:
-    """A pace, and the seconds that have passed since it was made."""
+    """A pace, and the seconds since it was made."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -38,7 +38,7 @@ class Paced:
         self.pace.refused(retry_after)
 
     def admit(self, calls: int = 1) -> float:
-        """Make calls that are admitted, and tell how long they waited in all."""
+        """Make calls that are admitted; returns how long they waited in all."""
         before = self.seconds
         for _ in range(calls):
             self.pace.wait(FOR_EVER)
@@ -47,7 +47,7 @@ class Paced:
 
 
 def learned(between: float, admitted: int) -> Paced:
-    """A pace after two 429s, with so many seconds and so many admitted calls between them."""
+    """A pace after two 429s, with these seconds and these admitted calls between them."""
     paced = Paced()
     paced.refuse(0)
     paced.admit(admitted)
@@ -57,20 +57,20 @@ def learned(between: float, admitted: int) -> Paced:
 
 
 def test_no_429_no_wait() -> None:
-    """Where nothing is refused, nothing waits."""
+    """Without a 429, no call waits."""
     assert Paced().admit(1000) == 0
 
 
 @pytest.mark.parametrize(("retry_after", "pause"), [(None, 0.5), (0.0, 0.0), (7.0, 7.0)])
 def test_a_first_429_pauses(retry_after: float | None, pause: float) -> None:
-    """All calls wait for as long as the answer says, else half a second; then they go as fast as before."""
+    """All calls wait as long as the response asks, or half a second; then they go as fast as before."""
     paced = Paced()
     paced.refuse(retry_after)
     assert paced.admit(100) == pause
 
 
 def test_429s_in_a_row_pause_longer() -> None:
-    """Without an admitted call between them, pauses double, up to eight seconds."""
+    """Pauses double, up to eight seconds, while no call is admitted between them."""
     paced = Paced()
     pauses = []
     for _ in range(6):
@@ -82,7 +82,7 @@ def test_429s_in_a_row_pause_longer() -> None:
 
 
 def test_an_admitted_call_ends_the_row() -> None:
-    """After an admitted call, the next pause is a short one again."""
+    """After an admitted call, the next pause is short again."""
     paced = Paced()
     for _ in range(3):
         paced.refuse()
@@ -93,7 +93,7 @@ def test_an_admitted_call_ends_the_row() -> None:
 
 
 def test_calls_under_way_count_once() -> None:
-    """What is refused during a pause was sent before it: it does not make the pause longer."""
+    """A call that is refused during a pause was sent before it, and does not lengthen it."""
     paced = Paced()
     for _ in range(4):
         paced.refuse()
@@ -101,12 +101,12 @@ def test_calls_under_way_count_once() -> None:
 
 
 def test_a_second_429_spaces_calls_out() -> None:
-    """Ten calls in a second were admitted between two 429s: the next ones keep a quarter of that distance."""
+    """After ten admitted calls in a second between two 429s, the next calls keep a quarter of that interval."""
     assert learned(1.0, 10).admit(11) == pytest.approx(0.25, rel=0.06)
 
 
 def test_further_429s_space_them_out_more() -> None:
-    """As long as it is too fast, each 429 makes the space larger, by three tenths."""
+    """While the pace is too fast, each 429 makes the interval 30 % longer."""
     paced = learned(1.0, 10)
     paced.admit(1)
     paced.clock.sleep(0.01)
@@ -115,33 +115,33 @@ def test_further_429s_space_them_out_more() -> None:
 
 
 def test_a_429_long_after_another_is_a_first_one() -> None:
-    """Half a minute between two of them tells nothing of a rate."""
+    """Two 429s half a minute apart say nothing about a rate."""
     assert learned(31.0, 10).admit(100) == 0
 
 
 def test_429s_with_nothing_between_teach_no_rate() -> None:
-    """An outage is no rate: the space between calls stays as it was."""
+    """An outage does not teach a rate: the interval stays as it was."""
     paced = learned(1.0, 10)
     paced.refuse(0)
     assert paced.admit(11) == pytest.approx(0.25, rel=0.06)
 
 
 def test_the_pace_quickens() -> None:
-    """With each admitted call the next ones may come a little sooner."""
+    """Each admitted call shortens the interval a little."""
     paced = learned(1.0, 10)
     first = paced.admit(100)
     assert 0.3 * first < paced.admit(100) < 0.5 * first
 
 
 def test_nothing_is_saved_up() -> None:
-    """Calls that had no need to wait keep their distance all the same."""
+    """Idle time is not saved up: calls keep their interval after it."""
     paced = learned(1.0, 10)
     paced.clock.sleep(60)
     assert paced.admit(11) == pytest.approx(0.25, rel=0.06)
 
 
 def test_a_turn_is_waited_for_no_longer_than_told() -> None:
-    """Whoever cannot wait goes early."""
+    """A call with a deadline does not wait beyond it."""
     paced = Paced()
     paced.refuse(20)
     paced.pace.wait(paced.clock() + 3)
@@ -149,7 +149,7 @@ def test_a_turn_is_waited_for_no_longer_than_told() -> None:
 
 
 def test_the_user_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    """A line tells why nothing moves, and at which pace it will go on; the next one not before ten seconds."""
+    """A warning says why calls wait and at which pace they go on; the next comes ten seconds later at the earliest."""
     paced = Paced()
     for seconds in (2.0, 9.0, 3.0):
         paced.refuse(2)
@@ -163,13 +163,13 @@ def test_the_user_is_told(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_short_pause_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
-    """One 429 and half a second: nobody need know."""
+    """A pause of half a second after one 429 is not logged."""
     Paced().refuse()
     assert caplog.records == []
 
 
 class Limited:
-    """A server with a token bucket, in the fake time."""
+    """A server with a token bucket, on the fake clock."""
 
     def __init__(self, clock: FakeClock, rate: float, burst: float) -> None:
         self._clock, self._rate, self._burst = clock, rate, burst
@@ -185,7 +185,7 @@ class Limited:
         return True
 
     def serve(self, paced: Paced, calls: int, retry_after: float | None) -> tuple[int, float]:
-        """Admit so many calls; how many were refused, and the seconds of the pauses that were told for it."""
+        """Admit a number of calls; returns how many were refused, and the seconds of the pauses."""
         admitted, refused, pauses = 0, 0, 0.0
         while admitted < calls:
             paced.pace.wait(FOR_EVER)
@@ -206,7 +206,7 @@ class Limited:
     retry_after=st.sampled_from([None, 1.0, 2.0]),
 )
 def test_any_limit_is_learned(rate: float, seconds_of_burst: float, retry_after: float | None) -> None:
-    """Whatever the limit, 300 calls take at most 1.3 times what it dictates, pauses aside, and few are refused."""
+    """Under any limit, 300 calls take at most 1.3 times what it dictates, pauses aside, and few are refused."""
     paced = Paced()
     burst = max(1.0, rate * seconds_of_burst)
     refused, pauses = Limited(paced.clock, rate, burst).serve(paced, 300, retry_after)
@@ -224,7 +224,7 @@ def test_ten_requests_a_second(calls: int, retry_after: float | None) -> None:
 
 
 class ByTheMinute(httpx.BaseTransport):
-    """Lets sixty requests through in each minute, in the fake time, and says of all others when to come back."""
+    """Admits sixty requests a minute on the fake clock, and tells the others when to retry."""
 
     def __init__(self, clock: FakeClock, advice: str | None) -> None:
         self._clock, self._advice = clock, advice
@@ -252,7 +252,7 @@ def test_a_limit_by_the_minute_is_outlasted(advice: str | None, method: str) -> 
 
 
 def test_a_limited_account_is_filled(caplog: pytest.LogCaptureFixture) -> None:
-    """Four threads against a real limit: nothing fails, and the user is told why it takes long."""
+    """Four threads against a real limit: nothing fails, and a warning says why it takes long."""
     caplog.set_level(logging.WARNING)
     with (
         Emulator(provisioning_key=PROVISIONING_KEY, rate_limit=40, retry_after=0) as emulator,

@@ -1,4 +1,4 @@
-"""What is retried, how long, and who waits for whom."""
+"""Which requests are retried, for how long, and how threads wait for each other."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ FINAL: dict[str, Outcome] = {
 
 
 class Script(httpx.BaseTransport):
-    """Gives one outcome after the other, the last for ever, and notes when each request came."""
+    """Gives one outcome after another, the last one repeatedly, and records when each request came."""
 
     def __init__(self, *outcomes: Outcome, clock: FakeClock | None = None, takes: float = 0.0) -> None:
         self._outcomes = list(outcomes)
@@ -107,7 +107,7 @@ def limited(value: object, status: int = 429) -> httpx.Response:
 
 
 def every(methods: list[str], faults: dict[str, Outcome]) -> list[Any]:
-    """Every method with every fault."""
+    """Each method with each fault."""
     return [
         pytest.param(method, fault, id=f"{method}-{name}")
         for method in methods
@@ -116,7 +116,7 @@ def every(methods: list[str], faults: dict[str, Outcome]) -> list[Any]:
 
 
 def attempts(method: str, fault: Outcome) -> int:
-    """How often a request is sent whose first attempt meets this fault, and all others none."""
+    """How often a request is sent if only its first attempt meets this fault."""
     script = Script(fault, 200)
     with suppress(httpx.TransportError):
         send(retrying(script), method)
@@ -143,13 +143,13 @@ def test_a_post_in_doubt_is_not_retried(method: str, fault: Outcome) -> None:
 
 @pytest.mark.parametrize(("method", "fault"), every(METHODS, FINAL))
 def test_any_other_answer_is_final(method: str, fault: Outcome) -> None:
-    """Every other answer is given to the caller as it is."""
+    """Every other response goes to the caller unchanged."""
     assert attempts(method, fault) == 1
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_errors_of_others_are_final(method: str) -> None:
-    """An error that is not the network's is raised at once."""
+    """An error that is not a network error is raised at once."""
     script = Script(KeyError("a defect"), 200)
     with pytest.raises(KeyError):
         send(retrying(script), method)
@@ -159,7 +159,7 @@ def test_errors_of_others_are_final(method: str) -> None:
 @pytest.mark.parametrize("action", [Drop(commit=False), Drop(commit=True), HalfBody(), Hang()], ids=repr)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_real_connections(action: Any, method: str) -> None:
-    """Connections that are really cut or silent count as lost answers."""
+    """Real connections that are cut or silent count as lost responses."""
     sent: list[httpx.Request] = []
     clock = FakeClock()
     with Emulator(provisioning_key=PROVISIONING_KEY) as emulator, default_transport(emulator.url) as network:
@@ -188,7 +188,7 @@ def test_real_connections(action: Any, method: str) -> None:
 
 
 def test_retries_go_on_for_90_seconds() -> None:
-    """By default a request is tried again for 90 seconds; then the last answer is the caller's."""
+    """By default a request is retried for 90 seconds; then the caller gets the last response."""
     script = Script(500, 502, 504, 503)
     transport = RetryTransport(script, sleep=script.clock.sleep, clock=script.clock)
     assert send(transport).status_code == 503
@@ -197,7 +197,7 @@ def test_retries_go_on_for_90_seconds() -> None:
 
 
 def test_the_last_error_is_raised() -> None:
-    """When the time is used up, the last error itself is raised."""
+    """After the deadline the last error itself is raised."""
     last = httpx.ConnectTimeout("the last")
     with pytest.raises(httpx.ConnectTimeout) as caught:
         send(retrying(Script(httpx.ConnectError("the first"), last)))
@@ -229,7 +229,7 @@ RETRY_AFTERS = st.integers(0, 40).map(limited) | st.integers(0, 40).map(lambda s
 def test_no_attempt_begins_after_the_deadline(
     outcomes: list[Outcome], deadline: float, takes: float, cooling: int
 ) -> None:
-    """Whatever comes, and however long others made everyone wait, no attempt begins after the deadline."""
+    """No attempt begins after the deadline, whatever the outcomes and however long the cool-down."""
     script = Script(limited(cooling), *outcomes, takes=takes)
     with suppress(httpx.ConnectError):
         send(retrying(script, deadline))
@@ -237,7 +237,7 @@ def test_no_attempt_begins_after_the_deadline(
 
 
 def test_pauses_grow_and_differ() -> None:
-    """Pauses are random, and on the whole they grow up to a limit."""
+    """Pauses are random, and grow up to a limit."""
     script = Script(503)
     send(retrying(script, deadline=1000.0))
     pauses = [later - earlier for earlier, later in zip(script.times[:-1], script.times[1:], strict=True)]
@@ -256,7 +256,7 @@ def test_pauses_grow_and_differ() -> None:
 @example(30, 503)
 @example(31, 429)
 def test_retry_after_in_seconds(seconds: int, status: int) -> None:
-    """So many seconds are waited, up to 30; nought is no more than the ordinary pause."""
+    """The wait is that long, up to 30 seconds; zero means the ordinary pause."""
     pause = waited(limited(seconds, status))
     least = min(seconds, RETRY_AFTER_CAP)
     assert least <= pause + 1e-6
@@ -266,7 +266,7 @@ def test_retry_after_in_seconds(seconds: int, status: int) -> None:
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(("seconds", "least", "most"), [(20, 18, 20.3), (3600, 30, 30.3), (-3600, 0, 0.8)])
 def test_retry_after_as_a_date(status: int, seconds: int, least: float, most: float) -> None:
-    """A date is waited for, likewise up to 30 seconds; one in the past is no more than the ordinary pause."""
+    """The wait lasts until the date, up to 30 seconds; a date in the past means the ordinary pause."""
     date = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=seconds), usegmt=True)
     assert least <= waited(limited(date, status)) <= most
 
@@ -289,18 +289,18 @@ HTTP_DATES = st.from_regex(
 @example("1.5", 503)
 @example("²", 503)
 def test_a_garbled_retry_after_breaks_nothing(text: str, status: int) -> None:
-    """Whatever stands there, the request is tried again, after 30 seconds at most."""
+    """Any text is accepted: the request is retried after 30 seconds at most."""
     assert 0 <= waited(limited(text, status)) <= RETRY_AFTER_CAP + 0.25 + 1e-6
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-5", "1.5", "5 s", "0x10", "²", "5, 5"])
 def test_what_is_no_retry_after_is_ignored(text: str) -> None:
-    """What cannot be read is no reason to wait."""
+    """An unreadable value imposes no wait."""
     assert waited(limited(text, 503)) <= 0.25
 
 
 def test_a_post_waits_as_well() -> None:
-    """A POST that met a 429 waits for as long as it is told."""
+    """A POST waits after a 429 as long as the response asks."""
     assert 20 <= waited(limited(20), method="POST") <= 20.25
 
 
@@ -308,7 +308,7 @@ def test_a_post_waits_as_well() -> None:
 
 
 def in_threads(count: int, action: Callable[[], object]) -> None:
-    """The same in so many threads at once."""
+    """Run the same action in several threads at once."""
     with ThreadPoolExecutor(count) as pool:
         for future in [pool.submit(action) for _ in range(count)]:
             future.result()
@@ -318,7 +318,7 @@ def in_threads(count: int, action: Callable[[], object]) -> None:
     ("answer", "cooled", "deadline"), [(limited(20), 20.0, 15.0), (httpx.Response(429), 0.5, 0.4)]
 )
 def test_429_cools_down_every_thread(answer: httpx.Response, cooled: float, deadline: float) -> None:
-    """After one 429 no thread sends before the time that it asks for, else half a second, is over."""
+    """After a 429 no thread sends until the time that it asks for, or half a second, is over."""
     script = Script(answer, 200)
     transport = retrying(script, deadline)
     assert send(transport).status_code == 429  # so long a wait goes beyond the deadline
@@ -329,7 +329,7 @@ def test_429_cools_down_every_thread(answer: httpx.Response, cooled: float, dead
 
 
 def test_cool_down_is_waited_for_no_longer_than_the_deadline() -> None:
-    """A request that others' cool-down would keep beyond its deadline is sent when that is reached."""
+    """A request that a cool-down would keep beyond its deadline is sent at the deadline."""
     script = Script(limited(20), 200)
     transport = retrying(script, deadline=15)
     send(transport)
@@ -338,7 +338,7 @@ def test_cool_down_is_waited_for_no_longer_than_the_deadline() -> None:
 
 
 def test_threads_in_need_of_a_first_attempt_wait() -> None:
-    """A thread that begins while another's 429 cools down waits before its first attempt, too."""
+    """A thread that starts during a cool-down waits before its first attempt too."""
     clock = FakeClock()
     times: list[float] = []
     others: list[threading.Thread] = []
@@ -363,7 +363,7 @@ def test_threads_in_need_of_a_first_attempt_wait() -> None:
 
 
 def test_a_shorter_cool_down_does_not_end_a_longer_one() -> None:
-    """Of two 429s that come at the same time, the longer wait counts."""
+    """Of two 429s at the same time, the longer wait counts."""
     clock = FakeClock()
     times: list[float] = []
 
@@ -385,7 +385,7 @@ def test_a_shorter_cool_down_does_not_end_a_longer_one() -> None:
 
 
 def test_close_closes_the_wrapped_transport() -> None:
-    """Closing goes through."""
+    """Closing closes the wrapped transport."""
     script = Script(200)
     retrying(script).close()
     assert script.closed

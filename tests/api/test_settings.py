@@ -1,4 +1,4 @@
-"""Where the endpoint and the provisioning key come from, and what is refused."""
+"""Where the settings of an account come from, and which values are refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulumi_account.api.client import AccountClient
-from pulumi_account.api.settings import DEFAULT_ENDPOINT, Settings, is_loopback, resolve
+from pulumi_account.api.settings import DEFAULT_ENDPOINT, Settings, is_loopback, require_sendable, resolve
 from pulumi_account.exceptions import ConfigurationError
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY, assert_clean
 from tests.support.helpers import refusal, unhurried
@@ -86,7 +86,7 @@ def test_settings_hide_the_key() -> None:
     assert_clean(repr(settings), str(settings))
 
 
-# --- names that are misspelt
+# --- misspelled names
 
 
 @pytest.mark.parametrize(
@@ -102,21 +102,21 @@ def test_settings_hide_the_key() -> None:
     ],
 )
 def test_a_misspelt_name_is_named(name: str) -> None:
-    """It is not just missing: nobody would see why, or the key would go to the default endpoint."""
+    """A misspelled name is reported: otherwise the key would seem missing, or go to the default endpoint."""
     right = "account:provisioningKey" if "rovisioning" in name else "account:endpoint"
     given = {key: value for key, value in CONFIGURED.items() if key != right}
     error = refusal(ConfigurationError, lambda: resolve({**given, name: PROVISIONING_KEY}, {}))
-    assert str(error) == f"the configuration has {name}, which nobody reads: it must be {right}"
+    assert str(error) == f"the configuration has {name}, which has no effect: it must be {right}"
 
 
 @pytest.mark.parametrize("name", ["project:endpoint", "account:provisioningKeys", "account:other"])
 def test_other_names_are_nobodys_business(name: str) -> None:
-    """What only looks a bit like it belongs to others."""
+    """Names that are merely similar are ignored."""
     assert resolve({**CONFIGURED, name: "x"}, {}).endpoint == "https://configured.invalid"
 
 
 def test_a_misspelt_name_beside_the_right_one_does_no_harm() -> None:
-    """The right one counts, as does the environment."""
+    """The correct name, or the environment, is enough."""
     resolve({**CONFIGURED, "account:provisioningkey": "x"}, {})
     resolve({"account:provisioningkey": "x"}, {"ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY})
 
@@ -147,7 +147,7 @@ def test_endpoints(endpoint: str, used: str) -> None:
     "host", ["api.naga.ac", "127.0.0.1.example", "localhost.example", "10.0.0.1", "0.0.0.0"]
 )
 def test_plain_http_is_for_this_machine(host: str) -> None:
-    """Over plain http the key would be readable on its way."""
+    """Plain http would expose the key."""
     assert refused(f"http://{host}") == (
         f"account:endpoint (or ACCOUNT_ENDPOINT) http://{host} must be https: "
         "plain http is for loopback addresses only"
@@ -157,10 +157,10 @@ def test_plain_http_is_for_this_machine(host: str) -> None:
 @pytest.mark.parametrize(
     ("endpoint", "why"),
     [
-        ("https://user@account.invalid", "must not hold a user name or password"),
-        (f"https://user:{PROVISIONING_KEY}@account.invalid", "must not hold a user name or password"),
-        (f"https://:{PROVISIONING_KEY}@account.invalid", "must not hold a user name or password"),
-        ("https://@account.invalid", "must not hold a user name or password"),
+        ("https://user@account.invalid", "must not contain a user name or password"),
+        (f"https://user:{PROVISIONING_KEY}@account.invalid", "must not contain a user name or password"),
+        (f"https://:{PROVISIONING_KEY}@account.invalid", "must not contain a user name or password"),
+        ("https://@account.invalid", "must not contain a user name or password"),
         (f"https://account.invalid/?key={PROVISIONING_KEY}", "must not have a query or a fragment"),
         ("https://account.invalid?", "must not have a query or a fragment"),
         (f"https://account.invalid/#{PROVISIONING_KEY}", "must not have a query or a fragment"),
@@ -176,43 +176,26 @@ def test_plain_http_is_for_this_machine(host: str) -> None:
         ("https://[::1", "is not a URL"),
         ("https://xn--", "is not a URL"),
         ("https://account\n.invalid", "is not a URL"),
-        ("https://account.invalid/a b", "must not hold spaces or line breaks"),
-        ("https://acc ount.invalid", "must not hold spaces or line breaks"),
+        ("https://account.invalid/a b", "must not contain spaces or line breaks"),
+        ("https://acc ount.invalid", "must not contain spaces or line breaks"),
     ],
 )
 def test_endpoints_that_cannot_be_used(endpoint: str, why: str) -> None:
-    """What is no endpoint is refused in one line that says where it comes from, and quotes no credential."""
+    """An invalid endpoint is refused in one line that says where it comes from and quotes no credential."""
     assert refused(endpoint) == f"account:endpoint (or ACCOUNT_ENDPOINT) {why}"
 
 
 URL_PARTS = st.sampled_from(
-    [
-        "https://",
-        "http://",
-        "localhost",
-        "a.invalid",
-        ":80",
-        "/",
-        "@",
-        "?",
-        "#",
-        "[",
-        "::1",
-        "]",
-        "xn--",
-        "%",
-        "\\",
-        " ",
-        ".",
-    ]
-)
+    ["https://", "http://", "localhost", "a.invalid", ":80", "/", "@", "?", "#", "[", "::1", "]", "xn--", "%", "\\",
+     " ", "."]
+)  # fmt: skip
 URLS = st.lists(URL_PARTS | st.characters(), max_size=8).map("".join)
 
 
 @unhurried
 @given(URLS.map("https://".__add__) | URLS)
 def test_any_endpoint_is_refused_or_can_be_used(endpoint: str) -> None:
-    """Whatever stands there: it is refused in one line, or the key is sent there, safely and to the API's path."""
+    """Any endpoint is refused in one line, or the key is sent there safely and to the API's path."""
     try:
         settings = with_endpoint(endpoint)
     except ConfigurationError:
@@ -225,7 +208,7 @@ def test_any_endpoint_is_refused_or_can_be_used(endpoint: str) -> None:
 
 
 def asked(settings: Settings) -> httpx.URL:
-    """Where a request really goes."""
+    """The URL that a request goes to."""
     urls = []
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -236,6 +219,27 @@ def asked(settings: Settings) -> httpx.URL:
     with AccountClient(settings.endpoint, settings.provisioning_key, transport=transport) as client:
         client.get_balance()
     return urls[0]
+
+
+LOOPBACK = [
+    "http://localhost", "http://LOCALHOST:80", "http://127.0.0.1:8080/", "http://127.255.0.9", "http://[::1]:1",
+]  # fmt: skip
+ELSEWHERE = [
+    "https://api.naga.ac", "http://localhost.example", "http://127.0.0.1.example", "http://10.0.0.1", "http://0.0.0.0",
+    "http://[2001:db8::1]", "http://localhost@example.com", "", "localhost",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("endpoint", LOOPBACK)
+def test_this_machine(endpoint: str) -> None:
+    """Localhost, 127.0.0.0/8 and ::1 are this machine."""
+    assert is_loopback(endpoint) is True
+
+
+@pytest.mark.parametrize("endpoint", ELSEWHERE)
+def test_another_machine(endpoint: str) -> None:
+    """Any other host is another machine."""
+    assert is_loopback(endpoint) is False
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:8080", "https://localhost", "http://[::1]"])
@@ -253,7 +257,7 @@ def test_loopback_only_refuses_all_others(configuration: dict[str, object]) -> N
 
 
 def test_loopback_only_refuses_the_default() -> None:
-    """The documented account is another machine, too."""
+    """The default endpoint is another machine as well."""
     environ = {"ACCOUNT_LOOPBACK_ONLY": "1", "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY}
     refusal(ConfigurationError, lambda: resolve({}, environ), DEFAULT_ENDPOINT)
 
@@ -279,7 +283,7 @@ def test_an_instance_without_a_key_is_named(key: str | None) -> None:
 
 
 def test_space_around_a_key_is_no_part_of_it() -> None:
-    """A line break at the end, as of a file, does no harm."""
+    """Surrounding space, such as a file's last line break, is ignored."""
     assert with_key(f" {PROVISIONING_KEY}\r\n").provisioning_key == PROVISIONING_KEY
 
 
@@ -287,7 +291,32 @@ def test_space_around_a_key_is_no_part_of_it() -> None:
 def test_keys_that_no_header_can_hold(wrong: str) -> None:
     """A key with anything but visible ASCII inside is refused, and not quoted."""
     key = f"{PROVISIONING_KEY}{wrong}{OTHER_PROVISIONING_KEY}"
-    refusal(ConfigurationError, lambda: with_key(key), r"^the provisioning key holds .*: copy it again$")
+    refusal(ConfigurationError, lambda: with_key(key), r"^the provisioning key contains .*: copy it again$")
+
+
+@unhurried
+@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="\"'\\"), min_size=1))
+def test_keys_that_can_be_sent(key: str) -> None:
+    """Any visible ASCII but quotes and backslashes can be sent."""
+    require_sendable(key)
+    assert httpx.Headers({"Authorization": f"Bearer {key}"})["Authorization"] == f"Bearer {key}"
+
+
+@unhurried
+@given(
+    st.text(),
+    st.sampled_from([" ", "\\", "'", '"', "\n", "\r", "\t", "\0", "\x7f", "é", "🔑", "\u200b"]),
+    st.text(),
+)
+def test_keys_that_cannot_be_sent(before: str, wrong: str, after: str) -> None:
+    """A space, a line break, a quote, a backslash or anything outside ASCII is refused, and the key not quoted."""
+    key = f"{before}{wrong}{PROVISIONING_KEY}{after}"
+    refusal(ConfigurationError, lambda: require_sendable(key), "copy it again")
+
+
+def test_an_empty_key_cannot_be_sent() -> None:
+    """An empty key is refused."""
+    refusal(ConfigurationError, lambda: require_sendable(""), "is empty")
 
 
 # --- the retry deadline
@@ -305,7 +334,7 @@ def test_retry_deadline(configuration: dict[str, object], text: str, seconds: fl
 
 @pytest.mark.parametrize("text", ["-1", "86401", "nan", "inf", "-inf", "a minute", "1 m", "1,5", "0x10"])
 def test_retry_deadlines_that_are_none(text: str) -> None:
-    """Anything else is refused, and the value told."""
+    """Any other value is refused, and the error quotes it."""
     error = refusal(ConfigurationError, lambda: resolve(CONFIGURED, {"ACCOUNT_RETRY_DEADLINE": text}))
     assert str(error) == (f"ACCOUNT_RETRY_DEADLINE must be a number of seconds from 0 to 86400, not {text!r}")
 
@@ -318,6 +347,6 @@ def test_timeout(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["0", "0.05", "86401", "soon"])
 def test_timeouts_that_are_none(text: str) -> None:
-    """No answer comes in no time: a time-out below 0.1 is refused, as is anything else."""
+    """A time-out below 0.1 is refused, as is anything that is not a number."""
     error = refusal(ConfigurationError, lambda: resolve(CONFIGURED, {"ACCOUNT_TIMEOUT": text}))
     assert str(error) == f"ACCOUNT_TIMEOUT must be a number of seconds from 0.1 to 86400, not {text!r}"

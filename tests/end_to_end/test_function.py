@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pulumi import automation
@@ -13,9 +11,10 @@ from pulumi import automation
 import pulumi_account as account
 from pulumi_account.emulator import Emulator
 from pulumi_account.testing import Result
-from tests.end_to_end.test_keys import ENGINES, Bench, ended_with
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY, assert_clean
 from tests.support.cli import require_cli
+from tests.support.environment import account_environment, pulumi_environment
+from tests.support.projects import Project, ended_with
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -49,13 +48,11 @@ PROGRAM = """
 WARNING = "the account's balance is 100.499999999999999999 USD, less than 100.5 USD: top it up soon"
 
 
-@pytest.fixture(params=ENGINES)
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    """An empty project and account."""
-    if request.param == "cli":
-        require_cli()
-    with Emulator(provisioning_key=PROVISIONING_KEY, balance="49.999999") as emulator:
-        yield Bench(request.param, tmp_path, emulator)
+@pytest.fixture
+def poor(project: Project) -> Project:
+    """A project whose account has a balance just below 50 USD."""
+    project.emulator.balance = "49.999999"
+    return project
 
 
 def warned_of(result: Result) -> list[str]:
@@ -63,28 +60,28 @@ def warned_of(result: Result) -> list[str]:
     return [d.message.strip() for d in result.diagnostics if d.severity == "warning"]
 
 
-def test_functions_in_a_program(bench: Bench) -> None:
-    """Two accounts; each question once in a run; answers are no secrets, and no credential is left anywhere."""
-    bench.write(PROGRAM)
-    bench.emulator.balance = "100.499999999999999999"
+def test_functions_in_a_program(project: Project) -> None:
+    """Two accounts: each call is made once in a run, results are not secrets, and no credential is left in a file."""
+    project.write(PROGRAM)
+    project.emulator.balance = "100.499999999999999999"
     with Emulator(provisioning_key=OTHER_PROVISIONING_KEY, balance="-7") as eu:
-        bench.options = {
+        project.options = {
             "env": {"EU_ENDPOINT": eu.url},
             "secrets": {"euProvisioningKey": OTHER_PROVISIONING_KEY},
         }
-        preview = bench.run("preview")
+        preview = project.run("preview")
         assert preview.ok, preview.text
         assert warned_of(preview) == [WARNING]
-        assert sorted(map(str, bench.emulator.calls.operations)) == ["get_activity", "get_balance"]
-        # what is to be made cannot be asked for
+        assert sorted(map(str, project.emulator.calls.operations)) == ["get_activity", "get_balance"]
+        # a key that does not exist yet cannot be read
         assert sorted(map(str, eu.calls.operations)) == ["get_balance", "list_keys"]
 
-        bench.emulator.calls.clear()
+        project.emulator.calls.clear()
         eu.calls.clear()
-        made = bench.run("up")
+        made = project.run("up")
         assert made.ok, made.text
         assert warned_of(made) == [WARNING]
-        assert sorted(map(str, bench.emulator.calls.operations)) == ["get_activity", "get_balance"]
+        assert sorted(map(str, project.emulator.calls.operations)) == ["get_activity", "get_balance"]
         asked = [call for call in eu.calls.operations if call not in ("create_key", "update_key")]
         assert asked == ["get_balance", "list_keys", "list_keys"]
 
@@ -95,39 +92,56 @@ def test_functions_in_a_program(bench: Bench) -> None:
             "eu": "-7", "eu again": "-7", "eu by parent": "-7",
             "before": 0, "after": 1, "id by name": key_id, "id": key_id,
         }  # fmt: skip
-        assert_clean(bench.files(), json.dumps(bench.engine().export()))
+        assert_clean(project.files(), json.dumps(project.engine().export()))
 
 
 SHORT = "the account's balance is 49.999999 USD, but at least 50 USD are needed: top it up, or require less"
 
 
 @pytest.mark.parametrize("command", ["preview", "up"])
-def test_too_little_stops_the_deployment(bench: Bench, command: str) -> None:
-    """A preview and a deployment end with one line, and nothing that comes after it is made."""
-    bench.write("""
+def test_too_little_stops_the_deployment(poor: Project, command: str) -> None:
+    """A preview and a deployment end with one line, and make nothing that comes after it."""
+    poor.write("""
         import pulumi_account as account
         account.require_balance(50, warn_below=60)
         account.ApiKey("k")
     """)
-    result = bench.run(command)
+    result = poor.run(command)
     assert ended_with(result) == [SHORT]
     assert warned_of(result) == []
-    assert bench.emulator.calls.operations == ["get_balance"]
+    assert poor.emulator.calls.operations == ["get_balance"]
 
 
-def test_too_little_stops_what_needs_it(bench: Bench) -> None:
-    """A key with an input from the `_output` form is not made, and the deployment fails with one line."""
-    bench.write("""
+def test_too_little_stops_what_needs_it(poor: Project) -> None:
+    """A key with an input from the `_output` form is not made; the deployment fails with one line."""
+    poor.write("""
         import pulumi, pulumi_account as account
         enough = account.require_balance_output(pulumi.Output.from_input(50))
         account.ApiKey("k", name="k", credit_limit=enough.apply(lambda _: 20))
     """)
-    assert ended_with(bench.run("up")) == [SHORT]
-    assert bench.emulator.keys() == []
+    assert ended_with(poor.run("up")) == [SHORT]
+    assert poor.emulator.keys() == []
+
+
+def test_failed_function_is_one_line(project: Project) -> None:
+    """A function that fails stops the program with one line and no traceback."""
+    project.write("import pulumi_account as account; account.get_api_key(key_id=999)")
+    (line,) = ended_with(project.run("preview"))
+    assert line == "GET /v1/account/keys/999: There is no API key with this id. (status 404)"
+
+
+def test_failed_output_function_is_one_line(project: Project) -> None:
+    """A failed `_output` form stops it with one line too."""
+    project.write("""
+        import pulumi, pulumi_account as account
+        pulumi.export("name", account.get_api_key_output(pulumi.Output.from_input(999)).name)
+    """)
+    (line,) = ended_with(project.run("preview"))
+    assert line == "GET /v1/account/keys/999: There is no API key with this id. (status 404)"
 
 
 def test_inline_programs_of_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the automation API the next run of the same process asks anew."""
+    """With the automation API, the next run of the same process calls the API again."""
     require_cli()
     told: list[str] = []
 
@@ -136,8 +150,8 @@ def test_inline_programs_of_one_process(tmp_path: Path, monkeypatch: pytest.Monk
         told.append(str(account.get_balance().balance))
 
     with Emulator(provisioning_key=PROVISIONING_KEY, balance="1") as emulator:
-        (tmp_path / "backend").mkdir()
-        for name, value in inline_environment(emulator, tmp_path).items():
+        environment = account_environment(emulator.url) | pulumi_environment(tmp_path)
+        for name, value in environment.items():
             monkeypatch.setenv(name, value)
         stack = automation.create_or_select_stack("dev", "inline", program)
         stack.preview()
@@ -145,15 +159,3 @@ def test_inline_programs_of_one_process(tmp_path: Path, monkeypatch: pytest.Monk
         stack.preview()
     assert told == ["1", "1", "2", "2"]
     assert emulator.calls.operations == ["get_balance"] * 2
-
-
-def inline_environment(emulator: Emulator, folder: Path) -> dict[str, Any]:
-    """The emulated account, and a backend of the test's own."""
-    return {
-        "ACCOUNT_ENDPOINT": emulator.url,
-        "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
-        "PULUMI_BACKEND_URL": f"file://{folder / 'backend'}",
-        "PULUMI_HOME": str(folder / "home"),
-        "PULUMI_CONFIG_PASSPHRASE": "",
-        "PULUMI_SKIP_UPDATE_CHECK": "1",
-    }

@@ -1,4 +1,4 @@
-"""A warm Python does what a cold one does."""
+"""A warm Python behaves like a cold one."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from pulumi_account.emulator import Emulator
-from pulumi_account.testing import LocalEngine, Result
+from pulumi_account.testing import Result
 from tests.support import ROOT
 from tests.support.canaries import PROVISIONING_KEY
+from tests.support.projects import engine_for, write_project
 from tests.support.warm import WarmPython
 
 
@@ -126,12 +127,12 @@ def test_signals_reach_the_program(
             assert process.stdout.read() == told  # to its end, which comes with the program's own
             assert process.wait() == status
         finally:
-            process.kill()  # where interrupts are ignored, as in the background of a shell, it would wait for ever
+            process.kill()  # where interrupts are ignored, as in the background of a shell, it would never end
     assert ended(pid)
 
 
 def test_clients_that_are_killed_do_no_harm(warm: str, tmp_path: Path) -> None:
-    """The server goes on, whenever it is that clients are killed, and their programs with them."""
+    """The server survives when clients are killed, at any time, with their programs."""
     path = script(tmp_path, "")
     for number in range(40):
         with subprocess.Popen([warm, "-u", path], stderr=subprocess.DEVNULL) as process:
@@ -141,12 +142,12 @@ def test_clients_that_are_killed_do_no_harm(warm: str, tmp_path: Path) -> None:
 
 
 def test_what_engines_do_not_ask_for_is_asked_of_a_cold_python(warm: str, tmp_path: Path) -> None:
-    """Its version, for example."""
+    """Other options, such as `--version`, go to a cold Python."""
     assert subprocess.run([warm, "--version"], capture_output=True, text=True).stdout.startswith("Python 3.")
 
 
 def ended(pid: int) -> bool:
-    """Whether a process is gone, at the latest in a few seconds."""
+    """Whether a process ends within a few seconds."""
     for _ in range(500):
         try:
             os.kill(pid, 0)
@@ -157,7 +158,7 @@ def ended(pid: int) -> bool:
 
 
 def test_nothing_outlives_the_process_that_uses_it(tmp_path: Path) -> None:
-    """When that process is killed, the server ends, and whatever it has started."""
+    """When the process that uses it is killed, the server and all its children end."""
     user = """
         import subprocess, sys
         from tests.support.warm import WarmPython
@@ -195,7 +196,7 @@ PROGRAM = """
 
 
 def test_whole_runs_are_the_same(warm: str, tmp_path: Path) -> None:
-    """Previews, updates, failures and a destroy tell and do the same with a warm Python as with a cold one."""
+    """Previews, updates, failures and a destroy behave the same with a warm Python as with a cold one."""
     warm_story, cold_story = (
         story(python, tmp_path / name) for name, python in [("a", warm), ("b", sys.executable)]
     )
@@ -203,10 +204,8 @@ def test_whole_runs_are_the_same(warm: str, tmp_path: Path) -> None:
 
 
 def story(python: str, folder: Path) -> list[object]:
-    """What a few runs do and tell."""
-    folder.mkdir()
-    (folder / "Pulumi.yaml").write_text("name: story\nruntime: python\n")
-    (folder / "__main__.py").write_text(textwrap.dedent(PROGRAM))
+    """What a few runs do and report."""
+    write_project(folder, PROGRAM)
     told: list[object] = []
     with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
         for command, quarter in [
@@ -219,7 +218,7 @@ def story(python: str, folder: Path) -> list[object]:
         ]:
             env = {"ACCOUNT_ENDPOINT": emulator.url, "QUARTER": str(quarter)}
             secrets = {"account:provisioningKey": PROVISIONING_KEY}
-            engine = LocalEngine(folder, state=folder / "state", env=env, secrets=secrets, python=python)
+            engine = engine_for("local", folder, env=env, secrets=secrets, python=python)
             result: Result = getattr(engine, command)()
             steps = sorted(
                 (step.op, step.urn, sorted(map(str, (step.new or {}).items()))) for step in result.steps

@@ -1,4 +1,4 @@
-"""What goes wrong around a deployment, and what is left in the account, the state and the output then."""
+"""Faults during deployments, and what they leave in the account, the state and the output."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A front before an account whose port is closed for a while: connections to it are truly refused."""
+"""A proxy before an account, whose port closes for a while: connections are really refused."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 _LOCALHOST = "127.0.0.1"
-#: much longer than a process takes from one call to the next, however busy the machine is
+#: much longer than a process takes between two calls, even on a busy machine
 _WHILE = 3.0
 _KEEP_ALIVE = re.compile(rb"(?i)\r\nconnection: keep-alive")
 
 
 class Door:
-    """Passes each call on, over a connection of its own, so that every call can be refused.
+    """Forwards each call over a separate connection, so that any call can be refused.
 
     :param url: the account that it stands before.
     """
@@ -37,11 +37,11 @@ class Door:
 
     @property
     def was_shut(self) -> bool:
-        """Whether the port has been closed since it was last said that it is to be."""
+        """Whether the port has been closed since `close_after` was called."""
         return self._shut.is_set()
 
     def close_after(self, connections: int, *, for_ever: bool) -> None:
-        """Close the port once so many more connections were made; for a moment, or until it is opened."""
+        """Close the port after this number of further connections, for a moment or until `open`."""
         self._left, self._for_ever = connections, for_ever
         self._reopened.clear()
         self._shut.clear()
@@ -50,7 +50,7 @@ class Door:
             self._shut.wait()
 
     def open(self) -> None:
-        """Open the port again, and let it be open."""
+        """Open the port again, and keep it open."""
         self._left = None
         self._reopened.set()
         self._listening.wait()
@@ -68,7 +68,7 @@ class Door:
             pass
 
     def _bound(self, port: int) -> socket.socket:
-        """A socket that has the port: it succeeds when nobody listens there any more.
+        """A socket bound to the port, once no other socket is.
 
         A process that is just being started has copies of all sockets, until it runs its program.
         """
@@ -91,7 +91,7 @@ class Door:
             last = self._serve_open()
             self._listening.clear()
             self._listener.close()
-            self._listener = self._bound(self._port)  # nobody else must get the port meanwhile
+            self._listener = self._bound(self._port)  # no other process must get the port meanwhile
             self._shut.set()
             if last:
                 self._start(self._pass_on, last)
@@ -121,9 +121,7 @@ class Door:
             with suppress(ConnectionResetError):
                 while data := account.recv(65536):
                     client.sendall(data)
-            client.shutdown(
-                socket.SHUT_RDWR
-            )  # as the other thread still reads, closing it alone says nothing
+            client.shutdown(socket.SHUT_RDWR)  # closing it is not enough, as the other thread still reads
 
     @staticmethod
     def _ask(client: socket.socket, account: socket.socket) -> None:

@@ -1,8 +1,7 @@
-"""Runs that are killed half-way, generated: which calls are held, who is killed then, and what came of it.
+"""Kills runs halfway, and records what comes of them.
 
 The emulator finds the moment: it holds a call before or after carrying it out, and the kill comes once all calls of
-a case are held. Several resources of one program are held at different steps at once, four at most, as a provider
-works at no more; each rule is for every one.
+a case are held.
 """
 
 from __future__ import annotations
@@ -22,169 +21,23 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pulumi_account.core.naming import is_auto_name
 from pulumi_account.core.reservations import RESERVATION_PREFIX
-from pulumi_account.emulator import Answer, Drop, Emulator, Fault, Hang
+from pulumi_account.emulator import Emulator
 from pulumi_account.testing import LocalEngine, Result
+from tests.faults.kill_cases import CASES, ENGINE, ENGINE_ALONE, PROVIDER, TWO_INTERRUPTS, Case, Want
 from tests.support.canaries import PROVISIONING_KEY
 from tests.support.cli import CliEngine, require_cli
+from tests.support.environment import account_environment
+from tests.support.projects import project_files, warm_python, write_project
 
 Account = Mapping[int, Mapping[str, Any]]
 
-PROVIDER, ENGINE, ENGINE_ALONE, INTERRUPT, TWO_INTERRUPTS = KILLS = (
-    "the provider is killed",
-    "engine and provider are killed",
-    "the engine is killed, the provider goes on",
-    "one interrupt",
-    "two interrupts",
-)
-#: seconds for which a call is held that goes on by itself
+#: seconds for which a call is held that continues afterwards
 _MOMENT = 1.0
-#: the same where the engine must be gone by then; and after how long without a call, when that is over, a provider
-#: has nothing more to do
+#: the same if the engine must have exited by then; and after how many seconds without a call a provider
+#: is done
 _LONG_MOMENT, _QUIET = 4.0, 3.0
 _PLAINTEXT = re.compile(r"\bng-[\w-]{43}")
-_EXACT = "key-{}"
-
-
-class Want(NamedTuple):
-    """A key that the program declares."""
-
-    resource: str
-    credit_limit: int
-    trigger: str = "1"
-    exact: bool = True
-    adopts: bool = False  # a key that is there before, of the same name
-
-    @property
-    def name(self) -> str:
-        """Its exact name."""
-        return _EXACT.format(self.resource)
-
-    def line(self, adoptable: tuple[int, str] | None) -> str:
-        """The declaration; its plaintext is an output of the stack."""
-        name = f'name="{self.name}", ' if self.exact else ""
-        adopt = "adopt_key_id={}, adopt_key={!r}, ".format(*adoptable) if adoptable else ""
-        return (
-            f'k = account.ApiKey("{self.resource}", {name}{adopt}credit_limit={self.credit_limit}, '
-            f'rotation_triggers={{"quarter": "{self.trigger}"}})\npulumi.export("{self.resource}", k.key)\n'
-        )
-
-    def is_met_by(self, key: Mapping[str, Any]) -> bool:
-        """Whether this key is as declared."""
-        named = key["name"] == self.name if self.exact else is_auto_name(key["name"], f"{self.resource}-")
-        declared = {"credit_limit": self.credit_limit, "expires_at": None, "is_enabled": True}
-        return named and declared.items() <= key.items()
-
-
-class Held(NamedTuple):
-    """A call that is held, before or after it is carried out."""
-
-    operation: str
-    carried_out: bool
-    name: str = ""  # of the key, where the path tells it
-    leaves: str = (
-        ""  # in the account, when its provider is killed: nothing, a "reservation" or a "key" as declared
-    )
-
-    def fault(self, ids: Mapping[str, int], moment: float | None) -> Fault:
-        """What holds it: for ever, or for a moment, after which an answer that was due is lost."""
-        path = f"/v1/account/keys/{ids[self.name]}" if self.name else None
-        if moment and not self.carried_out:
-            # the other fault for this operation hits the first call, and latencies would add to it
-            return Fault(latency=moment, operation=self.operation, path=path, skip=0 if path else 1)
-        action = Hang(moment, commit=self.carried_out)
-        return Fault(action, operation=self.operation, path=path)
-
-
-class Case(NamedTuple):
-    """A program that is in place, the one whose run is killed, and the calls that are held then.
-
-    The prelude goes wrong on the way there, with calls that are not held.
-    """
-
-    before: tuple[Want, ...]
-    after: tuple[Want, ...]
-    held: tuple[Held, ...]
-    prelude: tuple[Fault, ...] = ()
-    kills: tuple[str, ...] = KILLS
-
-
-def _wants(resources: str, *args: Any, **more: Any) -> tuple[Want, ...]:
-    return tuple(Want(resource, *args, **more) for resource in resources.split())
-
-
-_FOUR = "one two three four"
-_MAKING = (
-    Held("create_key", carried_out=False),
-    Held("create_key", carried_out=True, leaves="reservation"),
-    Held("update_key", carried_out=False, leaves="reservation"),
-    Held("update_key", carried_out=True, leaves="key"),
-)
-_LOST = (Fault(Drop(commit=True), operation="create_key", times=4),)
-_REFUSED = (Fault(Answer(422), operation="update_key", times=2),)
-#: Recoveries and withdrawals of a provider that lives on are met in the other cases: there, answers that were held are
-#: lost, and what is made for an engine that is gone is withdrawn.
-_DEADLY = (PROVIDER, ENGINE)
-
-
-def _recovering(leaves: str) -> tuple[Held, ...]:
-    """Whoever has lost the answer of a POST lists the keys, and deletes what it has made."""
-    return (
-        Held("list_keys", carried_out=False, leaves=leaves),
-        Held("list_keys", carried_out=True, leaves=leaves),
-        Held("delete_key", carried_out=False, leaves=leaves),
-        Held("delete_key", carried_out=True),
-    )
-
-
-CASES = {
-    "create": Case((), _wants(_FOUR, 5), _MAKING),
-    "create auto-named, update": Case(
-        _wants("one two", 5),
-        (*_wants("one two", 7), *_wants("three four", 5, exact=False)),
-        (
-            Held("create_key", carried_out=False),
-            Held("create_key", carried_out=True, leaves="key"),
-            Held("update_key", carried_out=False, name="key-one"),
-            Held("update_key", carried_out=True, name="key-two"),
-        ),
-    ),
-    "replace": Case(_wants(_FOUR, 5), _wants(_FOUR, 7, "2"), _MAKING),
-    "delete what was replaced or removed": Case(
-        _wants(_FOUR, 5),
-        _wants("one two", 7, "2"),
-        (
-            Held("delete_key", carried_out=False, name="key-one"),
-            Held("delete_key", carried_out=True, name="key-two"),
-            Held("delete_key", carried_out=False, name="key-three"),
-            Held("delete_key", carried_out=True, name="key-four"),
-        ),
-    ),
-    "recover": Case((), _wants(_FOUR, 5), _recovering("reservation"), _LOST, _DEADLY),
-    "recover auto-named": Case((), _wants(_FOUR, 5, exact=False), _recovering("key"), _LOST, _DEADLY),
-    "withdraw": Case(
-        (),
-        _wants("one two", 5),
-        (
-            Held("delete_key", carried_out=False, leaves="reservation"),
-            Held("delete_key", carried_out=True),
-        ),
-        _REFUSED,
-        _DEADLY,
-    ),
-    "adopt": Case(
-        (),
-        _wants("one two", 5, adopts=True),
-        (
-            Held("update_key", carried_out=False, name="key-one"),
-            Held("update_key", carried_out=True, name="key-two"),
-        ),
-    ),
-}
-
-
-# --- engines whose runs can be killed
 
 
 class _Cli(CliEngine):
@@ -197,8 +50,8 @@ class _Cli(CliEngine):
 
 
 class _Local(LocalEngine):
-    def __init__(self, project: Path, state: Path, env: Mapping[str, str], python: str) -> None:
-        super().__init__(project, state=state, env=env, python=python)
+    def __init__(self, project: Path, state: Path, env: Mapping[str, str]) -> None:
+        super().__init__(project, state=state, env=env, python=warm_python())
         self._command = [sys.executable, "-m", "pulumi_account.testing", "up", "--state", str(state)]
         self._folder, self._variables = project, {**os.environ, **env}
         self._variables.pop("COVERAGE_PROCESS_CONFIG", None)  # to measure takes a third of the time
@@ -219,26 +72,18 @@ def _start(command: list[str], folder: Path, env: Mapping[str, str], output: Pat
 class Stage:
     """A project, its account, and an engine, in a folder that can be copied.
 
-    LocalEngine runs with this Python, except where it is killed: then with the one that everybody has.
+    LocalEngine runs with a warm Python, except where it is killed: then with an ordinary one.
     """
 
-    def __init__(self, kind: str, folder: Path, emulator: Emulator, python: str) -> None:
+    def __init__(self, kind: str, folder: Path, emulator: Emulator) -> None:
         self.folder, self.emulator = folder, emulator
         self._adoptable: dict[str, tuple[int, str]] = {}  # ids and plaintexts, by resource
-        self._program = folder / "project" / "__main__.py"
+        self._program = write_project(folder / "project", name="killed")
         project = self._program.parent
-        project.mkdir(parents=True, exist_ok=True)
-        (project / "Pulumi.yaml").write_text("name: killed\nruntime: python\n")
-        env = {
-            "ACCOUNT_ENDPOINT": emulator.url,
-            "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
-            "ACCOUNT_RETRY_DEADLINE": "20",
-        }
+        env = account_environment(emulator.url, ACCOUNT_RETRY_DEADLINE="20")
         local = kind == "local"
         self.engine = (
-            _Local(project, folder / "state.json", env, python)
-            if local
-            else _Cli(project, folder / "cli", env=env)
+            _Local(project, folder / "state.json", env) if local else _Cli(project, folder / "cli", env=env)
         )
 
     def write(self, wants: tuple[Want, ...]) -> None:
@@ -247,7 +92,7 @@ class Stage:
         self._program.write_text(f"import pulumi\nimport pulumi_account as account\n{lines}")
 
     def add_adoptable(self, wants: tuple[Want, ...]) -> None:
-        """Add the keys that the program is to adopt; each differs from its declaration."""
+        """Add the keys that the program will adopt; each differs from its declaration."""
         for want in wants:
             if want.adopts:
                 self._adoptable[want.resource] = self.emulator.add(want.name, credit_limit=1)
@@ -257,7 +102,7 @@ class Stage:
         return {key["id"]: key for key in self.emulator.keys()}
 
     def state(self) -> State:
-        """What the engine knows by now."""
+        """The engine's current state."""
         deployment = self.engine.export(show_secrets=True)["deployment"]
         keys = [r for r in deployment.get("resources") or [] if r["type"].endswith(":ApiKey")]
         current = {_name(r): int(r["id"]) for r in keys if not r.get("delete")}
@@ -267,11 +112,6 @@ class Stage:
         )
         given = {self.emulator.key_of(plaintext) for plaintext in _PLAINTEXT.findall(str(deployment))}
         return State(current, doomed, pending, given)
-
-    def files(self) -> str:
-        """All that lies in the folder, but for the program."""
-        found = [path for path in self.folder.rglob("*") if path.is_file() and path.suffix != ".py"]
-        return "\n".join(path.read_text(errors="replace") for path in found)
 
 
 class State(NamedTuple):
@@ -366,42 +206,42 @@ class Killed:
         return self.story.case
 
     def left(self) -> list[Mapping[str, Any]]:
-        """The keys in the account that are neither declared nor somebody else's."""
+        """The keys in the account that are neither declared nor a bystander's."""
         mine = set(self.settled.current.values())
         return [key for id_, key in self.after_up.items() if id_ not in mine and id_ not in self.bystanders]
 
     def reserved(self) -> list[Mapping[str, Any]]:
-        """Those of them whose last call was not carried out."""
+        """Leftovers whose last call was not carried out."""
         return [key for key in self.left() if key["name"].startswith(RESERVATION_PREFIX)]
 
     def completed(self) -> list[Mapping[str, Any]]:
-        """The others."""
+        """Leftovers whose last call was carried out."""
         return [key for key in self.left() if not key["name"].startswith(RESERVATION_PREFIX)]
 
 
-def play(story: Story, factory: pytest.TempPathFactory, python: str) -> Killed:
-    """Kill a run, run it again, and once more."""
+def play(story: Story, factory: pytest.TempPathFactory) -> Killed:
+    """Kill a run, and run the program twice more."""
     if story.engine == "cli":
         require_cli()
     folder = factory.mktemp("killed") / "stage"
     if story.case.before:
-        shutil.copytree(_in_place(story, factory, python), folder)
+        shutil.copytree(_in_place(story, factory), folder)
     else:
         folder.mkdir()
     with _emulator(folder) as emulator:
-        return _play(story, Stage(story.engine, folder, emulator, python))
+        return _play(story, Stage(story.engine, folder, emulator))
 
 
 _ready: dict[tuple[str, str, Path], Path] = {}
 
 
-def _in_place(story: Story, factory: pytest.TempPathFactory, python: str) -> Path:
+def _in_place(story: Story, factory: pytest.TempPathFactory) -> Path:
     """The folder of a stage on which the first program was deployed; made once, to be copied."""
     key = story.engine, story.title, factory.getbasetemp()
     if key not in _ready:
         folder = factory.mktemp("ready")
         with _emulator(folder) as emulator:
-            stage = Stage(story.engine, folder, emulator, python)
+            stage = Stage(story.engine, folder, emulator)
             stage.write(story.case.before)
             assert stage.engine.up().ok
         _ready[key] = folder
@@ -439,7 +279,7 @@ def _play(story: Story, stage: Stage) -> Killed:
         outputs={name: stage.emulator.key_of(plaintext) for name, plaintext in outputs.items()},
         further=further,
         further_calls=stage.emulator.calls.operations,
-        told=f"{second} {further} {stage.files()}",
+        told=f"{second} {further} {project_files(stage.folder)}",
     )
 
 

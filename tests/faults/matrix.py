@@ -1,4 +1,4 @@
-"""Which calls a key's life is made of, and what can go wrong with each."""
+"""The calls in a key's life, and what can go wrong with each."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tests.support.helpers import FAR
 
 Declared = Mapping[str, Mapping[str, Any]]
 
-#: seconds without an answer until an attempt is given up, where a fault is silence
+#: the time-out of an attempt, in seconds, for faults that are silence
 TIMEOUT = 1.2
-#: seconds after which a request is carried out that was given up: when all is over
+#: seconds after which an abandoned request is carried out: when the run is over
 LATE = 3.0
-#: seconds that a fault which passes is retried for: more than any wait that it can impose, the longest backoff too
+#: the retry deadline for faults that pass, in seconds: longer than any wait that they impose, or the longest backoff
 PATIENT = 12.0
-#: the same where it does not pass: enough for a second attempt, which comes later after silence or a 429
+#: the same for faults that last: enough for a second attempt, which comes later after silence or a 429
 IMPATIENT, AFTER_A_PAUSE = 0.5, 2.2
-#: whole programs meet every fault at every call, not one of those that are alike
+#: whole programs meet every fault at every call, not just one of those that are alike
 EVERY_FAULT = bool(os.environ.get("PULUMI_ACCOUNT_EVERY_FAULT"))
 
 METHODS = {"create_key": "POST", "update_key": "PATCH", "delete_key": "DELETE"}
@@ -48,9 +48,9 @@ class Site:
     connections: int = 0
     #: fails whatever happens to the call
     fails: bool = False
-    #: the call is one that the run can do without
+    #: the run succeeds without this call
     optional: bool = False
-    #: to an engine it is the same as another one, so that whole programs do without it
+    #: equivalent to another site for an engine, so whole programs skip it
     twin: bool = False
     #: a key may be left behind if the call fails for good
     leaves: bool = False
@@ -75,7 +75,7 @@ class Kind:
 
     name: str
     action: Action | None = None
-    #: for ever, or once
+    #: every time, or once
     lasting: bool = False
     #: every call from this one on, whatever it is
     spreading: bool = False
@@ -83,13 +83,13 @@ class Kind:
     refused: bool = False
     #: seconds until the request is carried out, after the client has given up
     late: float = 0.0
-    #: passes when tried again, and is tried again
+    #: is retried, and then passes
     transient: bool = False
     #: the status says yes, the body is nonsense; a DELETE's answer has none at all
     nonsense: bool = False
-    #: what the answer says of somebody else's key instead
+    #: the fields that the response takes from another person's key
     lie: tuple[str, ...] = ()
-    #: that key is all there is: the request has no effect, as where a stale cache answers it
+    #: the response is only that key, and the request has no effect: as if a stale cache answered
     cached: bool = False
     #: kinds of the same word are so much alike that a whole program meets only one of them at each call
     like: str = ""
@@ -102,7 +102,7 @@ class Kind:
         return isinstance(self.action, Answer) and self.action.status == 429
 
     def faults(self, site: Site, stranger: Mapping[str, Any]) -> list[Fault]:
-        """The faults to arm, beside the site's prelude; a lie is about that key of somebody else's."""
+        """The faults to arm, besides the site's prelude; a lie uses fields of this stranger's key."""
         action = self._lie(stranger) if self.lie else self.action
         operations = OPERATIONS if self.spreading else (site.operation,)
         times = None if self.lasting or self.spreading else 1
@@ -131,7 +131,7 @@ class Case:
 
     @property
     def succeeds(self) -> bool:
-        """Whether the run gets over it."""
+        """Whether the run succeeds all the same."""
         site, kind = self.site, self.kind
         if site.fails:
             return False
@@ -143,26 +143,26 @@ class Case:
 
     @property
     def may_leave(self) -> bool:
-        """Whether a key may be left behind, if it is told of."""
+        """Whether a key may be left behind, if the run reports it."""
         return bool(self.kind.late) or (not self.succeeds and (self.site.leaves or self.kind.spreading))
 
     @property
     def hits(self) -> int:
-        """How often the fault is met at least: what does not pass is met by each further attempt."""
+        """The least number of attempts that meet the fault: a lasting fault meets each further attempt."""
         return 2 if self.kind.lasting and self.kind.transient else 1
 
     @property
     def reusable(self) -> bool:
-        """Whether the provider's process is as good as new afterwards.
+        """Whether the provider's process can serve another case afterwards.
 
-        It slows down for good after a 429, counts its reads, and lets nobody adopt a key twice.
+        It slows down for good after a 429, counts its reads, and refuses a second adoption of a key.
         """
         kind, site = self.kind, self.site
         return not (kind.slows or kind.refused or site.operation == "get_key" or "adopt" in site.name)
 
     @property
     def settings(self) -> dict[str, str]:
-        """What the provider is told of waiting."""
+        """The provider's deadlines and time-outs."""
         kind = self.kind
         silent = isinstance(kind.action, (Hang, Drip)) or kind.late
         impatient = AFTER_A_PAUSE if silent or kind.slows else IMPATIENT
@@ -301,7 +301,7 @@ KINDS = (
 
 
 def runs(*sites: Site) -> list[tuple[str, Case]]:
-    """The cases at these calls, and with what each is run.
+    """The cases at these sites, each with its engine.
 
     The provider's process meets every fault at each call; whole programs do if the environment asks for it.
     """
@@ -325,6 +325,6 @@ def _of(site: Site, *, every: bool) -> list[Case]:
 
 
 def _one_of_those_like(kind: Kind, kinds: list[Kind], turn: int) -> list[Kind]:
-    """Those alike take turns from call to call."""
+    """Kinds that are alike take turns from site to site."""
     alike = [other for other in kinds if other.like == kind.like] if kind.like else [kind]
     return [alike[turn % len(alike)]]

@@ -1,4 +1,4 @@
-"""What programs, people and faults do to an account, in random order, against a model of what must come of it.
+"""Random sequences of programs, people and faults against a model of the account.
 
 The model knows what an engine knows: an `up` sees what the program has changed since the last run, and what others
 have changed only after a refresh. Two engines fit it: `InProcess`, which does the engine's part in the order in which
@@ -30,13 +30,13 @@ from pulumi_account.core.resource import KeyResource
 from pulumi_account.emulator import Emulator
 from pulumi_account.emulator.store import MEMORY, Store
 from pulumi_account.exceptions import AccountError
-from pulumi_account.testing import LocalEngine
+from tests.support import projects
 from tests.support.canaries import PROVISIONING_KEY, assert_clean
-from tests.support.cli import CliEngine
+from tests.support.environment import account_environment
 from tests.support.helpers import ENDPOINT, FakeClock
 
 Bag = dict[str, Any]
-#: name, credit_limit, expires_at, is_enabled: what a key is like
+#: a key's name, credit_limit, expires_at and is_enabled
 Fields = Mapping[str, Any]
 FIELDS = ("name", "credit_limit", "expires_at", "is_enabled")
 
@@ -45,7 +45,7 @@ EXAMPLES = int(os.environ.get("PULUMI_ACCOUNT_EXAMPLES", "1"))
 
 
 def play(machine: Callable[[], RuleBasedStateMachine], examples: int, steps: int) -> None:
-    """Run random sequences, the same ones each time."""
+    """Run random sequences, the same every time."""
     made: Any = machine  # typed as a class, used as a factory
     run_state_machine_as_test(
         made,
@@ -55,7 +55,7 @@ def play(machine: Callable[[], RuleBasedStateMachine], examples: int, steps: int
             deadline=None,
             derandomize=True,
             database=None,
-            # shrinking takes minutes: who asks for more examples gets it
+            # shrinking takes minutes, so only runs with more examples do it
             phases=[Phase.generate] if EXAMPLES == 1 else [Phase.generate, Phase.shrink],
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
@@ -89,7 +89,7 @@ class Spec(NamedTuple):
         return {name: value for name, value in given.items() if value is not None}
 
     def fields(self, name: str) -> Fields:
-        """What the key is to be like, given the name that an auto-named one has."""
+        """The fields that the key must have, given the name if it is auto-named."""
         limit, expiry = self.credit_limit, self.expires_at
         return {
             "name": name if self.prefix else self.name,
@@ -103,7 +103,7 @@ Program = Mapping[str, Spec]
 
 
 class Outcome(NamedTuple):
-    """How a run went, and what was done to each resource."""
+    """Whether a run succeeded, and the operation on each resource."""
 
     ok: bool
     ops: Mapping[str, str]
@@ -120,10 +120,10 @@ class Engine(Protocol):
         """What `up` would do."""
 
     def up(self, program: Program) -> Outcome:
-        """Make it so."""
+        """Deploy the program."""
 
     def refresh(self, program: Program) -> Outcome:
-        """Look at every key."""
+        """Refresh every key."""
 
     def known(self) -> Mapping[str, Known]:
         """The state: the current keys by resource."""
@@ -140,7 +140,7 @@ class Known(NamedTuple):
     outputs: Bag
 
     def fields(self) -> Fields:
-        """What the state says that the key is like."""
+        """The key's fields in the state."""
         limit, expiry = self.outputs.get("credit_limit"), self.outputs.get("expires_at")
         return {
             "name": self.outputs["name"],
@@ -228,7 +228,7 @@ class AsgiTransport(httpx.BaseTransport):
 
 
 class _Shared(httpx.BaseTransport):
-    """Lets clients come and go without closing what they share."""
+    """A shared transport that clients do not close."""
 
     def __init__(self, inner: httpx.BaseTransport) -> None:
         self.handle_request = inner.handle_request  # type: ignore[method-assign]
@@ -238,7 +238,7 @@ class _Shared(httpx.BaseTransport):
 
 
 class InProcess:
-    """The engine's part of a run: check, diff, then create, replace, update; what is not declared is deleted last."""
+    """The engine's part of a run: check, diff, create, replace or update; undeclared resources are deleted last."""
 
     def __init__(self) -> None:
         self.account = Unserved()
@@ -260,7 +260,7 @@ class InProcess:
         return Outcome(True, ops | dict.fromkeys(self._state.keys() - program.keys(), "delete"))
 
     def up(self, program: Program) -> Outcome:
-        """Make it so; the first error ends the run, and then nothing is deleted."""
+        """Deploy the program; the first error ends the run, and then nothing is deleted."""
         steps, ops = self._process(), {}
         try:
             for name, spec in program.items():
@@ -279,7 +279,7 @@ class InProcess:
         return Outcome(all(done), ops)
 
     def refresh(self, program: Program) -> Outcome:
-        """Look at every key; an error with one does not keep the others from it."""
+        """Refresh every key; an error with one does not stop the others."""
         steps, ok = self._process(), True
         for name, old in list(self._state.items()):
             try:
@@ -342,7 +342,7 @@ class InProcess:
 
 
 def carried(value: Any) -> Any:
-    """As it is after the engine's wire: all numbers are floats, what is None is not there, secrets are opened."""
+    """A value as the engine transmits it: numbers are floats, None is left out, secrets are opened."""
     if isinstance(value, Mapping):
         if "value" in value:
             return value["value"]
@@ -380,11 +380,11 @@ class Whole:
         return self._run("preview", program)
 
     def up(self, program: Program) -> Outcome:
-        """Make it so."""
+        """Deploy the program."""
         return self._run("up", program)
 
     def refresh(self, program: Program) -> Outcome:
-        """Look at every key."""
+        """Refresh every key."""
         return self._run("refresh", program)
 
     def _run(self, verb: str, program: Program) -> Outcome:
@@ -392,34 +392,27 @@ class Whole:
         self._program.write_text("import pulumi_account as account\n" + "".join(lines))
         result = getattr(self._engine, verb)()
         assert_clean(result)
-        self._keys = exported_keys(
-            self._engine
-        )  # once for each run: the CLI takes a third of a second for it
+        # once for each run: the CLI takes a third of a second for it
+        self._keys = exported_keys(self._engine)
         ops = {step.urn.rpartition("::")[2]: step.op for step in result.steps if ":ApiKey::" in step.urn}
         return Outcome(result.ok, ops)
 
 
-def engine_of(kind: str, folder: Path, endpoint: str, python: str) -> LocalEngine | CliEngine:
+def engine_of(kind: str, folder: Path, endpoint: str, python: str) -> projects.Engine:
     """LocalEngine or the real CLI, for the project in a folder."""
-    (folder / "Pulumi.yaml").write_text("name: random\nruntime: python\n")
-    env = {
-        "ACCOUNT_ENDPOINT": endpoint,
-        "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
-        "ACCOUNT_RETRY_DEADLINE": "20",
-    }
-    if kind == "local":
-        return LocalEngine(folder, state=folder / "state.json", env=env, python=python)
-    return CliEngine(folder, folder / "cli", env=env, python=python)
+    projects.write_project(folder, name="random")
+    env = account_environment(endpoint, ACCOUNT_RETRY_DEADLINE="20")
+    return projects.engine_for(kind, folder, env=env, python=python)
 
 
-def exported_keys(engine: LocalEngine | CliEngine) -> list[dict[str, Any]]:
+def exported_keys(engine: projects.Engine) -> list[dict[str, Any]]:
     """The keys in the state, as an export has them."""
     resources: list[dict[str, Any]] = engine.export(show_secrets=True)["deployment"].get("resources") or []
     return [resource for resource in resources if str(resource["type"]).endswith(":ApiKey")]
 
 
 def clear(value: Any) -> Any:
-    """With what is secret in clear."""
+    """A value with its secrets in plain text."""
     if isinstance(value, dict):
         sealed = value.get("plaintext")
         return json.loads(sealed) if sealed else {name: clear(item) for name, item in value.items()}

@@ -17,12 +17,12 @@ from pulumi_account.core.peers import Peers
 from pulumi_account.core.resource import KeyResource
 from pulumi_account.emulator import Emulator
 from pulumi_account.exceptions import AccountError
-from tests.faults.bench import FRAME
 from tests.faults.model import EXAMPLES, Bag, Unserved, carried, clear, engine_of, exported_keys, play
+from tests.faults.stacks import FRAME
 from tests.support.canaries import PROVISIONING_KEY, assert_clean
 from tests.support.cli import require_cli
 from tests.support.helpers import ENDPOINT
-from tests.support.warm import WarmPython
+from tests.support.projects import warm_python
 
 RESOURCES = ["a", "b", "c"]
 END = "the end"
@@ -68,7 +68,7 @@ class Entry(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What is run: resources in order, which of them are replaced whatever the diff says, which had another name."""
+    """A run: the resources in order, those to replace whatever the diff says, and their former names."""
 
     program: Mapping[str, Spec]
     replace: frozenset[str] = frozenset()
@@ -85,7 +85,7 @@ class Engine(Protocol):
         """The accounts of the instances."""
 
     def up(self, run: Run) -> bool:
-        """Make it so; False if anything failed."""
+        """Deploy the program; False if anything failed."""
 
     def taint(self, resource: str) -> None:
         """Let the next run replace this resource."""
@@ -125,7 +125,7 @@ class InProcess:
         self._tainted.add(resource)
 
     def up(self, run: Run) -> bool:
-        """Make it so; the first error ends the run, and then nothing more is deleted."""
+        """Deploy the program; the first error ends the run, and then nothing more is deleted."""
         self._program = run.program
         number = str(next(self._runs))
         peers = {instance: Peers(number, self._folder) for instance in INSTANCES}
@@ -210,7 +210,7 @@ class InProcess:
 
 
 class Whole:
-    """LocalEngine or the real CLI, which have several resources at work at once."""
+    """LocalEngine or the real CLI, which work on several resources at once."""
 
     def __init__(self, kind: str, folder: Path, python: str) -> None:
         self.accounts = [Emulator(provisioning_key=PROVISIONING_KEY) for _ in range(2)]
@@ -233,7 +233,7 @@ class Whole:
         self._engine.taint(self._urn(resource))
 
     def up(self, run: Run) -> bool:
-        """Make it so; what follows the failing resource waits for it."""
+        """Deploy the program; resources after the failing one wait for it."""
         self._program.write_text("\n".join(self._lines(run)))
         result = self._engine.up(replace=[self._urn(name) for name in run.replace & self.entries().keys()])
         assert_clean(result)
@@ -273,7 +273,7 @@ class Whole:
             yield from self._failing("made")
 
     def _failing(self, after: str) -> Iterator[str]:
-        # no such key: what is deleted is deleted by then, what is to be made has not begun
+        # there is no such key; by then, resources before it are done, and those after it have not begun
         yield f"after = [account.ApiKey('sibling', adopt_key_id=999, opts=ResourceOptions(depends_on={after}))]"
 
 
@@ -341,7 +341,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(first=SPECS, second=SPECS)
     def begin(self, first: Spec, second: Spec) -> None:
-        """There is a stack already."""
+        """Deploy a first program."""
         self.program = {"a": first, "b": second}
         self._up(Run(self.program))
 
@@ -354,7 +354,7 @@ class Machine(RuleBasedStateMachine):
             self._edit(*edit)
         for resource, entry in self.engine.entries().items():
             spec = self.program.get(resource)
-            # a limit: what is deleted before it is made anew in another account cannot wait for who adopts it there
+            # a limit: a key that is deleted first cannot wait until a resource of another account adopts it
             if spec and spec.instance != entry.spec.instance:
                 self.program[resource] = spec._replace(first=False)
         for resource in tainted & self.engine.entries().keys():
@@ -417,8 +417,7 @@ def test_steps_delete_no_key_that_a_resource_holds(tmp_path: Path) -> None:
 def test_programs_delete_no_key_that_a_resource_holds(
     kind: str, examples: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """The same of whole programs, whose resources are at work at once, on both engines."""
+    """Whole programs, which work on several resources at once, keep the rules too, on both engines."""
     if kind == "cli":
         require_cli()
-    with WarmPython() as python:
-        play(lambda: Machine(Whole(kind, tmp_path_factory.mktemp(kind), python)), examples, steps=10)
+    play(lambda: Machine(Whole(kind, tmp_path_factory.mktemp(kind), warm_python())), examples, steps=10)

@@ -1,4 +1,4 @@
-"""This machine's clock is an hour wrong, or its zone has summer time: keys are as declared, or a line says why not."""
+"""A clock that is an hour wrong, or a zone with daylight saving time: keys are as declared, or a line says why not."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import pytest
 from pulumi_account.common.instants import format_instant, parse_instant, utc_now
 from pulumi_account.core.reservations import LEASE
 from pulumi_account.emulator import Emulator
-from tests.faults.bench import SECRETS, Bench, GrpcStack, ProgramStack, Stack, assert_settled
+from tests.faults.bench import Bench, assert_settled
 from tests.faults.matrix import Declared
+from tests.faults.stacks import SECRETS, GrpcStack, ProgramStack, Stack
 from tests.support.canaries import PROVISIONING_KEY
 from tests.support.cli import require_cli
+from tests.support.projects import warm_python
 from tests.support.provider_process import ProviderProcess
-from tests.support.warm import WarmPython
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -27,43 +28,36 @@ WRONG = {
     "slow": "this machine's clock is 60 minutes behind the API's",
 }
 OVER = {"fast": " lies in the past: this machine's clock says ", "slow": f"; {WRONG['slow']})"}
-#: the provider's threads, each of which may make its first key before any answer has told the time
+#: the provider's threads, each of which may make its first key before any response has had a date
 _THREADS = 4
 _HALF_AN_HOUR = timedelta(minutes=30)
 _A_WHILE = timedelta(minutes=10)
-#: how often a warning stands in what was told: the CLI says it on the terminal and in its event log
+#: how often the output contains a warning: the CLI writes it to the terminal and to its event log
 _TOLD = {"grpc": 1, "local": 1, "cli": 2}
-
-
-@pytest.fixture(scope="module")
-def warm() -> Iterator[str]:
-    """A warm Python."""
-    with WarmPython() as python:
-        yield python
 
 
 @pytest.fixture
 def emulator(clock: str) -> Iterator[Emulator]:
-    """An account, in whose eyes this machine's clock is wrong."""
+    """An account whose clock differs from this machine's."""
     with Emulator(provisioning_key=PROVISIONING_KEY, clock_offset=-CLOCKS[clock]) as account:
         yield account
 
 
 @pytest.fixture
-def stack(kind: str, tmp_path: Path, emulator: Emulator, warm: str) -> Iterator[Stack]:
+def stack(kind: str, tmp_path: Path, emulator: Emulator) -> Iterator[Stack]:
     """A stack on an engine of a kind."""
     env = {"ACCOUNT_ENDPOINT": emulator.url}
     if kind == "cli":
         require_cli()
     if kind == "grpc":
-        with ProviderProcess(SECRETS, tmp_path, env, python=warm) as process:
+        with ProviderProcess(SECRETS, tmp_path, env, python=warm_python()) as process:
             yield GrpcStack(lambda: process)
     else:
-        yield ProgramStack(tmp_path, kind, env, warm)
+        yield ProgramStack(tmp_path, kind, env, warm_python())
 
 
 def later(emulator: Emulator, by: timedelta) -> str:
-    """So much later than what the clock says that is ahead, this machine's or the API's."""
+    """An instant that is later by this than the faster of both clocks."""
     return format_instant((max(utc_now(), emulator.clock.now()) + by).replace(microsecond=0))
 
 
@@ -73,7 +67,7 @@ def assert_made(stack: Stack, emulator: Emulator, declared: Declared) -> None:
 
 
 def assert_leases(emulator: Emulator, ahead: timedelta) -> None:
-    """Only the first lease of each thread was counted by this machine's clock, all others by the API's."""
+    """Only the first lease of each thread follows this machine's clock, all others the API's."""
     now = emulator.clock.now()
     leases = [parse_instant(call.json["expires_at"]) - now for call in emulator.calls.of("create_key")]
     first = [lease for lease in leases if abs(lease - LEASE) > _A_WHILE]
@@ -84,7 +78,7 @@ def assert_leases(emulator: Emulator, ahead: timedelta) -> None:
 @pytest.mark.parametrize("clock", CLOCKS)
 @pytest.mark.parametrize("kind", _TOLD)
 def test_what_both_clocks_allow_is_made(stack: Stack, emulator: Emulator, kind: str, clock: str) -> None:
-    """Keys that expire soon by the clock that is ahead are made, the user is told of the clock once, leases hold."""
+    """Keys that expire soon by the faster clock are made, one warning reports the clock, and leases hold."""
     soon = later(emulator, _HALF_AN_HOUR)
     declared: Declared = {
         f"k{number}": {"name": "production", "credit_limit": number, "expires_at": soon}
@@ -95,16 +89,16 @@ def test_what_both_clocks_allow_is_made(stack: Stack, emulator: Emulator, kind: 
     assert_made(stack, emulator, declared)
     assert_leases(emulator, CLOCKS[clock])
     lines = [line.strip() for line in run.text.splitlines()]
-    assert lines.count(f"{WRONG[clock]}: what expires is judged by the API's clock") == _TOLD[kind], run.text
+    assert lines.count(f"{WRONG[clock]}: expiries follow the API's clock") == _TOLD[kind], run.text
 
 
-# the least of engines takes every input for right, and `check` refuses what lies in the past for this machine
+# the minimal engine expects valid inputs, and `check` refuses an expiry in this machine's past
 @pytest.mark.parametrize(
     ("kind", "clock"),
     [("grpc", "slow"), ("local", "fast"), ("local", "slow"), ("cli", "fast"), ("cli", "slow")],
 )
 def test_what_one_clock_says_is_over_is_refused(stack: Stack, emulator: Emulator, clock: str) -> None:
-    """An expiry that lies ahead by the other clock alone makes no key, and one line says by which it is over."""
+    """An expiry that only one clock puts in the future makes no key; one line says which clock puts it in the past."""
     expiring = {"name": "production", "credit_limit": 1, "expires_at": later(emulator, -_HALF_AN_HOUR)}
     run = stack.run("up", {"k": expiring})
     (line,) = run.errors
@@ -124,9 +118,9 @@ def test_what_one_clock_says_is_over_is_refused(stack: Stack, emulator: Emulator
     ],
 )
 def test_this_machines_zone_changes_nothing(tmp_path: Path, expires_at: str) -> None:
-    """In a zone with summer time, what is declared and what the API writes without an offset are the same instant.
+    """In a zone with daylight saving time, declared instants equal those that the API writes without an offset.
 
-    A leap second and microseconds included: the key is made with them, and neither a refresh nor a run changes it.
+    This includes leap seconds and microseconds: neither a refresh nor another run changes the key.
     """
     declared: Declared = {"k": {"name": "production", "credit_limit": 1, "expires_at": expires_at}}
     with Emulator(provisioning_key=PROVISIONING_KEY, timestamps="naive") as emulator:

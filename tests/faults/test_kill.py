@@ -1,30 +1,18 @@
-"""What is left when a run is killed while it makes or changes keys, and that the next `up` puts it right."""
+"""Runs that are killed while they make or change keys: what they leave, and that the next `up` repairs it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import product
 
 import pytest
 
 from pulumi_account.common.instants import utc_now
-from tests.faults.killing import (
-    CASES,
-    ENGINE,
-    ENGINE_ALONE,
-    INTERRUPT,
-    PROVIDER,
-    TWO_INTERRUPTS,
-    Killed,
-    Story,
-    Want,
-    play,
-)
+from tests.faults.kill_cases import CASES, ENGINE, ENGINE_ALONE, INTERRUPT, PROVIDER, TWO_INTERRUPTS, Want
+from tests.faults.killing import Killed, Story, play
 from tests.faults.matrix import EVERY_FAULT
 from tests.support.canaries import assert_clean
-from tests.support.warm import WarmPython
 
 # two interrupts of the CLI take five seconds, and the next runs some more
 pytestmark = pytest.mark.timeout(300)
@@ -50,17 +38,10 @@ def _is_quick(story: Story) -> bool:
     return story.kill != ENGINE_ALONE or story.title == "create"
 
 
-@pytest.fixture(scope="module")
-def python() -> Iterator[str]:
-    """A Python that starts quickly, for all runs but those that are killed."""
-    with WarmPython() as path:
-        yield path
-
-
 @pytest.fixture(scope="module", params=stories("create", "create auto-named, update", *RARE), ids=", ".join)
-def killed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, python: str) -> Killed:
+def killed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Killed:
     """A run that was killed, and the two that followed."""
-    return play(request.param, tmp_path_factory, python)
+    return play(request.param, tmp_path_factory)
 
 
 def test_what_the_state_holds_still_works(killed: Killed) -> None:
@@ -91,7 +72,7 @@ def test_the_next_up_makes_all_as_declared(killed: Killed) -> None:
 
 
 def test_an_adopted_key_is_as_it_was_or_as_declared(killed: Killed) -> None:
-    """Right after the kill, a key that is being adopted is unchanged or wholly changed."""
+    """Right after the kill, a key that is being adopted is either unchanged or as declared."""
     for want in _adopting(killed):
         key = killed.after_kill[_adoptable(killed, want)]
         assert key == killed.before[key["id"]] or want.is_met_by(key)
@@ -135,7 +116,7 @@ def test_reservations_that_are_left_can_spend_nothing(killed: Killed) -> None:
 
 
 def test_a_key_completed_just_before_the_kill_is_left_enabled(killed: Killed) -> None:
-    """A key whose last call was carried out is left as declared: nobody can prevent that."""
+    """A key whose last call was carried out is left as declared: that cannot be prevented."""
     # for an exact name that is the PATCH, for an auto-named key the POST
     completed = killed.completed()
     assert all(any(want.is_met_by(key) for want in killed.case.after) for key in completed)
@@ -144,9 +125,9 @@ def test_a_key_completed_just_before_the_kill_is_left_enabled(killed: Killed) ->
 
 
 def test_what_is_left_is_what_the_moment_of_the_kill_leaves(killed: Killed) -> None:
-    """A killed provider leaves what it had made; one that goes on, or whose engine waits for it, leaves nothing.
+    """A killed provider leaves what it has made; one that survives, or whose engine waits for it, leaves nothing.
 
-    An engine takes up nothing that it was not told of; a provider that outlives it deletes what it has made.
+    An engine does not know keys of lost responses; a provider that outlives its engine deletes what it has made.
     """
     kinds = Counter(reservation=len(killed.reserved()), key=len(killed.completed()))
     if killed.story.kill in (PROVIDER, ENGINE):
@@ -162,7 +143,7 @@ def _begun(killed: Killed) -> int:
 
 
 def test_what_was_interrupted_is_told(killed: Killed) -> None:
-    """The next `up` warns of each operation that an engine was not told the end of."""
+    """The next `up` warns of each operation whose end the engine does not know."""
     warnings = [d.message for d in killed.next.diagnostics if d.severity == "warning"]
     assert len(warnings) == bool(killed.killed.pending)
     for operation, name in killed.killed.pending:
@@ -170,12 +151,12 @@ def test_what_was_interrupted_is_told(killed: Killed) -> None:
 
 
 def test_what_was_being_created_stays_noted(killed: Killed) -> None:
-    """The engine keeps the note of creations that were cut off, and drops that of all others."""
+    """The engine keeps pending creations in its state, and drops other pending operations."""
     assert killed.settled.pending == [pair for pair in killed.killed.pending if pair[0] == "creating"]
 
 
 def test_operations_stay_pending_only_where_nobody_waited(killed: Killed) -> None:
-    """An engine that hears of a failure, or waits for the end, has nothing pending; a killed one all that was held."""
+    """An engine that learns of a failure, or waits for the end, has nothing pending; a killed one every held call."""
     if killed.story.kill in (PROVIDER, INTERRUPT):
         assert killed.killed.pending == []
     if killed.story.kill == ENGINE:
@@ -196,5 +177,5 @@ def test_a_further_up_changes_nothing(killed: Killed) -> None:
 
 
 def test_nothing_leaks(killed: Killed) -> None:
-    """No run told a credential, and no file holds one."""
+    """No output and no file contains a credential."""
     assert_clean(killed.told)

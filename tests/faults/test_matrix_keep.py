@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.bench import Hold, all_held, selected
 from tests.faults.matrix import KEEPING, Case, runs
+from tests.faults.workshop import Hold, all_held, selected
 from tests.support.cli import require_cli
 
-# all cases are over before the first one tells, and every fault on the CLI takes long
+# all cases run before the first test reports, and every fault takes long on the CLI
 pytestmark = pytest.mark.timeout(3600)
 
 
@@ -23,7 +23,7 @@ def held(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.mark.parametrize(("engine", "case"), runs(*KEEPING), ids=str)
 def test_a_fault_while_a_key_is_kept(held: Hold, engine: str, case: Case) -> None:
-    """It is got over or told in one line, and the next run leaves one key as declared and nobody else's changed."""
+    """The run recovers or reports one line; the next run leaves one key as declared, and no other key changed."""
     if engine == "cli":
         require_cli()
     held(engine, case)

@@ -1,4 +1,4 @@
-"""Others at work in the same account, at the same time, with the same names: each has its own keys."""
+"""Other stacks and people that use the same account and the same names at the same time: each has its own keys."""
 
 from __future__ import annotations
 
@@ -17,23 +17,17 @@ import pytest
 from pulumi_account.common.instants import parse_instant
 from pulumi_account.core.reservations import RESERVATION_PREFIX
 from pulumi_account.emulator import Answer, Drop, Emulator, Fault
-from tests.faults.bench import Keys, ProgramStack, Run
+from tests.faults.bench import Keys
 from tests.faults.matrix import Declared
+from tests.faults.stacks import ProgramStack, Run
 from tests.support.canaries import PROVISIONING_KEY
 from tests.support.cli import require_cli
 from tests.support.helpers import FAR
-from tests.support.warm import WarmPython
+from tests.support.projects import warm_python
 
 pytestmark = pytest.mark.timeout(400)
 
 MakeStack = Callable[[str], ProgramStack]
-
-
-@pytest.fixture(scope="module")
-def warm() -> Iterator[str]:
-    """A warm Python."""
-    with WarmPython() as python:
-        yield python
 
 
 @pytest.fixture
@@ -44,14 +38,14 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture(params=["local", "cli"])
-def make_stack(request: pytest.FixtureRequest, tmp_path: Path, emulator: Emulator, warm: str) -> MakeStack:
+def make_stack(request: pytest.FixtureRequest, tmp_path: Path, emulator: Emulator) -> MakeStack:
     """Makes a stack by its name; all use the same account."""
     if request.param == "cli":
         require_cli()
 
     def make(name: str) -> ProgramStack:
         (tmp_path / name).mkdir()
-        return ProgramStack(tmp_path / name, request.param, {"ACCOUNT_ENDPOINT": emulator.url}, warm)
+        return ProgramStack(tmp_path / name, request.param, {"ACCOUNT_ENDPOINT": emulator.url}, warm_python())
 
     return make
 
@@ -88,7 +82,7 @@ TROUBLES = {
 
 
 class Person(threading.Thread):
-    """Adds, changes and removes keys of their own, by hand, under the names that the stacks use."""
+    """Adds, changes and removes keys by hand, under the names that the stacks use."""
 
     def __init__(self, emulator: Emulator) -> None:
         super().__init__()
@@ -99,15 +93,15 @@ class Person(threading.Thread):
         self.failure: Exception | None = None
 
     def run(self) -> None:
-        """Work until told to stop."""
+        """Work until stopped."""
         try:
             while not self._done.wait(0.005):
                 self._work()
-        except Exception as failure:  # noqa: BLE001 - told by `stop`
+        except Exception as failure:  # noqa: BLE001 - `stop` reports it
             self.failure = failure
 
     def stop(self) -> None:
-        """End the work; nobody else may have changed any of these keys."""
+        """End the work; these keys must be unchanged by others."""
         self._done.set()
         self.join()
         assert self.failure is None
@@ -134,7 +128,7 @@ class Person(threading.Thread):
 
 @contextmanager
 def person_at_work(emulator: Emulator) -> Iterator[Person]:
-    """A person who works in the account meanwhile."""
+    """A person who works in the account during the block."""
     person = Person(emulator)
     person.start()
     try:
@@ -150,7 +144,7 @@ def both(stacks: list[ProgramStack], command: str, declared: Declared) -> list[R
 
 
 def owned(stack: ProgramStack, emulator: Emulator, declared: Declared) -> set[int]:
-    """The ids of a stack's keys, which are as declared, and open with the plaintexts that it gives."""
+    """The ids of a stack's keys, which must be as declared, and open with its plaintexts."""
     outputs = stack.outputs()
     assert outputs.keys() == declared.keys()
     for resource, one in outputs.items():
@@ -168,7 +162,7 @@ def owned(stack: ProgramStack, emulator: Emulator, declared: Declared) -> set[in
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_two_stacks_and_a_person_do_not_meet(make_stack: MakeStack, emulator: Emulator, trouble: str) -> None:
-    """Two stacks with the same names and a person at work at once: each has its own keys, and nothing is left to do."""
+    """Two stacks with the same names and a person work at once: each has its own keys; the next run changes nothing."""
     stacks = [make_stack("a"), make_stack("b")]
     for command, declared in [("up", FIRST), ("up", SECOND), ("refresh", SECOND)]:
         emulator.faults.add(*TROUBLES[trouble])
@@ -179,7 +173,7 @@ def test_two_stacks_and_a_person_do_not_meet(make_stack: MakeStack, emulator: Em
         everyone = [*ids, set(person.keys)]
         assert sum(map(len, everyone)) == len(set().union(*everyone))
         assert {key["id"] for key in emulator.keys()} == set().union(*everyone)
-        for key_id in person.keys:  # they are no longer at work
+        for key_id in person.keys:  # the person has stopped
             emulator.remove(key_id)
     emulator.calls.clear()
     assert [run.ok for run in both(stacks, "up", SECOND)] == [True, True]
@@ -188,7 +182,7 @@ def test_two_stacks_and_a_person_do_not_meet(make_stack: MakeStack, emulator: Em
     assert {key["id"] for key in emulator.keys()} == ids[1]
 
 
-# --- what cannot be proven to be one's own
+# --- keys that cannot be proven to be the run's own
 
 EXACT: Declared = {"k": {"name": "production", "credit_limit": 10.5, "expires_at": FAR}}
 AUTO: Declared = {"k": {"credit_limit": 10.5, "expires_at": FAR}}
@@ -223,7 +217,7 @@ def plant_a_twin(emulator: Emulator, asked: Mapping[str, Any]) -> None:
 
 
 def replace_by(**other: Any) -> Callable[[Emulator, Mapping[str, Any]], None]:
-    """Only another key has the name, and it is in one thing not as this one was asked for."""
+    """Replace the key by another of the same name that differs in one field."""
 
     def meddle(emulator: Emulator, asked: Mapping[str, Any]) -> None:
         emulator.remove(emulator.keys()[-1]["id"])
@@ -251,7 +245,7 @@ MEDDLING = {
 def test_what_cannot_be_proven_to_be_ones_own_lives(
     make_stack: MakeStack, emulator: Emulator, declared: Declared, meddling: str
 ) -> None:
-    """A key that has the name of a lost POST but may be somebody else's is not deleted; one line names it."""
+    """A key that has the name of a lost POST but may belong to others is not deleted; one line names it."""
     meddler = Meddler(emulator, MEDDLING[meddling])
     stack = make_stack("a")
     run = stack.run("up", declared)
@@ -271,7 +265,7 @@ def test_what_cannot_be_proven_to_be_ones_own_lives(
 
 
 def test_what_is_ones_own_is_deleted_beside_others_at_work(make_stack: MakeStack, emulator: Emulator) -> None:
-    """The key that a lost POST has made is deleted, while somebody adds keys whose names only begin like its own."""
+    """The key of a lost POST is deleted, while another person adds keys whose names only begin like it."""
     meddler = Meddler(
         emulator, lambda account, asked: plant_a_twin(account, {**asked, "name": asked["name"] + "0"})
     )

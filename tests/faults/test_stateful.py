@@ -1,4 +1,4 @@
-"""Random sequences of edits, drift, faults, refreshes and runs: the account is always what the model says."""
+"""Random sequences of edits, drift, faults, refreshes and runs: the account always matches the model."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from pulumi_account.core.naming import is_auto_name
 from pulumi_account.emulator import Answer, Drop, Edit, Fault, HalfBody
 from tests.faults.model import EXAMPLES, FIELDS, Engine, Fields, InProcess, Known, Spec, Whole, play
 from tests.support.cli import require_cli
-from tests.support.warm import WarmPython
+from tests.support.projects import warm_python
 
-Change: TypeAlias = tuple[str, Any, Any]  # what is done, to which resource, and with what
+Change: TypeAlias = tuple[str, Any, Any]  # the action, its resource, and its argument
 
 RESOURCES = ["a", "b", "c", "d", "e", "f"]
 CHOICES: Mapping[str, list[Any]] = {
@@ -32,7 +32,7 @@ CHOICES: Mapping[str, list[Any]] = {
     "trigger": [None, "1", "2"],
 }
 SPECS = st.builds(Spec, **{name: st.sampled_from(values) for name, values in CHOICES.items()})
-#: not of keys that are all alike: Hypothesis begins with the simplest of all, which would waste a sequence
+#: not with equal keys: Hypothesis starts with the simplest program, which would waste a sequence
 PROGRAMS = st.dictionaries(st.sampled_from(RESOURCES), SPECS, min_size=2).filter(
     lambda program: len(set(program.values())) > 1
 )
@@ -64,7 +64,7 @@ READS, WRITES = ["get_key", "list_keys"], ["create_key", "update_key", "delete_k
 
 
 def one_of_the_next(calls: list[str]) -> st.SearchStrategy[Fault | None]:
-    """One of the next calls goes wrong, of whatever kind or of one of these; or none."""
+    """A fault of one of the next calls, of any operation or of one of these; or no fault."""
     fault = {"action": st.sampled_from(FAULTS), "skip": st.integers(0, 1)}
     of_a_kind = st.builds(Fault, **fault, operation=st.sampled_from(calls))
     return st.one_of(st.none(), st.builds(Fault, **fault), of_a_kind)
@@ -77,7 +77,7 @@ REFRESH = st.tuples(st.just("refresh"), one_of_the_next(READS))
 
 
 class Machine(RuleBasedStateMachine):
-    """A program, the account it is about, and the model: what the state knows, and what each key is like."""
+    """A program, its account, and the model: what the state knows, and the fields of each key."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__()
@@ -90,14 +90,14 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(program=PROGRAMS)
     def begin(self, program: dict[str, Spec]) -> None:
-        """There is a stack already."""
+        """Deploy a first program."""
         self.program, self.begun = program, True
         self._up()
 
-    # of several rules, Hypothesis leaves some out of each sequence: the few that the CLI plays are to have all
+    # Hypothesis leaves some rules out of each sequence; one rule lets the CLI's few sequences have all steps
     @rule(step=st.one_of(DEPLOY, DRIFTS, PREVIEW, REFRESH))
     def take(self, step: tuple[Any, ...]) -> None:
-        """Somebody does something: deploys, drifts, previews or refreshes."""
+        """Deploy, drift, preview or refresh."""
         verb, *details = step
         getattr(self, verb)(*details)
 
@@ -135,7 +135,7 @@ class Machine(RuleBasedStateMachine):
             self.account.remove(key_id)
 
     def preview(self, changes: list[Change]) -> None:
-        """Change the program; a preview makes no call, changes no state, and tells what a run would do."""
+        """Change the program; a preview makes no call, changes no state, and reports what a run would do."""
         self._change(changes)
         known = self.engine.known()
         self.account.calls.clear()
@@ -146,7 +146,7 @@ class Machine(RuleBasedStateMachine):
         assert self.account.calls.operations == []
 
     def refresh(self, fault: Fault | None) -> None:
-        """After a refresh the state is what the account is; no call writes."""
+        """After a refresh the state matches the account; no call writes."""
         before, known = self._keys(self._mine()), self.engine.known()
         self._arm(fault)
         done = self.engine.refresh(self.program)
@@ -168,11 +168,13 @@ class Machine(RuleBasedStateMachine):
         return {name: _op(known.get(name), self.program.get(name)) for name in {*known, *self.program}}
 
     def _up(self, *, may_fail: bool = False) -> None:
-        """What a run changes is what the program and the state differ in; a failed one loses no key."""
+        """A run changes the differences between program and state; a failed run loses no key."""
         known, before = self.engine.known(), self._keys(self._mine())
         done = self.engine.up(self.program)
         self.account.faults.clear()
-        vanished = {old.id for old in known.values()} - before.keys()  # cannot be changed before a refresh
+        vanished = {
+            old.id for old in known.values()
+        } - before.keys()  # they cannot be changed before a refresh
         assert done.ok or may_fail or vanished
         if done.ok:
             assert done.ops == self._expected(known)
@@ -191,7 +193,7 @@ class Machine(RuleBasedStateMachine):
             if old is None or op == "replace":
                 assert keys[new.id] == wanted
             elif op == "update":
-                # what others have changed since the last refresh, the engine does not see
+                # the engine does not see changes of others since the last refresh
                 thought, was = old.fields(), before[old.id]
                 assert keys[new.id] == {
                     field: was[field] if thought[field] == wanted[field] else wanted[field]
@@ -212,7 +214,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def strangers_are_untouched(self) -> None:
-        """Nobody else's key is changed."""
+        """The keys of others do not change."""
         assert self._keys(self.strangers) == self.theirs
 
     @invariant()
@@ -228,7 +230,7 @@ class Machine(RuleBasedStateMachine):
                 assert self.account.key_of(known.outputs["key"]) == known.id
 
     def teardown(self) -> None:
-        """In the end all is as it is declared, whatever came before."""
+        """Finally the account is as declared, whatever came before."""
         try:
             if self.begun:
                 self._settle()
@@ -236,7 +238,7 @@ class Machine(RuleBasedStateMachine):
             self.account.stop()
 
     def _settle(self) -> None:
-        """A refresh and a run make all as declared, and another changes nothing."""
+        """A refresh and a run make everything as declared, and another run changes nothing."""
         self.account.faults.clear()
         assert self.engine.refresh(self.program).ok
         assert self.engine.up(self.program).ok
@@ -260,7 +262,7 @@ class Machine(RuleBasedStateMachine):
 
 
 def _op(known: Known | None, spec: Spec | None) -> str:
-    """What the engine does about a resource, by what it knows of it."""
+    """The engine's operation for a resource, given the state."""
     if known is None or spec is None:
         return "create" if spec else "delete"
     if (known.inputs.get("rotation_triggers") or {}) != ({"quarter": spec.trigger} if spec.trigger else {}):
@@ -272,7 +274,7 @@ def _op(known: Known | None, spec: Spec | None) -> str:
 
 @pytest.mark.timeout(300 * EXAMPLES)
 def test_steps_keep_account_and_state_as_the_model_says() -> None:
-    """Whatever programs, people and faults do, in any order, the provider's steps do what the model says."""
+    """The provider matches the model, whatever programs, people and faults do, in any order."""
     play(lambda: Machine(InProcess()), examples=60, steps=25)
 
 
@@ -283,8 +285,7 @@ def test_steps_keep_account_and_state_as_the_model_says() -> None:
 def test_programs_keep_account_and_state_as_the_model_says(
     kind: str, examples: int, steps: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """The same of whole programs, with the SDK's own processes and real connections, on both engines."""
+    """Whole programs, with the SDK's own processes and real connections, match the model too, on both engines."""
     if kind == "cli":
         require_cli()
-    with WarmPython() as python:
-        play(lambda: Machine(Whole(kind, tmp_path_factory.mktemp(kind), python)), examples, steps)
+    play(lambda: Machine(Whole(kind, tmp_path_factory.mktemp(kind), warm_python())), examples, steps)

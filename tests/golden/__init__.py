@@ -1,4 +1,4 @@
-"""The state and the accounts that a release left behind, for every release: later code must be at home in them.
+"""The state and the accounts that each release left behind: later code must work with them.
 
 A folder is named after its release and holds the program, the state that it made (its secrets encrypted under
 `PASSPHRASE`), and the keys of the two accounts. `python -m tests.golden` makes that of the current version.
@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_account.emulator import Emulator
+from tests.support import ROOT
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY
 
 HOME = Path(__file__).parent
 PROGRAM = HOME / "program.py"
 PASSPHRASE = "golden"
-#: stands in a kept state for the endpoint of the explicit provider, whose port is another one in every run
+#: replaces the endpoint of the explicit provider in a kept state, as its port differs in every run
 EU_ENDPOINT = "http://eu.invalid"
 SECRETS = {
     "account:provisioningKey": PROVISIONING_KEY,
@@ -33,11 +34,8 @@ SECRETS = {
 
 def current_version() -> str:
     """The version in pyproject.toml."""
-    found = re.search(
-        r'^version = "(.+)"$',
-        (HOME.parent.parent / "pyproject.toml").read_text(encoding="utf-8"),
-        re.MULTILINE,
-    )
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r'^version = "(.+)"$', text, re.MULTILINE)
     assert found
     return found[1]
 
@@ -56,7 +54,7 @@ class Accounts:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The arguments of an engine that is to use them."""
+        """The arguments of an engine that uses them."""
         env = {
             "ACCOUNT_ENDPOINT": self.own.url,
             "ACCOUNT_RETRY_DEADLINE": "0",
@@ -81,7 +79,7 @@ def accounts() -> Iterator[Accounts]:
 
 
 def write(folder: Path, state: dict[str, Any], accounts: Accounts) -> None:
-    """Keep what the program, which is in the folder already, has made."""
+    """Keep what the program in the folder has made."""
     text = json.dumps(state, indent=1, ensure_ascii=False)
     (folder / "state.json").write_text(text.replace(accounts.eu.url, EU_ENDPOINT) + "\n", encoding="utf-8")
     (folder / "account.json").write_text(
@@ -90,7 +88,7 @@ def write(folder: Path, state: dict[str, Any], accounts: Accounts) -> None:
 
 
 def restore(folder: Path, project: Path, accounts: Accounts) -> dict[str, Any]:
-    """Put the program into an empty folder and the keys into empty accounts; gives the state."""
+    """Put the program into an empty folder and the keys into empty accounts; returns the state."""
     for name in ("Pulumi.yaml", "__main__.py"):
         shutil.copy(folder / name, project)
     keys = json.loads((folder / "account.json").read_text(encoding="utf-8"))
@@ -114,7 +112,7 @@ def _json(key: dict[str, Any]) -> dict[str, Any]:
 def _fill(emulator: Emulator, keys: Iterable[dict[str, Any]]) -> None:
     for key in keys:
         given = {name: key[name] for name in ("name", "credit_limit", "expires_at", "is_enabled")}
-        # ids are given in order: what is missing between them was deleted
+        # ids count up: keys that are missing in between were deleted
         while (new := emulator.add(**given)[0]) < key["id"]:
             emulator.remove(new)
         assert new == key["id"]

@@ -1,6 +1,6 @@
-"""Keep the state of the current version: `python -m tests.golden`, once for each release, before it is tagged.
+"""Keep the state of the current version: run `python -m tests.golden` once for each release, before it is tagged.
 
-What a release left behind is not to change. So a folder that is there already is made anew only with `--overwrite`.
+What a release left behind must not change, so an existing folder is replaced only with `--overwrite`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pulumi_account.testing import LocalEngine
 from tests.golden import HOME, PROGRAM, Accounts, accounts, current_version, write
+from tests.support.projects import write_project
 
 
 def main(arguments: list[str] | None = None, *, home: Path = HOME) -> None:
@@ -29,8 +30,7 @@ def main(arguments: list[str] | None = None, *, home: Path = HOME) -> None:
 
 def make(folder: Path, accounts: Accounts, scratch: Path) -> None:
     """Run the program and keep what it makes."""
-    (scratch / "Pulumi.yaml").write_text("name: golden\nruntime: python\n")
-    shutil.copy(PROGRAM, scratch / "__main__.py")
+    write_project(scratch, PROGRAM.read_text(encoding="utf-8"), "golden")
     accounts.own.add("legacy", credit_limit=5)
     engine = LocalEngine(scratch, **accounts.settings)
     result = engine.up()

@@ -1,4 +1,4 @@
-"""Credentials that must turn up nowhere, and how to look for them."""
+"""Credentials that must not appear anywhere, and how to look for them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pulumi_account
 
-#: what the whole suite uses as the account's provisioning key
+#: the account's provisioning key in all tests
 PROVISIONING_KEY = "prov-canary-0b6c1f7e"
 #: a second account's
 OTHER_PROVISIONING_KEY = "prov-canary-other-77aa"
-#: a plaintext that a test gives itself
+#: a plaintext that a test declares
 PLAINTEXT = "ng-canary-plaintext-5d0c2a"
 
 _CREDENTIAL = re.compile(r"prov-canary-[\w-]+|ng-canary[\w-]*|\bng-[\w-]{43}")
@@ -23,18 +23,18 @@ _PACKAGE = str(Path(pulumi_account.__file__).parent)
 
 
 def leaks(text: str) -> list[str]:
-    """The credentials in a text; the emulator's plaintexts are told by their shape."""
+    """The credentials in a text; the emulator's plaintexts are recognized by their shape."""
     return _CREDENTIAL.findall(text)
 
 
 def assert_clean(*texts: object) -> None:
-    """Nothing of this may hold a credential."""
+    """Assert that these texts contain no credential."""
     for text in texts:
         assert not leaks(str(text)), f"a credential leaked: {text}"
 
 
 def assert_forgotten(error: BaseException) -> None:
-    """Nothing that can be reached from an error holds a credential: no request, no header, no body.
+    """Assert that nothing reachable from an error contains a credential: no request, no header, no body.
 
     A debugger or a crash reporter goes that way: through what an error arose from, whatever ``from None`` says, and
     through the errors that the variables of this package still hold.

@@ -1,4 +1,4 @@
-"""The real Pulumi CLI behind LocalEngine's methods: the same test runs on both, and the CLI is right."""
+"""The real Pulumi CLI behind LocalEngine's methods, so that the same test runs on both; the CLI is the reference."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pulumi_account.testing import Diagnostic, Result, StepResult
+from tests.support.environment import pulumi_environment, python_path
 
 _LOGICAL = ("same", "create", "update", "delete", "replace", "read", "discard")
 
@@ -21,7 +22,7 @@ NO_CLI = "no pulumi CLI on the PATH"
 
 
 def require_cli() -> None:
-    """Skip the test without a CLI on the PATH, or fail it where there has to be one."""
+    """Skip the test if there is no CLI on the PATH, or fail it if the CLI is required."""
     if shutil.which("pulumi") is None:
         if os.environ.get("PULUMI_ACCOUNT_REQUIRE_CLI") == "1":
             pytest.fail(NO_CLI)
@@ -42,19 +43,14 @@ class CliEngine:
         env: Mapping[str, str] | None = None,
         python: str = sys.executable,
     ) -> None:
-        (home / "backend").mkdir(parents=True, exist_ok=True)
         self._project, self._home, self._stack = project, home, stack
-        bin_ = str(Path(sys.executable).parent)
         self._env = {
             **os.environ,
-            "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}",
-            "PULUMI_HOME": str(home / "home"),
-            "PULUMI_BACKEND_URL": f"file://{home / 'backend'}",
-            "PULUMI_SKIP_UPDATE_CHECK": "1",
+            **pulumi_environment(home),
+            "PATH": python_path(),
             "PULUMI_DEBUG_COMMANDS": "1",  # for --event-log
-            "PULUMI_CONFIG_PASSPHRASE": "",
             "ACCOUNT_LOOPBACK_ONLY": "1",
-            # whoever asks for no other Python has what the PATH has
+            # by default, the Python that the PATH has
             **({} if python == sys.executable else {"PULUMI_PYTHON_CMD": python}),
             **(env or {}),
         }
@@ -80,7 +76,7 @@ class CliEngine:
         return done.stdout
 
     def install(self) -> str:
-        """``pulumi install`` of what the CLI itself needs; what it prints."""
+        """``pulumi install`` without dependencies; returns its output."""
         return self._pulumi("install", "--no-dependencies")
 
     def preview(self, *, replace: Sequence[str] = ()) -> Result:

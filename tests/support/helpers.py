@@ -1,4 +1,4 @@
-"""Small builders that the core modules' tests share."""
+"""Small builders that many tests share."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ ENDPOINT = "https://account.invalid"
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=timezone.utc)
 #: lies in the future for a long time, for tests against a server with a clock of its own
 FAR = "2099-01-01T00:00:00Z"
-#: a busy machine is no failure
+#: for property tests, which must not fail because the machine is busy
 unhurried = settings(deadline=None)
 
-#: numbers as nobody should send them: huge, tiny, with thousands of digits, with exponents of any size
+#: numbers that no server should send: huge, tiny, with thousands of digits, with exponents of any size
 DIGITS = st.builds(lambda digit, count: digit * count, st.sampled_from("1907"), st.integers(1, 6000))
 NUMBERS = st.builds(
     "{}{}{}".format,
@@ -96,7 +96,7 @@ def account(
 
 
 def wanted(properties: Mapping[str, object] | None = None, **more: object) -> ApiKeyInputs:
-    """A valid declaration; a name beside a prefix counts as auto-named."""
+    """A valid declaration; a name with a prefix counts as auto-named."""
     given = {**(properties or {}), **more}
     return declared(given, now=NOW, auto_named=given.get("name"))
 
@@ -113,13 +113,13 @@ def refusal(kind: type[BaseException], action: Callable[[], object], match: str 
 
 
 def mode(path: Path) -> int:
-    """What may be done with a file or folder, and by whom."""
+    """The permissions of a file or folder."""
     return stat.S_IMODE(path.stat().st_mode)
 
 
 @contextmanager
 def umask(mask: int) -> Iterator[None]:
-    """What the user's umask is, for a while."""
+    """Set the umask for a while."""
     before = os.umask(mask)
     try:
         yield
@@ -128,7 +128,7 @@ def umask(mask: int) -> Iterator[None]:
 
 
 class _Engine:
-    """An engine that makes what is declared as mocks do, but is not the SDK's mocks."""
+    """An engine that creates resources as mocks do, but is not the SDK's mocks."""
 
     def __init__(self, mocks: pulumi.runtime.Mocks) -> None:
         self._monitor = MockMonitor(mocks)
@@ -138,7 +138,7 @@ class _Engine:
 
 
 def set_engine(mocks: pulumi.runtime.Mocks) -> None:
-    """Run programs of this context on a stand-in for an engine: functions ask the account, as they do on a real one."""
+    """Run programs of this context on a stand-in for an engine: functions call the account, as on a real one."""
     monitor, engine = _Engine(mocks), SimpleNamespace(Log=lambda request: None)
     pulumi.runtime.configure(pulumi.runtime.Settings("project", "stack", monitor=monitor, engine=engine))
     SETTINGS.monitor_features = set(monitor.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures)
@@ -146,7 +146,7 @@ def set_engine(mocks: pulumi.runtime.Mocks) -> None:
 
 
 class FakeClock:
-    """Monotonic seconds that pass only while somebody sleeps; safe for threads."""
+    """Monotonic seconds that pass only during sleeps; safe for threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -156,7 +156,7 @@ class FakeClock:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Let the time pass at once."""
+        """Advance the time at once."""
         with self._lock:
             self.now += seconds
 

@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 import schemathesis
 from hypothesis import strategies as st
 
-# "in the future" is a rule of the API that no format can tell
+# "in the future" is a rule of the API that no format can express
 schemathesis.openapi.format(
     "date-time",
     st.datetimes(datetime(2099, 1, 1), timezones=st.just(timezone.utc)).map(datetime.isoformat),

@@ -55,7 +55,7 @@ class Read(NamedTuple):
 
 
 class Diff(NamedTuple):
-    """The answer to a diff: "none", "some" or "unknown", and what replaces."""
+    """The answer to a diff: "none", "some" or "unknown", and the properties that cause a replacement."""
 
     changes: str
     replaces: list[str]
@@ -105,7 +105,7 @@ class ProviderProcess:
 
     @property
     def stderr(self) -> str:
-        """What the process has told the user so far."""
+        """What the process has written for the user so far."""
         return self._log.read_text()
 
     @property
@@ -114,7 +114,7 @@ class ProviderProcess:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
 
-    #: the names of what was secret in the inputs and the outputs of the last answer
+    #: the names of the secrets in the inputs and the outputs of the last answer
     sealed: tuple[set[str], set[str]] = (set(), set())
 
     def check(self, news: Bag, olds: Bag | None = None) -> tuple[Bag, list[str]]:
@@ -126,7 +126,7 @@ class ProviderProcess:
         return _dict(answer.inputs), reasons
 
     def diff(self, id: str, olds: Bag, news: Bag) -> Diff:
-        """What the engine is told of a change."""
+        """The diff that the engine receives."""
         answer = self._call("Diff", provider_pb2.DiffRequest(id=id, olds=_bag(olds), news=_bag(news)))
         changes = provider_pb2.DiffResponse.DiffChanges.Name(answer.changes)
         return Diff(changes.removeprefix("DIFF_").lower(), list(answer.replaces))
@@ -137,9 +137,9 @@ class ProviderProcess:
         return answer.id, _dict(answer.properties)
 
     def read(self, id: str, outs: Bag | None = None, inputs: Bag | None = None) -> Read:
-        """A refresh, where the old outputs are given, and inputs; else the read of `ApiKey.get`, which has none.
+        """A refresh if old outputs and inputs are given; else the read of `ApiKey.get`, which has none.
 
-        For that, engines older than 3.268 send the inputs as outputs, too.
+        For `ApiKey.get`, engines older than 3.268 send the inputs as outputs too.
         """
         properties = None if outs is None else _bag(outs)
         request = provider_pb2.ReadRequest(id=id, properties=properties, inputs=_bag(inputs or {}))

@@ -18,14 +18,15 @@ import pytest
 
 from pulumi_account.cli import main
 from pulumi_account.emulator import Emulator
-from tests.support.canaries import PROVISIONING_KEY, assert_clean
+from tests.support.canaries import assert_clean
+from tests.support.environment import account_environment, python_path
 
 PYTHON = Path(sys.executable)
 
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended and what it printed."""
+    """A command's status and output."""
 
     status: int
     out: str
@@ -49,13 +50,8 @@ class Done:
 
 
 def environment(emulator: Emulator) -> dict[str, str]:
-    """What a command needs: the account, and one attempt for each call."""
-    return {
-        "ACCOUNT_ENDPOINT": emulator.url,
-        "ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY,
-        "ACCOUNT_RETRY_DEADLINE": "0",
-        "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ['PATH']}",
-    }
+    """The variables that a command needs."""
+    return account_environment(emulator.url, PATH=python_path())
 
 
 class Shell:
@@ -92,7 +88,7 @@ def in_terminal(emulator: Emulator, *arguments: str, columns: int = 120, **envir
         try:
             while chunk := os.read(ours, 65536):
                 shown += chunk
-        except OSError:  # what a terminal says when the last writer is gone
+        except OSError:  # a terminal raises it once the last writer has closed it
             pass
     os.close(ours)
     assert_clean(shown.decode())

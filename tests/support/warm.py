@@ -36,7 +36,7 @@ _PRELOADED = (
 )
 #: before each program the real CLI looks for packages, which takes longer than the program
 _PRELOADED_FOR_THE_CLI = ("pip._internal.cli.main", "pip._internal.commands.list")
-#: how engines start what takes long to start: unbuffered, a module, a line, or the CLI's own script
+#: the slow starts of engines: unbuffered, a module, a line of code, or the CLI's own script
 _WARM = "-u | -m | -c | */pulumi-language-python-exec"
 _HEAD = "#!/bin/sh\nunset COVERAGE_PROCESS_CONFIG COVERAGE_PROCESS_START\n"
 _STREAMS = 3
@@ -296,7 +296,7 @@ def _main() -> None:
         for name in _PRELOADED_FOR_THE_CLI if shutil.which("pulumi") else ():
             import_module(name)
     gc.collect()
-    gc.freeze()  # what is shared with the children stays shared
+    gc.freeze()  # memory that is shared with the children stays shared
     server = Server(address)
     os.write(1, b"ready\n")
     _become(server.run())

@@ -1,0 +1,3 @@
+"""The fixture that all these tests share."""
+
+from tests.support.projects import project as project
