@@ -163,7 +163,7 @@ PROMISES = (
         "Where nothing has changed, no call is made. Programs load nothing that only the provider needs.",
         (
             "test_golden::test_preview_asks_nothing",
-            "end_to_end/test_keys::test_second_up_changes_nothing",
+            "end_to_end/test_story::test_second_up_changes_nothing",
             "test_imports::test_import_is_light",
             "test_imports::test_a_program_loads_nothing_of_the_providers",
             "test_imports::test_a_preview_is_light",
@@ -239,6 +239,7 @@ PROMISES = (
         "any other.",
         (
             "api/test_connections",
+            "api/test_bodies",
             "api/test_models::test_a_flood_of_values",
             "api/test_models::test_many_wrong_items",
             "core/keys/test_doubt::test_a_key_whose_answer_drips_is_deleted",

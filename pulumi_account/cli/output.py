@@ -141,8 +141,8 @@ def waiting(what: str) -> Iterator[None]:
 def _field(value: Value) -> str:
     """A value for spreadsheets: a text that they would take for a formula begins with an apostrophe.
 
-    That holds for look-alikes of a formula's first character, and after spaces. Other blanks and invisible characters
-    are written out.
+    That also holds after spaces, and for characters that look like a formula's first one. Other blanks and invisible
+    characters are escaped.
     """
     if isinstance(value, str):
         first = normalize("NFKC", value.lstrip(" ")[:1])[:1]

@@ -282,6 +282,6 @@ def test_each_message_is_provoked() -> None:
 
 def test_pulumi_is_too_old() -> None:
     """The page's words are those of the tests with an old SDK."""
-    tests = Path("tests/end_to_end/test_keys.py").read_text(encoding="utf-8")
+    tests = Path("tests/end_to_end/test_configuration.py").read_text(encoding="utf-8")
     (message,) = SHOWN["Pulumi is too old"]
     assert f'"{message}"' in tests
