@@ -130,8 +130,8 @@ PROMISES = (
         "other key.",
         (
             "core/test_reservations",
-            "api/test_client::test_reservations_are_found",
-            "api/test_client::test_nothing_else_is_a_reservation",
+            "core/test_reservations::test_reservations_are_found",
+            "core/test_reservations::test_nothing_else_is_a_reservation",
         ),
     ),
     Promise(

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -21,7 +23,7 @@ from pulumi_account.api.connections import whole
 from pulumi_account.api.rate_limit import Pace
 from pulumi_account.api.settings import DEFAULT_RETRY_DEADLINE
 
-__all__ = ["NOT_SENT", "RETRY_AFTER_CAP", "RetryTransport", "parse_http_date"]
+__all__ = ["NOT_SENT", "RETRY_AFTER_CAP", "RetryTransport", "give_up_after", "parse_http_date"]
 
 #: the longest wait, in seconds, that a ``Retry-After`` can impose
 RETRY_AFTER_CAP = 30.0
@@ -31,8 +33,24 @@ NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.P
 _IDEMPOTENT = frozenset({"GET", "PATCH", "DELETE"})
 _TRANSIENT = frozenset({500, 502, 503, 504})
 
+#: when this thread's caller gives up, in monotonic seconds
+_give_up_at: ContextVar[float] = ContextVar("_give_up_at", default=float("inf"))
+
 _log = logging.getLogger(__name__)
 _backoff = wait_random_exponential(multiplier=0.25, max=8)
+
+
+@contextmanager
+def give_up_after(seconds: float) -> Iterator[None]:
+    """A deadline for all requests that this thread sends meanwhile: no further attempt begins after it.
+
+    :param seconds: as an engine's time-out for a resource; a longer one does not extend the transport's own deadline.
+    """
+    token = _give_up_at.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _give_up_at.reset(token)
 
 
 class RetryTransport(httpx.BaseTransport):
@@ -61,7 +79,8 @@ class RetryTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send, and send again while that may help; return the last response or raise the last error."""
-        give_up_at = self._clock() + self._deadline
+        left = max(_give_up_at.get() - time.monotonic(), 0.0)
+        give_up_at = self._clock() + min(self._deadline, left)
         retrying = Retrying(
             retry=partial(_may_help, request),
             wait=self._pause,

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from pulumi_account import exceptions as err
 from pulumi_account.api.client import AccountClient
 from pulumi_account.api.models import Activity, Balance, CreatedKey, Key
-from pulumi_account.core.reservations import find_reservations
 from pulumi_account.emulator import Emulator, Fault, Hang
 from tests.support.canaries import PLAINTEXT, PROVISIONING_KEY, assert_clean
 from tests.support.exchanges import Call, api_error, create_key, exchange, get_balance, refused
@@ -283,37 +282,6 @@ def test_an_expiry_without_an_offset_is_not_sent(call: Callable[[AccountClient],
     """It would be a different instant on each machine, so it is an error of the program."""
     with account(lambda _: pytest.fail("it was sent")) as client:
         refusal(ValueError, lambda: call(client), "^2030-01-01T00:00:00 has no offset from UTC: ")
-
-
-# --- reservations
-
-RESERVED_NAME = "pulumi-account-reservation-" + "0f" * 16
-RESERVED = {"name": RESERVED_NAME, "credit_limit": 0}
-NOT_RESERVED: dict[str, dict[str, Any]] = {
-    "another name": {"name": "production"},
-    "fewer digits": {"name": RESERVED_NAME[:-1]},
-    "more digits": {"name": f"{RESERVED_NAME}0"},
-    "other digits": {"name": "pulumi-account-reservation-" + "0F" * 16},
-    "a line break": {"name": f"{RESERVED_NAME}\n"},
-    "can spend": {"credit_limit": 0.01},
-    "has no limit": {"credit_limit": None},
-    "never expires": {"expires_at": None},
-}
-
-
-def test_reservations_are_found() -> None:
-    """One LIST finds what a crash left behind."""
-    keys = [key_json(id=1), key_json(id=2, **RESERVED), key_json(id=3, **RESERVED, is_enabled=False)]
-    with account(lambda _: httpx.Response(200, json={"keys": keys})) as client:
-        assert [key.id for key in find_reservations(client)] == [2, 3]
-
-
-@pytest.mark.parametrize("change", NOT_RESERVED.values(), ids=NOT_RESERVED)
-def test_nothing_else_is_a_reservation(change: dict[str, Any]) -> None:
-    """A key that might not be a reservation is never found: it may be in use."""
-    keys = [key_json(**{**RESERVED, **change})]
-    with account(lambda _: httpx.Response(200, json={"keys": keys})) as client:
-        assert find_reservations(client) == []
 
 
 # --- unusable responses

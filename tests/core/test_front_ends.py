@@ -7,11 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from pulumi_account.api.client import AccountClient
+from pulumi_account.api.retry import give_up_after
 from pulumi_account.core.keys import Keys
 from pulumi_account.core.resource import KeyResource
 from pulumi_account.emulator import Answer, Emulator, Fault
-from pulumi_account.exceptions import AdoptionError, LeftoverError
+from pulumi_account.exceptions import AdoptionError, LeftoverError, ServerError
 from tests.core.conftest import AUTO, EXACT, made
+from tests.support.canaries import PROVISIONING_KEY
 from tests.support.front_end import FrontEnd
 
 
@@ -80,3 +83,24 @@ def test_a_front_end_may_name_its_resources(resource: FrontEnd, emulator: Emulat
     assert emulator.key(key_id) is not None
     with pytest.raises(AdoptionError, match="managed by a resource"):
         steps.create(inputs, identity="urn:pulumi:dev::project::account:ApiKey::other")
+
+
+def test_an_engine_may_set_a_deadline(emulator: Emulator) -> None:
+    """A create under a time-out makes one attempt of each call after its end, and leaves no key behind."""
+    client = AccountClient(emulator.url, PROVISIONING_KEY)
+    steps = KeyResource(Keys(client))
+    inputs = steps.check({}, EXACT).inputs
+    emulator.faults.add(Fault(Answer(503), operation="update_key", times=None))
+    with client, give_up_after(0), pytest.raises(ServerError):
+        steps.create(inputs)
+    assert emulator.calls.operations == ["create_key", "update_key", "delete_key"]
+    assert emulator.keys() == []
+
+
+def test_a_deadline_is_that_of_one_thread(emulator: Emulator) -> None:
+    """The calls of other threads are retried as before."""
+    client = AccountClient(emulator.url, PROVISIONING_KEY)
+    emulator.faults.add(Fault(Answer(503), operation="get_balance"))
+    with client, give_up_after(0), ThreadPoolExecutor(1) as pool:
+        pool.submit(client.get_balance).result()
+    assert emulator.calls.operations == ["get_balance"] * 2

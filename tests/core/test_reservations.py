@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
+import httpx
 import pytest
 
 from pulumi_account.api.client import AccountClient
@@ -14,6 +16,7 @@ from pulumi_account.common.instants import utc_now
 from pulumi_account.core.reservations import IN_USE, RESERVATION_PREFIX, find_reservations, remove
 from pulumi_account.emulator import Answer, Emulator, Fault
 from tests.support.canaries import PROVISIONING_KEY, assert_clean
+from tests.support.helpers import account, key_json
 
 NAME = RESERVATION_PREFIX + "0f" * 16
 MINUTE = timedelta(minutes=1)
@@ -150,3 +153,32 @@ def test_wrong_usage(emulator: Emulator, arguments: list[str]) -> None:
     """Exit status 2, and nothing is asked."""
     assert run(emulator, *arguments).returncode == 2
     assert emulator.calls.operations == []
+
+
+RESERVED_NAME = "pulumi-account-reservation-" + "0f" * 16
+RESERVED = {"name": RESERVED_NAME, "credit_limit": 0}
+NOT_RESERVED: dict[str, dict[str, Any]] = {
+    "another name": {"name": "production"},
+    "fewer digits": {"name": RESERVED_NAME[:-1]},
+    "more digits": {"name": f"{RESERVED_NAME}0"},
+    "other digits": {"name": "pulumi-account-reservation-" + "0F" * 16},
+    "a line break": {"name": f"{RESERVED_NAME}\n"},
+    "can spend": {"credit_limit": 0.01},
+    "has no limit": {"credit_limit": None},
+    "never expires": {"expires_at": None},
+}
+
+
+def test_reservations_are_found() -> None:
+    """One LIST finds what a crash left behind."""
+    keys = [key_json(id=1), key_json(id=2, **RESERVED), key_json(id=3, **RESERVED, is_enabled=False)]
+    with account(lambda _: httpx.Response(200, json={"keys": keys})) as client:
+        assert [key.id for key in find_reservations(client)] == [2, 3]
+
+
+@pytest.mark.parametrize("change", NOT_RESERVED.values(), ids=NOT_RESERVED)
+def test_nothing_else_is_a_reservation(change: dict[str, Any]) -> None:
+    """A key that might not be a reservation is never found: it may be in use."""
+    keys = [key_json(**{**RESERVED, **change})]
+    with account(lambda _: httpx.Response(200, json={"keys": keys})) as client:
+        assert find_reservations(client) == []

@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from pulumi_account.api import settings as api_settings
 from pulumi_account.emulator import Emulator
 from tests.support.canaries import PROVISIONING_KEY
+from tests.support.environment import pulumi_environment
 from tests.support.pages import PLAIN, Page, engine_of
 
 pytestmark = pytest.mark.timeout(400)
@@ -149,15 +150,9 @@ def automated(tmp_path: Path, account: Emulator, *changes: tuple[str, str], **en
         assert old in script
         script = script.replace(old, new)
     (tmp_path / "deploy.py").write_text(script)
-    (tmp_path / "backend").mkdir()
     call = CALL.format(endpoint=account.url, provisioning_key=PROVISIONING_KEY)
     (tmp_path / "call.py").write_text(call)
-    cli = {
-        "PATH": path_without_the_package(tmp_path),
-        "PULUMI_HOME": str(tmp_path / "home"),
-        "PULUMI_BACKEND_URL": f"file://{tmp_path / 'backend'}",
-        "PULUMI_CONFIG_PASSPHRASE": "",
-    }
+    cli = {**pulumi_environment(tmp_path), "PATH": path_without_the_package(tmp_path)}
     done = subprocess.run(
         [python, "call.py"],
         cwd=tmp_path,
