@@ -10,9 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pulumi_account.testing.engine import Diagnostic, LocalEngine, Result, StepResult
+    from pulumi_account.testing.engine import LocalEngine
     from pulumi_account.testing.mocks import AccountMocks
     from pulumi_account.testing.project import ProjectError
+    from pulumi_account.testing.report import Diagnostic, Result, StepResult
     from pulumi_account.testing.secrets import PassphraseError
     from pulumi_account.testing.state import StateError
 
@@ -30,6 +31,7 @@ __all__ = [
 #: loaded on first use: the program's process, which is started from this package too, needs none of it
 _HOMES = {
     "AccountMocks": "mocks",
+    "LocalEngine": "engine",
     "PassphraseError": "secrets",
     "ProjectError": "project",
     "StateError": "state",
@@ -39,4 +41,4 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'engine')}"), name)
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'report')}"), name)

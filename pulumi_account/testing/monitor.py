@@ -11,8 +11,10 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, resource_pb2_grpc
 
-from pulumi_account.testing.deploy import PACKAGE, Alias, Deployment, Goal, StoppedError
+from pulumi_account.testing.deployment import Deployment
+from pulumi_account.testing.execution import StoppedError
 from pulumi_account.testing.project import ProjectError, check_inputs
+from pulumi_account.testing.resources import PACKAGE, Alias, Goal
 from pulumi_account.testing.transforms import TransformError, Transforms
 from pulumi_account.testing.values import UnsupportedError, decode, decode_value, encode
 
@@ -70,7 +72,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             setattr(self, method, partial(self._refuse, what))
 
     def _refuse(self, what: str, request: Any, context: Any) -> NoReturn:  # noqa: ARG002
-        self._deployment.fail("", f"LocalEngine does not support {what}")
+        self._deployment.execution.fail("", f"LocalEngine does not support {what}")
         context.abort(grpc.StatusCode.UNAVAILABLE, "resource monitor shut down")
         raise AssertionError("abort raises")
 
@@ -78,7 +80,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         try:
             return answer(request)
         except (UnsupportedError, ProjectError) as error:
-            self._deployment.fail("", f"{request.type}::{request.name}: {error}")
+            self._deployment.execution.fail("", f"{request.type}::{request.name}: {error}")
         except TransformError as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
         except StoppedError:
@@ -115,7 +117,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     def SignalAndWaitForShutdown(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         """Take note that the program has declared everything, and hold it until all is done."""
         self.complete = True
-        self._deployment.wake.set()
+        self._deployment.execution.wake.set()
         self.released.wait()
         return empty_pb2.Empty()
 

@@ -5,31 +5,31 @@ from __future__ import annotations
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, Any
 
 import grpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from pulumi_account.testing.planning import Diff, with_ignored
+from pulumi_account.testing.resources import PlanError, Resource
 from pulumi_account.testing.values import (
-    Change,
     Properties,
     annotate,
     changes,
-    covers,
     decode,
     encode,
     encode_plain,
     has_unknown,
-    keep_old,
-    path_of,
     plain,
 )
 
 OPTIONS = [("grpc.max_receive_message_length", 400 << 20), ("grpc.max_send_message_length", 400 << 20)]
-_PATIENCE = 5.0
+PARALLEL = 16  # steps at a time
+_PATIENCE = 5.0  # seconds for a process to end
 
 
 class ProviderError(Exception):
@@ -51,17 +51,6 @@ class Launch:
         return subprocess.Popen(  # noqa: S603
             command, cwd=self.cwd, env=env, stdout=output, stderr=output, start_new_session=True
         )
-
-
-@dataclass(frozen=True)
-class Diff:
-    """What a provider, or the comparison of inputs in its stead, says about a change."""
-
-    some: bool
-    replaces: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    detailed: list[Change] | None = None
-    delete_before_replace: bool = False
 
 
 class Provider:
@@ -119,16 +108,12 @@ class Provider:
         reply = self._call("Check", request)
         return annotate(decode(reply.inputs), news), [(f.property, f.reason) for f in reply.failures]
 
-    def diff(self, id_: str, old: tuple[Properties, Properties], news: Properties, ignore: list[str]) -> Diff:
-        """Compare; a provider that does not say leaves it to the inputs, whose changed fields are then named."""
-        inputs, outputs = old
-        request = provider_pb2.DiffRequest(
-            id=id_,
-            olds=encode_plain(outputs),
-            news=encode_plain(news),
-            old_inputs=encode_plain(inputs),
-            ignoreChanges=ignore,
-        )
+    def diff(self, old: Resource, news: Properties, ignore: list[str]) -> Diff:
+        """Compare; when the provider does not know, the inputs are compared and the changed fields named.
+
+        :param ignore: the paths whose changes are ignored.
+        """
+        request = provider_pb2.DiffRequest(**_change(old, news, ignore))
         reply = self._call("Diff", request)
         rest: dict[str, Any] = {
             "replaces": list(reply.replaces),
@@ -136,10 +121,9 @@ class Provider:
         }
         if reply.changes != provider_pb2.DiffResponse.DIFF_UNKNOWN:
             return Diff(reply.changes == provider_pb2.DiffResponse.DIFF_SOME, **rest)
-        found = changes(plain(inputs), plain(ignoring(ignore, inputs, news)))
-        return Diff(
-            bool(found), changed=sorted({str(path[0]) for _, path in found}), detailed=found or None, **rest
-        )
+        found = changes(plain(old.inputs), plain(with_ignored(ignore, old.inputs, news)))
+        changed = sorted({str(path[0]) for _, path in found})
+        return Diff(bool(found), changed=changed, detailed=found or None, **rest)
 
     def create(self, inputs: Properties) -> tuple[str, Properties]:
         """Create; the id and the outputs."""
@@ -159,26 +143,18 @@ class Provider:
         found = annotate(decode(reply.inputs), inputs) if reply.HasField("inputs") else None
         return reply.id, annotate(decode(reply.properties), inputs if state is None else state), found
 
-    def update(
-        self, id_: str, old: tuple[Properties, Properties], news: Properties, ignore: list[str]
-    ) -> Properties:
-        """Update; the outputs."""
-        inputs, outputs = old
-        request = provider_pb2.UpdateRequest(
-            id=id_,
-            olds=encode_plain(outputs),
-            news=encode_plain(news),
-            old_inputs=encode_plain(inputs),
-            ignoreChanges=ignore,
-        )
+    def update(self, old: Resource, news: Properties, ignore: list[str]) -> Properties:
+        """Update the resource; returns its outputs.
+
+        :param ignore: the paths whose changes are ignored.
+        """
+        request = provider_pb2.UpdateRequest(**_change(old, news, ignore))
         return annotate(decode(self._call("Update", request).properties), news)
 
-    def delete(self, id_: str, inputs: Properties, outputs: Properties) -> None:
-        """Delete."""
-        request = provider_pb2.DeleteRequest(
-            id=id_, properties=encode_plain(outputs), old_inputs=encode_plain(inputs)
-        )
-        self._call("Delete", request)
+    def delete(self, old: Resource) -> None:
+        """Delete the resource."""
+        properties, inputs = encode_plain(old.outputs), encode_plain(old.inputs)
+        self._call("Delete", provider_pb2.DeleteRequest(id=old.id, properties=properties, old_inputs=inputs))
 
     def stop(self) -> None:
         """End the process, if there is one."""
@@ -190,29 +166,59 @@ class Provider:
                 listener.join()
 
 
-def ignoring(paths: list[str], olds: Properties, news: Properties) -> Properties:
-    """The new inputs with the old value at every ignored path."""
-    result: Properties = _copied(news)
-    for path in paths:
-        keep_old(path_of(path), olds, result)
-    return result
+def _change(old: Resource, news: Properties, ignore: list[str]) -> dict[str, Any]:
+    """What the requests for a comparison and for an update have in common."""
+    return {
+        "id": old.id,
+        "olds": encode_plain(old.outputs),
+        "news": encode_plain(news),
+        "old_inputs": encode_plain(old.inputs),
+        "ignoreChanges": ignore,
+    }
 
 
-def _copied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copied(item) for key, item in value.items()}
-    return [_copied(item) for item in value] if isinstance(value, list) else value
+class Providers:
+    """The provider instances of a run, by reference.
 
+    :param make: makes an instance from its inputs.
+    :param resources: the resources of the last run.
+    """
 
-def replacing(diff: Diff, paths: list[str]) -> tuple[bool, list[str]]:
-    """Whether the change is a replacement, ``replace_on_changes`` included, and the fields that make it one."""
-    patterns = [path_of(path) for path in paths]
+    def __init__(self, make: Callable[[Properties], Provider], resources: Iterable[Resource]) -> None:
+        self._make = make
+        self._olds = {old.ref: old for old in resources if old.is_provider}
+        self._providers: dict[str, Provider] = {}
+        self._made: list[Provider] = []
+        self._lock = threading.RLock()
 
-    def hit(path: tuple[str | int, ...]) -> bool:
-        return any(covers(pattern, path) for pattern in patterns)
+    def get(self, ref: str) -> Provider:
+        """The instance, as this run or the last one registered it.
 
-    keys = sorted({*diff.replaces, *(key for key in diff.changed if hit((key,)))})
-    return bool(keys) or any(hit(path) for _, path in diff.detailed or ()), keys
+        :raises PlanError: neither registered it.
+        """
+        with self._lock:
+            if ref not in self._providers:
+                if ref not in self._olds:
+                    raise PlanError(f"unknown provider {ref}")
+                self.add(ref, self._olds[ref].inputs)
+            return self._providers[ref]
+
+    def add(self, ref: str, inputs: Properties) -> None:
+        """Make an instance, in place of one with this reference."""
+        with self._lock:
+            self._providers[ref] = self._make(inputs)
+            self._made.append(self._providers[ref])
+
+    def keep(self, ref: str, inputs: Properties) -> None:
+        """Make an instance, unless there is one with this reference."""
+        with self._lock:
+            if ref not in self._providers:
+                self.add(ref, inputs)
+
+    def stop(self) -> None:
+        """End all provider processes, side by side."""
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            list(pool.map(Provider.stop, self._made))
 
 
 def finish(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTERM) -> None:
@@ -228,6 +234,3 @@ def finish(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGT
             return
     process.kill()
     process.wait()
-
-
-Factory = Callable[[Properties], Provider]

@@ -9,15 +9,15 @@ import os
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
-from datetime import datetime, timezone
+from dataclasses import fields
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pulumi_account.common.files import narrow, private, private_folder
-from pulumi_account.testing.values import SECRET, SIGNATURE, Properties, Secret, Value, plain
+from pulumi_account.testing.resources import STACK, Resource, now
+from pulumi_account.testing.values import SECRET, SIGNATURE, Secret, Value, plain, visible
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,61 +27,6 @@ if TYPE_CHECKING:
 
 class StateError(Exception):
     """The state file cannot be used; the message says why."""
-
-
-def now() -> str:
-    """This instant, as state files write it."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-@dataclass(eq=False)
-class Resource:
-    """One resource; what is false or empty is left out of the file. Compared by identity."""
-
-    urn: str
-    type: str
-    custom: bool = True
-    delete: bool = False
-    id: str = ""
-    inputs: Properties = field(default_factory=dict)
-    outputs: Properties = field(default_factory=dict)
-    parent: str = ""
-    protect: bool = False
-    taint: bool = False
-    external: bool = False
-    dependencies: list[str] = field(default_factory=list)
-    provider: str = ""
-    property_dependencies: dict[str, list[str]] = field(default_factory=dict)
-    pending_replacement: bool = False
-    additional_secret_outputs: list[str] = field(default_factory=list)
-    retain_on_delete: bool = False
-    created: str = ""
-    modified: str = ""
-    ignore_changes: list[str] = field(default_factory=list)
-    replace_on_changes: list[str] = field(default_factory=list)
-    replacement_trigger: Value = None
-    rest: dict[str, Any] = field(default_factory=dict)  # what another engine wrote and this one does not use
-    text: str = ""  # the entry as last written
-
-    @property
-    def name(self) -> str:
-        """The resource's name, the last part of its URN."""
-        return self.urn.split("::", 3)[3]
-
-    @property
-    def is_provider(self) -> bool:
-        """Whether this is a provider instance, default or explicit."""
-        return self.type.startswith("pulumi:providers:")
-
-    @property
-    def ref(self) -> str:
-        """What names this provider instance in its resources."""
-        return f"{self.urn}::{self.id}"
-
-    def needs(self) -> set[str]:
-        """The URNs of all that must be there before this resource, its parent and its provider included."""
-        urns = {self.parent, self.provider.rpartition("::")[0], *self.dependencies}
-        return urns.union(*self.property_dependencies.values()) - {""}
 
 
 _NAMES = {
@@ -244,11 +189,20 @@ class Snapshot:
         with self._lock:
             resource.text = ""
 
-    def replace_base(self, resources: list[Resource]) -> None:
-        """Take what a refresh has found for the last run's resources."""
+    def replace_base(self, found: Iterable[Resource]) -> None:
+        """Take what a refresh found for the last run's resources, without references to those that are gone."""
+        left: dict[str, Resource] = {}
+        for new in found:
+            new.parent = new.parent if new.parent in left else ""
+            new.dependencies = [urn for urn in new.dependencies if urn in left]
+            kept = {
+                key: [urn for urn in urns if urn in left] for key, urns in new.property_dependencies.items()
+            }
+            new.property_dependencies = {key: urns for key, urns in kept.items() if urns}
+            left[f"{new.urn}{new.id if new.delete else ''}"] = new
         with self._lock:
-            self.base = resources
-        self.save(*resources)
+            self.base = list(left.values())
+        self.save(*self.base)
 
     def save(self, *changed: Resource) -> None:
         """Have the file hold all changes so far; changes that come while it is being written share the next write."""
@@ -291,6 +245,11 @@ class Snapshot:
             "secrets_providers": salt and {"type": "passphrase", "state": {"salt": salt}},
             "pending_operations": operations + self.interrupted,
         }
+
+    def stack_outputs(self, *, show_secrets: bool) -> dict[str, Any]:
+        """The outputs of the stack as a user reads them."""
+        outputs = next((item.outputs for item in self.resources() if item.type == STACK), {})
+        return {key: visible(plain(value) if show_secrets else value) for key, value in outputs.items()}
 
     def export(self, *, show_secrets: bool) -> dict[str, Any]:
         """The whole state as ``pulumi stack export`` shows it, the secrets readable when asked."""

@@ -9,8 +9,8 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,9 +18,12 @@ from pulumi.runtime.proto import resource_pb2
 
 from pulumi_account.testing import LocalEngine, PassphraseError, ProjectError, StateError
 from pulumi_account.testing.__main__ import main
-from pulumi_account.testing.deploy import Deployment
+from pulumi_account.testing.deployment import Deployment
+from pulumi_account.testing.display import Display
 from pulumi_account.testing.monitor import Monitor
 from pulumi_account.testing.project import check_endpoints
+from pulumi_account.testing.provider import Providers
+from pulumi_account.testing.report import Report
 from pulumi_account.testing.secrets import Vault
 from pulumi_account.testing.state import Snapshot, locked
 from tests.conftest import warm_python
@@ -235,17 +238,15 @@ class _Context:
         raise _RefusedError(f"{code} {details}")
 
 
-def _monitor(tmp_path: Path) -> tuple[Monitor, list[str]]:
-    told: list[str] = []
-    report = SimpleNamespace(
-        diagnostic=lambda _severity, _urn, message: told.append(message), hide=lambda *_: None
-    )
+def _monitor(tmp_path: Path) -> tuple[Monitor, Callable[[], list[str]]]:
+    """A monitor of an empty stack, and what it has reported."""
+    report = Report(Display("preview", "local", "proj", False, None), {})
     snapshot = Snapshot(tmp_path / "none.json", lambda salt: Vault("", salt), read_only=True)
-    stack = ("proj", "local")
-    deployment = Deployment(
-        stack, snapshot, lambda _: pytest.fail("no provider is needed"), report, preview=True, config={}
-    )
-    return Monitor(deployment), told
+    providers = Providers(lambda _: pytest.fail("no provider is needed"), [])
+    deployment = Deployment(("proj", "local"), snapshot, providers, report, preview=True, config={})
+    return Monitor(deployment), lambda: [
+        item.message for item in report.close(None, {}, ok=False).diagnostics
+    ]
 
 
 @pytest.mark.parametrize(
@@ -265,13 +266,13 @@ def _monitor(tmp_path: Path) -> tuple[Monitor, list[str]]:
 )
 def test_every_other_option_is_refused_by_name(tmp_path: Path, field: str, value: Any, option: str) -> None:
     """Whatever an SDK can send that this engine does not do."""
-    monitor, told = _monitor(tmp_path)
+    monitor, messages = _monitor(tmp_path)
     request = resource_pb2.RegisterResourceRequest(
         type="pulumi-python:dynamic:R", name="r", custom=True, **{field: value}
     )
     with pytest.raises(_RefusedError, match="UNAVAILABLE"):
         monitor.RegisterResource(request, _Context())
-    assert told == [f"pulumi-python:dynamic:R::r: LocalEngine does not support {option}"]
+    assert messages() == [f"pulumi-python:dynamic:R::r: LocalEngine does not support {option}"]
 
 
 @pytest.mark.parametrize(
@@ -280,17 +281,17 @@ def test_every_other_option_is_refused_by_name(tmp_path: Path, field: str, value
 )
 def test_other_providers_are_refused_by_name(tmp_path: Path, type_: str, provider: str) -> None:
     """Only dynamic providers can run without plugins."""
-    monitor, told = _monitor(tmp_path)
+    monitor, messages = _monitor(tmp_path)
     with pytest.raises(_RefusedError):
         monitor.RegisterResource(
             resource_pb2.RegisterResourceRequest(type=type_, name="r", custom=True), _Context()
         )
-    assert told == [f"{type_}::r: LocalEngine runs dynamic providers only, not the provider {provider}"]
+    assert messages() == [f"{type_}::r: LocalEngine runs dynamic providers only, not the provider {provider}"]
 
 
 def test_calls_that_it_cannot_serve_are_refused_by_name(tmp_path: Path) -> None:
     """Functions, methods, hooks and the like."""
-    monitor, told = _monitor(tmp_path)
+    monitor, messages = _monitor(tmp_path)
     for call in ("Call", "RegisterPackage", "RegisterStackInvokeTransform", "RegisterResourceHook"):
         with pytest.raises(_RefusedError):
             getattr(monitor, call)(None, _Context())
@@ -298,7 +299,7 @@ def test_calls_that_it_cannot_serve_are_refused_by_name(tmp_path: Path) -> None:
         f"LocalEngine does not support {what}"
         for what in ("methods (call)", "packages", "stack invoke transforms", "hooks")
     ]
-    assert told == supported
+    assert messages() == supported
 
 
 def test_older_sdks_learn_what_is_supported(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Runs a program, in a process of its own, as the CLI's language host does."""
+"""Runs a program in a process of its own, as the CLI's language host does: ``python -m`` with the settings as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime import Settings, configure, run_in_stack, set_all_config
 
-from pulumi_account.testing._exit import SHOWN
+SHOWN = 32  # the exit status of a program whose error was already shown
 
 
 def _user_traceback(program: str) -> str:
@@ -29,18 +29,17 @@ def _user_traceback(program: str) -> str:
     return traceback.format_exc()
 
 
-def _declare(program: str) -> None:
-    runpy.run_path(program, run_name="__main__")
-
-
 def _run(program: str, pool: ThreadPoolExecutor) -> int:
+    def declare() -> None:
+        runpy.run_path(program, run_name="__main__")
+
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     loop.set_default_executor(pool)
-    # The outputs of a program that failed are never awaited, which is no news to anyone.
+    # A failed program never awaits its outputs; asyncio would warn of each.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
-        loop.run_until_complete(run_in_stack(lambda: _declare(program)))
+        loop.run_until_complete(run_in_stack(declare))
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
         return 1
@@ -54,7 +53,7 @@ def _run(program: str, pool: ThreadPoolExecutor) -> int:
 
 
 def _end_with(engine: int) -> None:
-    # The SDK would wait for ever for what an engine that was killed does not answer.
+    # If the engine is killed, the SDK waits for its answers without end.
     while os.getppid() == engine:
         time.sleep(0.5)
     os._exit(1)
