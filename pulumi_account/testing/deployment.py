@@ -6,20 +6,11 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from pulumi_account.testing import planning
 from pulumi_account.testing.deletion import Deletions
 from pulumi_account.testing.execution import Execution, StoppedError
 from pulumi_account.testing.identity import Identities
-from pulumi_account.testing.planning import (
-    Diff,
-    Step,
-    diff_without_provider,
-    inputs_to_check,
-    kept_inputs,
-    resource_for,
-    steps_for_diff,
-    steps_to_read,
-    steps_without_diff,
-)
+from pulumi_account.testing.planning import Diff, Step
 from pulumi_account.testing.provider import Provider, ProviderError, Providers
 from pulumi_account.testing.report import Report
 from pulumi_account.testing.resources import PACKAGE, STACK, Goal, PlanError, Resource, type_and_name
@@ -92,7 +83,7 @@ class Deployment:
 
         :raises StoppedError: the resource failed, or the run has stopped.
         """
-        return self._bring_about(goal, steps_to_read)
+        return self._bring_about(goal, planning.steps_to_read)
 
     def _bring_about(self, goal: Goal, plan: _Plan) -> Resource:
         self._report.redactor.add(goal.inputs)
@@ -109,21 +100,23 @@ class Deployment:
         return next(step.new for step in steps if step.new)
 
     def _plan(self, goal: Goal, urn: str, old: Resource | None) -> list[Step]:
-        new = resource_for(goal, urn, old)
+        new = planning.resource_for(goal, urn, old)
         provider = self._providers.get(goal.provider) if goal.custom and not new.is_provider else None
         forced = old is not None and (urn in self._replace or old.taint)
         fallen = self._deletions.fallen(old)
-        inputs = kept_inputs(goal, old)
+        inputs = planning.kept_inputs(goal, old)
         if provider:
-            given = inputs_to_check(goal, old, anew=forced or fallen is not None)
+            given = planning.inputs_to_check(goal, old, anew=forced or fallen is not None)
             inputs = self._check(provider, new, *given)
         if goal.custom:
             new.inputs = inputs
-        if steps := steps_without_diff(old, new, fallen):
+        if steps := planning.steps_without_diff(old, new, fallen):
             return steps
         assert old
-        diff = diff_without_provider(old, new, inputs, forced=forced) or self._compare(old, inputs, new)
-        steps = steps_for_diff(goal, old, new, diff)
+        diff = planning.diff_without_provider(old, new, inputs, forced=forced) or self._compare(
+            old, inputs, new
+        )
+        steps = planning.steps_for_diff(goal, old, new, diff)
         if steps[0].op in ("same", "update"):
             return steps
         self._refuse_protected(old, new)

@@ -21,12 +21,11 @@ SHOWN = 32  # the exit status of a program whose error was already shown
 
 
 def _user_traceback(program: str) -> str:
+    """The traceback from the program's own first frame on."""
     frames = traceback.extract_tb(sys.exc_info()[2])
     entry = os.path.join(program, "__main__") if os.path.isdir(program) else os.path.splitext(program)[0]
-    for index, frame in enumerate(frames):
-        if os.path.splitext(os.path.abspath(frame.filename))[0] == entry:
-            return traceback.format_exc(limit=index - len(frames))
-    return traceback.format_exc()
+    paths = [os.path.splitext(os.path.abspath(frame.filename))[0] for frame in frames]
+    return traceback.format_exc(limit=paths.index(entry) - len(paths) if entry in paths else None)
 
 
 def _run(program: str, pool: ThreadPoolExecutor) -> int:
@@ -53,23 +52,21 @@ def _run(program: str, pool: ThreadPoolExecutor) -> int:
 
 
 def _end_with(engine: int) -> None:
-    # If the engine is killed, the SDK waits for its answers without end.
+    # When the engine is killed, the SDK waits for its answers without end.
     while os.getppid() == engine:
         time.sleep(0.5)
     os._exit(1)
 
 
 def main() -> int:
-    """Set up the SDK's runtime from the settings on the command line, and run the program."""
+    """Configure the SDK from the settings on the command line, and run the program."""
     settings: dict[str, Any] = json.loads(sys.argv[1])
     program = settings.pop("program")
-    set_all_config(
-        json.loads(os.environ["PULUMI_CONFIG"]), json.loads(os.environ["PULUMI_CONFIG_SECRET_KEYS"])
-    )
+    set_all_config(*(json.loads(os.environ[f"PULUMI_CONFIG{part}"]) for part in ("", "_SECRET_KEYS")))
     configure(Settings(**settings))
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sys.argv = [program]
-    sys.path.pop(0)  # the working directory, put there by ``python -m``; runpy adds the program's own
+    sys.path.pop(0)  # the working directory, which ``python -m`` put there; runpy adds the program's own
     return _run(program, ThreadPoolExecutor(settings["parallel"] * 4))
 
 

@@ -1,7 +1,8 @@
-"""The two gRPC services that a program talks to: one registers resources, the other takes log messages."""
+"""The two gRPC services that a program calls: one registers resources, the other receives log messages."""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +19,7 @@ from pulumi_account.testing.resources import PACKAGE, Alias, Goal
 from pulumi_account.testing.transforms import TransformError, Transforms
 from pulumi_account.testing.values import UnsupportedError, decode, decode_value, encode
 
-# Fields of a registration that only some versions of the SDK have, and the options they come from.
+#: fields of a registration that LocalEngine refuses (only some versions of the SDK have them), and their options
 _REFUSED = {
     "remote": "remote components",
     "importId": "import_",
@@ -42,20 +43,10 @@ _CALLS = {
     "RegisterResourceHook": "hooks",
     "RegisterErrorHook": "hooks",
 }
-# All that the program's side may ask for is said to be there, so that it is refused here, by name.
+#: also what is refused: so the program sends it, and the error names it
 _FEATURES = (
-    "secrets",
-    "resourceReferences",
-    "outputValues",
-    "aliasSpecs",
-    "replacementTrigger",
-    "deletedWith",
-    "replaceWith",
-    "transforms",
-    "invokeTransforms",
-    "parameterization",
-    "resourceHooks",
-    "errorHooks",
+    *("secrets", "resourceReferences", "outputValues", "aliasSpecs", "replacementTrigger", "deletedWith"),
+    *("replaceWith", "transforms", "invokeTransforms", "parameterization", "resourceHooks", "errorHooks"),
 )
 _SEVERITIES = {engine_pb2.INFO: "info", engine_pb2.WARNING: "warning", engine_pb2.ERROR: "error"}
 
@@ -88,21 +79,22 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return context.abort(grpc.StatusCode.UNAVAILABLE, "resource monitor shut down")
 
     def GetDeploymentInfo(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Tell newer SDKs what this monitor can do."""
-        named = (f"RESOURCE_MONITOR_FEATURE_{_snake(feature)}" for feature in _FEATURES)
-        return resource_pb2.DeploymentInfo(supportedFeatures=[getattr(resource_pb2, name) for name in named])
+        """List the supported features, for newer SDKs."""
+        names = (re.sub("[A-Z]", r"_\g<0>", feature).upper() for feature in _FEATURES)
+        numbers = [getattr(resource_pb2, f"RESOURCE_MONITOR_FEATURE_{name}") for name in names]
+        return resource_pb2.DeploymentInfo(supportedFeatures=numbers)
 
     def SupportsFeature(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Tell older SDKs the same, one by one."""
+        """Answer whether a feature is supported, for older SDKs."""
         return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in _FEATURES)
 
     def RegisterStackTransform(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Take a function of the program that changes all registrations from now on."""
+        """Add a function of the program that changes all later registrations."""
         self._transforms.add(request)
         return empty_pb2.Empty()
 
     def RegisterResource(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Bring one resource about; answers when it is there."""
+        """Bring one resource about; answers when it exists."""
         return self._answer(context, request, self._register)
 
     def ReadResource(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -110,12 +102,12 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return self._answer(context, request, self._read)
 
     def RegisterResourceOutputs(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Take the outputs of a component or of the stack."""
+        """Set the outputs of a component or of the stack."""
         self._deployment.outputs(request.urn, decode(request.outputs))
         return empty_pb2.Empty()
 
     def SignalAndWaitForShutdown(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Take note that the program has declared everything, and hold it until all is done."""
+        """Note that the program has declared everything, and hold it until the run is done."""
         self.complete = True
         self._deployment.execution.wake.set()
         self.released.wait()
@@ -125,26 +117,18 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         if parent := self._deployment.goals.get(request.parent):
             _inherit(request, parent)
         self._transforms.apply(request)
-        _refuse_options(request)
-        goal = Goal(
-            type=request.type,
-            name=request.name,
-            custom=request.custom,
-            parent=request.parent,
-            inputs=decode(request.object),
-            dependencies=sorted(request.dependencies),
-            property_dependencies=_property_dependencies(request),
-            provider=self._provider(request) if request.custom else "",
-            protect=request.protect if request.HasField("protect") else None,
-            retain_on_delete=request.retainOnDelete if request.HasField("retainOnDelete") else None,
-            delete_before_replace=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
-            ignore_changes=list(request.ignoreChanges),
-            replace_on_changes=list(request.replaceOnChanges),
-            additional_secret_outputs=list(request.additionalSecretOutputs),
-            aliases=[_alias(alias) for alias in request.aliases]
-            + [Alias(urn=urn) for urn in request.aliasURNs],
-            replacement_trigger=decode_value(request.replacement_trigger),
+        goal = self._goal(request, request.object)
+        goal.custom = request.custom
+        goal.property_dependencies = _property_dependencies(request)
+        goal.protect = request.protect if request.HasField("protect") else None
+        goal.retain_on_delete = request.retainOnDelete if request.HasField("retainOnDelete") else None
+        goal.delete_before_replace = (
+            request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None
         )
+        goal.ignore_changes = list(request.ignoreChanges)
+        goal.replace_on_changes = list(request.replaceOnChanges)
+        goal.aliases = [*map(_alias, request.aliases), *(Alias(urn=urn) for urn in request.aliasURNs)]
+        goal.replacement_trigger = decode_value(request.replacement_trigger)
         if request.type.startswith("pulumi:providers:"):
             check_inputs(goal.inputs, f"account:endpoint of the provider {request.name}")
         made = self._deployment.register(goal)
@@ -154,19 +138,26 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return resource_pb2.RegisterResourceResponse(urn=made.urn, id=made.id, object=encode(outputs))
 
     def _read(self, request: Any) -> Any:
-        _refuse_options(request)
-        goal = Goal(
-            type=request.type,
-            name=request.name,
-            id=request.id,
-            parent=request.parent,
-            inputs=decode(request.properties),
-            dependencies=sorted(request.dependencies),
-            provider=self._provider(request),
-            additional_secret_outputs=list(request.additionalSecretOutputs),
-        )
+        goal = self._goal(request, request.properties)
+        goal.id = request.id
         made = self._deployment.read(goal)
         return resource_pb2.ReadResourceResponse(urn=made.urn, properties=encode(made.outputs))
+
+    def _goal(self, request: Any, inputs: Any) -> Goal:
+        """What both kinds of requests have in common."""
+        asked = {field.name for field, value in request.ListFields() if _is_set(value)}
+        for name, option in _REFUSED.items():
+            if name in asked:
+                raise UnsupportedError(f"LocalEngine does not support {option}")
+        return Goal(
+            type=request.type,
+            name=request.name,
+            parent=request.parent,
+            inputs=decode(inputs),
+            dependencies=sorted(request.dependencies),
+            provider=self._provider(request) if getattr(request, "custom", True) else "",
+            additional_secret_outputs=list(request.additionalSecretOutputs),
+        )
 
     def _provider(self, request: Any) -> str:
         package, _, rest = request.type.partition(":")
@@ -179,17 +170,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return str(request.provider) or self._deployment.default_provider()
 
 
-def _snake(feature: str) -> str:
-    return "".join(f"_{c}" if c.isupper() else c for c in feature).upper()
-
-
-def _refuse_options(request: Any) -> None:
-    # A message can be sent though nothing is in it.
-    fields = request.ListFields()
-    asked = {field.name for field, value in fields if not hasattr(value, "ByteSize") or value.ByteSize()}
-    for name, option in _REFUSED.items():
-        if name in asked:
-            raise UnsupportedError(f"LocalEngine does not support {option}")
+def _is_set(value: Any) -> bool:
+    return not hasattr(value, "ByteSize") or bool(value.ByteSize())  # an SDK may send an empty message
 
 
 def _inherit(request: Any, parent: Goal) -> None:
@@ -214,7 +196,7 @@ def _alias(alias: Any) -> Alias:
 
 
 class EngineService(engine_pb2_grpc.EngineServicer):
-    """Takes the program's log messages."""
+    """Receives the program's log messages."""
 
     def __init__(self, report: Callable[[str, str, str], None]) -> None:
         self._report = report
@@ -226,5 +208,5 @@ class EngineService(engine_pb2_grpc.EngineServicer):
         return empty_pb2.Empty()
 
     def RequirePulumiVersion(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Agree: what counts is the SDK, and it is the program's own."""
+        """Accept any version: the program runs with its own SDK."""
         return engine_pb2.RequirePulumiVersionResponse()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from pulumi_account.testing.resources import Goal, Resource
@@ -21,6 +21,10 @@ from pulumi_account.testing.values import (
     without_secrets,
 )
 
+#: the fields of a goal that its resource takes as they are
+_SHARED = {item.name for item in fields(Goal)} & {item.name for item in fields(Resource)} - {
+    *("id", "protect", "retain_on_delete")
+}
 _COUNTED = ("same", "create", "update", "delete", "replace", "discard")
 
 
@@ -88,23 +92,11 @@ def resource_for(goal: Goal, urn: str, old: Resource | None) -> Resource:
 
     :param old: the resource of the last run that it stands for.
     """
+    declared = {name: getattr(goal, name) for name in _SHARED}
+    protect, retain = bool(goal.protect), bool(goal.retain_on_delete)
+    created, modified = (old.created, old.modified) if old else ("", "")
     return Resource(
-        urn=urn,
-        type=goal.type,
-        custom=goal.custom,
-        inputs=goal.inputs,
-        parent=goal.parent,
-        protect=bool(goal.protect),
-        dependencies=goal.dependencies,
-        provider=goal.provider,
-        property_dependencies=goal.property_dependencies,
-        additional_secret_outputs=goal.additional_secret_outputs,
-        retain_on_delete=bool(goal.retain_on_delete),
-        created=old.created if old else "",
-        modified=old.modified if old else "",
-        ignore_changes=goal.ignore_changes,
-        replace_on_changes=goal.replace_on_changes,
-        replacement_trigger=goal.replacement_trigger,
+        urn, **declared, protect=protect, retain_on_delete=retain, created=created, modified=modified
     )
 
 

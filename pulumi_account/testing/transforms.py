@@ -1,4 +1,4 @@
-"""The program's transforms: functions in its own process that change a registration before it counts."""
+"""The program's transforms: functions in its own process that change a registration before it is planned."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pulumi.runtime.proto import callback_pb2, callback_pb2_grpc, resource_pb2
 from pulumi_account.testing.provider import OPTIONS
 from pulumi_account.testing.values import decode, encode_outputs, output_urns
 
-#: an option as a transform has it, and the field of a registration that it is
+#: the options of a transform, and the fields of a registration that hold them
 _FIELDS = {
     "import": "importId",
     "protect": "protect",
@@ -35,7 +35,7 @@ _FIELDS = {
 
 
 class TransformError(Exception):
-    """A transform has failed; the message is what the program said."""
+    """A transform failed; the message is the program's."""
 
 
 class Transforms:
@@ -46,17 +46,17 @@ class Transforms:
         self._of: dict[str, list[Any]] = {}  # by URN: the resource's own, then its parents'
 
     def add(self, callback: Any) -> None:
-        """Take a transform for every resource."""
+        """Add a transform for every resource."""
         self._of_stack.append(callback)
 
     def hand_down(self, urn: str, request: Any) -> None:
-        """Let the resource's children have its transforms."""
+        """Apply the resource's transforms to its children, too."""
         self._of[urn] = [*request.transforms, *self._of.get(request.parent, ())]
 
     def apply(self, request: Any) -> None:
-        """Write into the registration what the transforms make of it: its own, its parents', then the stack's.
+        """Change the registration by its own transforms, then by its parents', then by the stack's.
 
-        :raises TransformError: one of them has failed.
+        :raises TransformError: one of them failed.
         """
         callbacks = [*request.transforms, *self._of.get(request.parent, ()), *self._of_stack]
         if not callbacks:
@@ -107,14 +107,9 @@ def _take_options(request: Any, options: Any) -> None:
     _copy(options, request, _FIELDS)
     request.deleteBeforeReplace = options.delete_before_replace
     request.deleteBeforeReplaceDefined = options.HasField("delete_before_replace")
-    if request.transforms:
-        _take_dependencies(request)
-    else:
-        # only a resource's own transforms can change these
+    if not request.transforms:  # only a resource's own transforms can change its dependencies
         request.dependencies[:] = before
-
-
-def _take_dependencies(request: Any) -> None:
+        return
     request.ClearField("propertyDependencies")
     for key, value in request.object.fields.items():
         request.propertyDependencies[key].urns.extend(output_urns(value))
