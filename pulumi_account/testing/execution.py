@@ -26,12 +26,7 @@ class StoppedError(Exception):
 
 
 class _ProtectedError(PlanError):
-    def __init__(self, urn: str) -> None:
-        super().__init__(
-            f'resource "{urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, either remove '
-            "the `protect` flag from the resource in your Pulumi program and run `pulumi up`, or use the command:\n"
-            f"`pulumi state unprotect '{urn}'`"
-        )
+    """Fails a deletion, and lets the run go on."""
 
 
 class Execution:
@@ -144,9 +139,7 @@ class Execution:
             self._configure(new, UNKNOWN if self._preview else str(uuid.uuid4()))
         elif new.custom:
             provider = self._providers.get(new.provider)
-            if self._preview:
-                new.outputs = dict(new.inputs) if provider.known else {}
-            else:
+            if not self._previewed(new, provider):
                 new.id, new.outputs = provider.create(new.inputs)
                 if not new.id:
                     raise ProviderError(f"plugin returned empty resource.ID from create '{new.urn}'")
@@ -155,6 +148,12 @@ class Execution:
         if old and step.leaves:
             self._leave(old)
         self._snapshot.end(new, new=new, done=old if old and old.pending_replacement else None)
+
+    def _previewed(self, new: Resource, provider: Provider) -> bool:
+        """In a preview, take the inputs for the outputs; with an unknown configuration, nothing is known."""
+        if self._preview:
+            new.outputs = dict(new.inputs) if provider.known else {}
+        return self._preview
 
     def _leave(self, old: Resource) -> None:
         old.delete = True
@@ -173,9 +172,7 @@ class Execution:
             self._configure(new, old.id)
         elif new.custom:
             provider = self._providers.get(new.provider)
-            if self._preview:
-                new.outputs = dict(new.inputs) if provider.known else {}
-            else:
+            if not self._previewed(new, provider):
                 new.outputs = provider.update(old, new.inputs, new.ignore_changes)
         new.modified = now() if new.custom else new.modified
         _mark_secrets(new)
@@ -184,7 +181,11 @@ class Execution:
     def _delete(self, step: Step) -> None:
         old = step.resource
         if step.op == "delete" and old.protect:
-            raise _ProtectedError(old.urn)
+            raise _ProtectedError(
+                f'resource "{old.urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, either '
+                "remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`, or use the "
+                f"command:\n`pulumi state unprotect '{old.urn}'`"
+            )
         self._snapshot.begin(old, "deleting")
         if not (self._preview or old.external or old.retain_on_delete or not old.custom or old.is_provider):
             self._providers.get(old.provider).delete(old)

@@ -65,7 +65,7 @@ class Program:
             "root_directory": str(project.root),
         }
         host = ("-m", f"{__package__}.language_host", json.dumps(settings))
-        self._process = self.launch.start(*host, output=subprocess.PIPE)
+        self._process = self.launch.start(*host)
         last.callback(self._server.stop, None)
         for stream, to in ((self._process.stdout, "stdout"), (self._process.stderr, "stderr")):
             passing = threading.Thread(target=self._pass_on, args=(stream, to), daemon=True)

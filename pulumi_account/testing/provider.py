@@ -1,4 +1,4 @@
-"""Provider instances: each is a ``python -m pulumi.dynamic`` process of the SDK's own, spoken to over gRPC."""
+"""Provider instances: each is a ``python -m pulumi.dynamic`` process of the SDK, called over gRPC."""
 
 from __future__ import annotations
 
@@ -33,33 +33,31 @@ _PATIENCE = 5.0  # seconds for a process to end
 
 
 class ProviderError(Exception):
-    """A provider's method failed; the message is what the provider said."""
+    """A provider's method failed; the message is the provider's."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """How to start a process of the stack's: Python, working directory, environment, where the engine listens."""
+    """How to start a process: Python, working directory, environment, and the engine's address."""
 
     python: str
     cwd: str
     env: dict[str, str]
     engine: str = "127.0.0.1:0"
 
-    def start(self, *args: str, output: int | None = None) -> subprocess.Popen[bytes]:
-        """Start Python, in a session of its own: an interrupt from the keyboard is the engine's to handle."""
-        command, env = [self.python, "-u", *args], self.env
+    def start(self, *args: str) -> subprocess.Popen[bytes]:
+        """Start Python with pipes for its output, in its own session: only the engine gets the keyboard's interrupt."""
+        command, env, pipe = [self.python, "-u", *args], self.env, subprocess.PIPE
         return subprocess.Popen(  # noqa: S603
-            command, cwd=self.cwd, env=env, stdout=output, stderr=output, start_new_session=True
+            command, cwd=self.cwd, env=env, stdout=pipe, stderr=pipe, start_new_session=True
         )
 
 
 class Provider:
-    """One provider instance; its process starts at the first call. What that prints is passed on line by line."""
+    """One provider instance; its process starts at the first call, and `say` gets the lines that it prints."""
 
     def __init__(self, launch: Launch, say: Callable[[str], None], inputs: Properties) -> None:
-        self._launch = launch
-        self._say = say
-        self._inputs = inputs
+        self._launch, self._say, self._inputs = launch, say, inputs
         self.known = not has_unknown(inputs)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -69,16 +67,14 @@ class Provider:
     def _connect(self) -> Any:
         with self._lock:
             if self._stub is None:
-                self._process = self._launch.start(
-                    "-m", "pulumi.dynamic", self._launch.engine, output=subprocess.PIPE
-                )
+                self._process = self._launch.start("-m", "pulumi.dynamic", self._launch.engine)
                 assert self._process.stdout
                 assert self._process.stderr
                 self._listen(self._process.stderr)
                 port = self._process.stdout.readline().decode().strip()
                 self._listen(self._process.stdout)
                 if not port.isdigit():
-                    raise ProviderError("the provider's process has ended at its start")
+                    raise ProviderError("the provider's process ended as it started")
                 self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS)
                 stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
                 stub.Configure(provider_pb2.ConfigureRequest(args=encode(self._inputs), acceptSecrets=True))
@@ -101,7 +97,7 @@ class Provider:
             raise ProviderError(error.details()) from None
 
     def check(self, olds: Properties, news: Properties) -> tuple[Properties, list[tuple[str, str]]]:
-        """The inputs as the provider takes them, and what is wrong with them: pairs of property and reason."""
+        """The inputs as the provider accepts them, and its failures: pairs of property and reason."""
         if not self.known:
             return news, []
         request = provider_pb2.CheckRequest(olds=encode_plain(olds), news=encode_plain(news))
@@ -109,33 +105,29 @@ class Provider:
         return annotate(decode(reply.inputs), news), [(f.property, f.reason) for f in reply.failures]
 
     def diff(self, old: Resource, news: Properties, ignore: list[str]) -> Diff:
-        """Compare; when the provider does not know, the inputs are compared and the changed fields named.
+        """Compare; when the provider leaves it open, compare the inputs and name the changed fields.
 
         :param ignore: the paths whose changes are ignored.
         """
-        request = provider_pb2.DiffRequest(**_change(old, news, ignore))
-        reply = self._call("Diff", request)
-        rest: dict[str, Any] = {
-            "replaces": list(reply.replaces),
-            "delete_before_replace": reply.deleteBeforeReplace,
-        }
+        reply = self._call("Diff", provider_pb2.DiffRequest(**_change(old, news, ignore)))
+        some, replaces = reply.changes == provider_pb2.DiffResponse.DIFF_SOME, list(reply.replaces)
         if reply.changes != provider_pb2.DiffResponse.DIFF_UNKNOWN:
-            return Diff(reply.changes == provider_pb2.DiffResponse.DIFF_SOME, **rest)
+            return Diff(some, replaces, delete_before_replace=reply.deleteBeforeReplace)
         found = changes(plain(old.inputs), plain(with_ignored(ignore, old.inputs, news)))
         changed = sorted({str(path[0]) for _, path in found})
-        return Diff(bool(found), changed=changed, detailed=found or None, **rest)
+        return Diff(bool(found), replaces, changed, found or None, reply.deleteBeforeReplace)
 
     def create(self, inputs: Properties) -> tuple[str, Properties]:
-        """Create; the id and the outputs."""
+        """Create a resource; returns its id and outputs."""
         reply = self._call("Create", provider_pb2.CreateRequest(properties=encode_plain(inputs)))
         return reply.id, annotate(decode(reply.properties), inputs)
 
     def read(
         self, id_: str, inputs: Properties, state: Properties | None
     ) -> tuple[str, Properties, Properties | None]:
-        """Read; the id (empty when the resource is gone), the outputs and, when the provider gives them, the inputs.
+        """Read a resource; returns its id (empty when it is gone), its outputs and, if the provider gives them, inputs.
 
-        Without a state it is the read of a resource that the program gets, of which no outputs are known.
+        :param state: the known outputs; None for a resource that the program looks up.
         """
         properties = None if state is None else encode_plain(state)
         request = provider_pb2.ReadRequest(id=id_, properties=properties, inputs=encode_plain(inputs))
@@ -144,15 +136,12 @@ class Provider:
         return reply.id, annotate(decode(reply.properties), inputs if state is None else state), found
 
     def update(self, old: Resource, news: Properties, ignore: list[str]) -> Properties:
-        """Update the resource; returns its outputs.
-
-        :param ignore: the paths whose changes are ignored.
-        """
-        request = provider_pb2.UpdateRequest(**_change(old, news, ignore))
-        return annotate(decode(self._call("Update", request).properties), news)
+        """Update a resource; returns its outputs."""
+        reply = self._call("Update", provider_pb2.UpdateRequest(**_change(old, news, ignore)))
+        return annotate(decode(reply.properties), news)
 
     def delete(self, old: Resource) -> None:
-        """Delete the resource."""
+        """Delete a resource."""
         properties, inputs = encode_plain(old.outputs), encode_plain(old.inputs)
         self._call("Delete", provider_pb2.DeleteRequest(id=old.id, properties=properties, old_inputs=inputs))
 
@@ -167,14 +156,12 @@ class Provider:
 
 
 def _change(old: Resource, news: Properties, ignore: list[str]) -> dict[str, Any]:
-    """What the requests for a comparison and for an update have in common."""
-    return {
-        "id": old.id,
+    bags = {
         "olds": encode_plain(old.outputs),
         "news": encode_plain(news),
         "old_inputs": encode_plain(old.inputs),
-        "ignoreChanges": ignore,
     }
+    return {"id": old.id, "ignoreChanges": ignore, **bags}
 
 
 class Providers:
@@ -222,12 +209,11 @@ class Providers:
 
 
 def finish(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTERM) -> None:
-    """Signal a process to end, terminate it, or kill it when that takes too long.
+    """Signal a process to end, terminate it, and kill it when that takes too long.
 
-    A program may clean up when it is interrupted. A provider's process has nothing to do any more; and in the
-    background of a shell nothing that is started hears an interrupt.
+    :param first: SIGINT lets a program clean up; a background process of a shell may ignore it.
     """
-    for number in (first, signal.SIGTERM):  # a second signal also tells what did not hear the first one
+    for number in (first, signal.SIGTERM):
         process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
             process.wait(_PATIENCE / 2)

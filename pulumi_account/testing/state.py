@@ -1,4 +1,4 @@
-"""The state of a stack: its resources, in a file of the shape that ``pulumi stack export`` writes."""
+"""The state of a stack: its resources, in a file of the format that ``pulumi stack export`` writes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_account.common.files import narrow, private, private_folder
 from pulumi_account.testing.resources import STACK, Resource, now
-from pulumi_account.testing.values import SECRET, SIGNATURE, Secret, Value, plain, visible
+from pulumi_account.testing.values import SECRET, SIGNATURE, Secret, Value, camel_case, plain, visible
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,44 +25,38 @@ if TYPE_CHECKING:
     from pulumi_account.testing.secrets import Vault
 
 
+__all__ = ["Snapshot", "StateError", "locked"]
+
+
 class StateError(Exception):
     """The state file cannot be used; the message says why."""
 
 
-_NAMES = {
-    item.name: "".join(w.title() if i else w for i, w in enumerate(item.name.split("_")))
-    for item in fields(Resource)
-    if item.name not in ("rest", "text")
-}
+_NAMES = {item.name: camel_case(item.name) for item in fields(Resource) if item.name not in ("rest", "text")}
 
 
 def entry(resource: Resource, seal: Any) -> dict[str, Any]:
     """The resource as an entry of a state file; `seal` writes a secret."""
-    pairs = ((name, getattr(resource, key)) for key, name in _NAMES.items())
-    whole = {name: value for name, value in pairs if value or name == "custom" or _is_trigger(name, value)}
-    for name in ("inputs", "outputs", "replacementTrigger"):
-        if name in whole:
-            whole[name] = jsonable(whole[name], seal)
-    return {**whole, **resource.rest}
+    whole = {name: getattr(resource, key) for key, name in _NAMES.items()}
+    trigger = {"replacementTrigger"} if resource.replacement_trigger is not None else set()
+    whole = {name: value for name, value in whole.items() if value or name in {"custom", *trigger}}
+    bags = {name: _jsonable(whole[name], seal) for name in whole.keys() & {"inputs", "outputs", *trigger}}
+    return {**whole, **bags, **resource.rest}
 
 
-def _is_trigger(name: str, value: Value) -> bool:
-    return name == "replacementTrigger" and value is not None
-
-
-def jsonable(value: Value, seal: Any) -> Value:
+def _jsonable(value: Value, seal: Any) -> Value:
     """The value for JSON: whole numbers without a point, secrets as `seal` writes them."""
     if isinstance(value, Secret):
-        return seal(jsonable(plain(value), None))
+        return seal(_jsonable(plain(value), None))
     if isinstance(value, dict):
-        return {key: jsonable(item, seal) for key, item in sorted(value.items())}
+        return {key: _jsonable(item, seal) for key, item in sorted(value.items())}
     if isinstance(value, list):
-        return [jsonable(item, seal) for item in value]
+        return [_jsonable(item, seal) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Snapshot:
-    """The resources of the last run and of this one, written to the file after every change."""
+    """The resources of the last run and of this one; every change is written to the file."""
 
     def __init__(self, path: Path, vault_of: Any, *, read_only: bool = False) -> None:
         self.path = path
@@ -108,18 +102,18 @@ class Snapshot:
         return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     def _seal(self, urn: str, value: Value) -> dict[str, str]:
-        # A value that has not changed keeps its ciphertext, so a write costs no encryption.
+        # An unchanged value keeps its ciphertext: encrypting is slow.
         text = json.dumps(value)
         if (urn, text) not in self._sealed:
             self._sealed[urn, text] = self.vault.encrypt(text)
         return {SIGNATURE: SECRET, "ciphertext": self._sealed[urn, text]}
 
     def resources(self) -> list[Resource]:
-        """All resources there are by now: this run's, then those of the last run that it has not touched."""
+        """All current resources: this run's, then those of the last run that it has not changed."""
         return [resource for resource in (*self._new, *self.base) if resource not in self._done]
 
     def forget_interrupted(self) -> None:
-        """A new run does updates and deletions again; what was being created, nobody knows of but this note."""
+        """Drop interrupted updates and deletions, which a new run repeats; of a creation, this is the only record."""
         self.interrupted = [op for op in self.interrupted if op["type"] == "creating"]
 
     def taint(self, urn: str) -> None:
@@ -132,14 +126,14 @@ class Snapshot:
         self.save(resource)
 
     def give_name(self, urn: str, name: str) -> None:
-        """Rename a resource, and whatever refers to it.
+        """Rename a resource, and all that refers to it.
 
-        :raises StateError: there is none with this URN, or more than one, or there is one of that name already.
+        :raises StateError: there is none with this URN, or more than one, or another has the new name.
         """
         new = f"{urn.rpartition('::')[0]}::{name}"
         resource = self._only([item for item in self.base if item.urn == urn], urn)
         if any(item.urn == new for item in self.base):
-            raise StateError(f"the state has a resource {new} already: give another name")
+            raise StateError(f"the state has a resource {new} already: choose another name")
         resource.urn = new
         self.rename(urn, new)
         self.save(resource)
@@ -151,13 +145,13 @@ class Snapshot:
         return found[0]
 
     def rename(self, old: str, new: str) -> None:
-        """Let the last run's resources that refer to the old URN refer to the new one."""
+        """Change the references to a URN in the last run's resources."""
         with self._lock:
             for user in self._users.pop(old, ()):
                 self._users[new].append(user)
                 user.text = ""
                 user.parent = new if user.parent == old else user.parent
-                if user.provider.rpartition("::")[0] == old:
+                if user.provider_urn == old:
                     user.provider = new + user.provider.removeprefix(old)
                 for urns in (user.dependencies, *user.property_dependencies.values()):
                     urns[:] = [new if urn == old else urn for urn in urns]
@@ -176,7 +170,12 @@ class Snapshot:
         done: Resource | None = None,
         quiet: bool = False,
     ) -> None:
-        """Write what an operation has made, if anything, and what is no more; `quiet` leaves it to the next write."""
+        """Write the end of an operation.
+
+        :param new: the resource that it made.
+        :param done: the resource of the last run that no longer exists.
+        :param quiet: whether to leave the writing to the next operation.
+        """
         with self._lock:
             self._pending.pop(resource, None)
             self._done |= {done} if done else set()
@@ -185,7 +184,7 @@ class Snapshot:
             self.save(*filter(None, (resource, new)))
 
     def touch(self, resource: Resource) -> None:
-        """Note that the resource has changed; the next write has it."""
+        """Note that the resource has changed; the next write contains it."""
         with self._lock:
             resource.text = ""
 
@@ -205,7 +204,7 @@ class Snapshot:
         self.save(*self.base)
 
     def save(self, *changed: Resource) -> None:
-        """Have the file hold all changes so far; changes that come while it is being written share the next write."""
+        """Have the file hold all changes so far; changes that come during a write share the next one."""
         if self.read_only:
             return
         with self._lock:
@@ -217,34 +216,35 @@ class Snapshot:
             if self._written < mine:
                 with self._lock:
                     written, text = self._version, self._text()
-                self._replace_file(text)
+                # mkstemp gives mode 0600; replacing makes the change atomic
+                handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
+                with os.fdopen(handle, "w") as file:
+                    file.write(text)
+                os.replace(name, self.path)
                 self._written = written
 
     def _text(self) -> str:
         resources = ",\n".join(map(self._entry_text, self.resources()))
-        head = {key: value for key, value in self._head().items() if value} | {"metadata": self._metadata}
-        return f'{{"version": 3, "deployment": {json.dumps(head)[:-1]}, "resources": [\n{resources}\n]}}}}\n'
+        operations = [
+            {"resource": json.loads(self._entry_text(r)), "type": op} for r, op in self._pending.items()
+        ]
+        writer, salt = version("pulumi"), self.vault.state  # the vault has a salt once an entry has a secret
+        head = {
+            "manifest": {
+                "time": now(),
+                "magic": hashlib.sha256(writer.encode()).hexdigest(),
+                "version": writer,
+            },
+            "secrets_providers": salt and {"type": "passphrase", "state": {"salt": salt}},
+            "pending_operations": operations + self.interrupted,
+        }
+        shown = {key: value for key, value in head.items() if value} | {"metadata": self._metadata}
+        return f'{{"version": 3, "deployment": {json.dumps(shown)[:-1]}, "resources": [\n{resources}\n]}}}}\n'
 
     def _entry_text(self, resource: Resource) -> str:
         if not resource.text:
             resource.text = json.dumps(entry(resource, lambda value: self._seal(resource.urn, value)))
         return resource.text
-
-    def _head(self) -> dict[str, Any]:
-        operations = [
-            {"resource": json.loads(self._entry_text(r)), "type": op} for r, op in self._pending.items()
-        ]
-        # Entries first: the salt is there only when a secret has been met.
-        for resource in self.resources():
-            self._entry_text(resource)
-        writer = version("pulumi")
-        manifest = {"time": now(), "magic": hashlib.sha256(writer.encode()).hexdigest(), "version": writer}
-        salt = self.vault.state
-        return {
-            "manifest": manifest,
-            "secrets_providers": salt and {"type": "passphrase", "state": {"salt": salt}},
-            "pending_operations": operations + self.interrupted,
-        }
 
     def stack_outputs(self, *, show_secrets: bool) -> dict[str, Any]:
         """The outputs of the stack as a user reads them."""
@@ -252,21 +252,13 @@ class Snapshot:
         return {key: visible(plain(value) if show_secrets else value) for key, value in outputs.items()}
 
     def export(self, *, show_secrets: bool) -> dict[str, Any]:
-        """The whole state as ``pulumi stack export`` shows it, the secrets readable when asked."""
+        """The whole state as ``pulumi stack export`` prints it."""
         with self._lock:
             whole: dict[str, Any] = json.loads(self._text())
             if show_secrets:
-                whole["deployment"]["resources"] = [
-                    entry(resource, _in_clear) for resource in self.resources()
-                ]
+                entries = [entry(resource, _in_clear) for resource in self.resources()]
+                whole["deployment"]["resources"] = entries
             return whole
-
-    def _replace_file(self, text: str) -> None:
-        # mkstemp gives mode 0600; rename makes the change all or nothing.
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-        os.replace(name, self.path)
 
 
 def _in_clear(value: Value) -> dict[str, str]:
@@ -288,7 +280,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the state file for one run; a second run at the same time is told so at once."""
+    """Hold the state file for one run; a second run fails at once."""
     private_folder(path.parent)
     lock = path.with_name(f"{path.name}.lock")
     with open(lock, "a", opener=private) as file:

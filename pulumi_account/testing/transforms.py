@@ -9,29 +9,17 @@ import grpc
 from pulumi.runtime.proto import callback_pb2, callback_pb2_grpc, resource_pb2
 
 from pulumi_account.testing.provider import OPTIONS
-from pulumi_account.testing.values import decode, encode_outputs, output_urns
+from pulumi_account.testing.values import camel_case, decode, encode_outputs, output_urns
 
 #: the options of a transform, and the fields of a registration that hold them
-_FIELDS = {
-    "import": "importId",
-    "protect": "protect",
-    "ignore_changes": "ignoreChanges",
-    "replace_on_changes": "replaceOnChanges",
-    "replacement_trigger": "replacement_trigger",
-    "version": "version",
-    "aliases": "aliases",
-    "provider": "provider",
-    "providers": "providers",
-    "hide_diff": "hideDiffs",
-    "custom_timeouts": "customTimeouts",
-    "plugin_download_url": "pluginDownloadURL",
-    "retain_on_delete": "retainOnDelete",
-    "deleted_with": "deletedWith",
-    "replace_with": "replace_with",
-    "additional_secret_outputs": "additionalSecretOutputs",
-    "hooks": "hooks",
-    "depends_on": "dependencies",
+_FIELDS = {name: name for name in ("protect", "version", "aliases", "provider", "providers", "hooks")}
+_FIELDS |= {name: name for name in ("replacement_trigger", "replace_with")}
+_FIELDS |= {name: camel_case(name) for name in ("ignore_changes", "replace_on_changes", "retain_on_delete")}
+_FIELDS |= {
+    name: camel_case(name) for name in ("custom_timeouts", "deleted_with", "additional_secret_outputs")
 }
+_FIELDS |= {"import": "importId", "hide_diff": "hideDiffs"}
+_FIELDS |= {"plugin_download_url": "pluginDownloadURL", "depends_on": "dependencies"}
 
 
 class TransformError(Exception):

@@ -212,6 +212,12 @@ def changes(old: Value, new: Value, path: tuple[str | int, ...] = ()) -> list[Ch
     return [change for key, was, now in pairs for change in changes(was, now, (*path, key))]
 
 
+def camel_case(name: str) -> str:
+    """The name of a Python attribute as Pulumi's protocol and state files write it."""
+    head, *rest = name.split("_")
+    return head + "".join(map(str.title, rest))
+
+
 def path_of(text: str) -> list[str | int]:
     """The parts of a property path such as ``a.b[0]["c d"]`` or ``tags[*]``; an index is a number."""
     parts = re.findall(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+|\*)\]|([^.\[]+)', text)
