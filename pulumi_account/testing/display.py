@@ -1,4 +1,4 @@
-"""What the user sees of a run: a line for each event or, on demand, every property; then outputs and a summary."""
+"""Shows a run as the CLI does: a line for each event or, on request, every property; then outputs and a summary."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TextIO
 
 from pulumi_account.testing.planning import Step
 from pulumi_account.testing.property_lines import output_lines, step_lines
-from pulumi_account.testing.resources import Resource, type_and_name
+from pulumi_account.testing.resources import type_and_name
 from pulumi_account.testing.state import entry
 from pulumi_account.testing.values import masked, path_text, same
 
@@ -41,7 +41,7 @@ _PARTS = ("create-replacement", "delete-replaced", "read-replacement", "discard-
 
 
 class Display:
-    """The text of a run, line by line, also to `echo` as they come; one thread at a time may write."""
+    """The text of a run, also written to `echo` line by line; only one thread at a time may call it."""
 
     def __init__(self, kind: str, stack: str, project: str, diff: bool, echo: TextIO | None) -> None:
         self._preview = kind == "preview"
@@ -54,33 +54,30 @@ class Display:
         self._parents: dict[str, str] = {}
         self._drawn: set[str] = set()
         self._changes: dict[str, str] = {}
-        self._line(f"{_HEADS[kind]} ({stack}):")
+        self.line(f"{_HEADS[kind]} ({stack}):")
 
     def text(self) -> str:
         """All lines so far."""
         return "".join(f"{line}\n" for line in self._lines)
 
-    def _line(self, text: str) -> None:
+    def line(self, text: str) -> None:
+        """Show a line, or several."""
         self._lines.append(text)
         if self._echo:
             print(text, file=self._echo, flush=True)
 
     # Events
 
-    def note(self, text: str) -> None:
-        """Show something that is no resource's."""
-        self._line(text)
-
     def diagnostic(self, severity: str, urn: str, message: str) -> None:
-        """Show the first line of a message at once; the whole comes at the end."""
+        """Show the first line of a message now; the whole message is shown at the end."""
         urn = urn or self._root
         text = message if severity == "info" else f"{severity}: {message}"
         self._messages[urn].append(text)
         self._failed |= {urn} if severity == "error" else set()
-        self._line(text if self._diff else _row("", urn, "", text.partition("\n")[0]))
+        self.line(text if self._diff else _row("", urn, "", text.partition("\n")[0]))
 
     def starting(self, step: Step) -> None:
-        """Show what is about to be done."""
+        """Show that a step begins."""
         self._parents[step.resource.urn] = step.resource.parent
         if not self._shown(step):
             return
@@ -91,28 +88,28 @@ class Display:
         elif step.op != "same":
             op = _OPS[step.op]
             word = op.planned if self._preview else f"{op.running} (0s)"
-            self._line(_row(step.op, step.resource.urn, word, self._change(step)))
+            self.line(_row(step.op, step.resource.urn, word, self._change(step)))
 
     def finished(self, step: Step, seconds: float) -> None:
-        """Show what is done."""
+        """Show that a step is done."""
         op = step.result if step.op == "refresh" else step.op
         if self._preview or self._diff or not self._shown(step):
             return
         if op == "same":
-            self._line(_row("", step.resource.urn, "", self._change(step)))
+            self.line(_row("", step.resource.urn, "", self._change(step)))
         elif op in _OPS:
-            self._line(_row(op, step.resource.urn, f"{_OPS[op].done} ({seconds:.2f}s)", self._change(step)))
+            self.line(_row(op, step.resource.urn, f"{_OPS[op].done} ({seconds:.2f}s)", self._change(step)))
 
     def _change(self, step: Step) -> str:
-        # What a replacement changes is still shown when the original is deleted.
+        # The row of a deleted original still shows what its replacement changes.
         text = _short(step) or self._changes.get(step.resource.urn, "")
         self._changes[step.resource.urn] = text
         return text
 
     def failed(self, step: Step) -> None:
-        """Show that it has failed."""
+        """Show that a step failed."""
         if step.op in _OPS and not self._diff:
-            self._line(_row(step.op, step.resource.urn, f"**{_OPS[step.op].running} failed**"))
+            self.line(_row(step.op, step.resource.urn, f"**{_OPS[step.op].running} failed**"))
 
     def _shown(self, step: Step) -> bool:
         if step.resource.is_default_provider or step.op == "remove-pending-replace":
@@ -126,40 +123,40 @@ class Display:
     def close(self, changes: Mapping[str, int], stack: Step | None, seconds: float) -> None:
         """Show the diagnostics in full, the outputs and the summary."""
         if not self._diff:
-            self._line(_row("", self._root, "**failed**" if self._root in self._failed else ""))
+            self.line(_row("", self._root, "**failed**" if self._root in self._failed else ""))
             self._diagnostics()
         if stack and (lines := output_lines(stack, preview=self._preview)):
-            self._line("    --outputs:--" if self._diff else "Outputs:")
+            self.line("    --outputs:--" if self._diff else "Outputs:")
             for line in lines:
-                self._line(line)
+                self.line(line)
             if not self._diff:
-                self._line("")
+                self.line("")
         self._summary(changes)
         if not self._preview:
-            self._line(f"\nDuration: {math.ceil(seconds)}s")
+            self.line(f"\nDuration: {math.ceil(seconds)}s")
 
     def _diagnostics(self) -> None:
-        for number, (urn, messages) in enumerate(self._messages.items()):
-            if not number:
-                self._line("Diagnostics:")
+        if self._messages:
+            self.line("Diagnostics:")
+        for urn, messages in self._messages.items():
             kind, name = _short_type(urn)
-            self._line(f"  {kind} ({name}):")
+            self.line(f"  {kind} ({name}):")
             for line in "\n".join(message.rstrip() for message in messages).splitlines():
-                self._line(f"    {line}".rstrip())
-            self._line("")
+                self.line(f"    {line}".rstrip())
+            self.line("")
 
     def _summary(self, changes: Mapping[str, int]) -> None:
-        self._line("Resources:")
+        self.line("Resources:")
         counts = {op: changes[op] for op in ("create", "update", "delete", "replace") if changes.get(op)}
         for op, count in counts.items():
-            self._line(f"    {_OPS[op].sign}{count} {'to ' + op if self._preview else _OPS[op].done}")
+            self.line(f"    {_OPS[op].sign}{count} {'to ' + op if self._preview else _OPS[op].done}")
         total = sum(counts.values())
         pieces = [f"{total} changes"] if len(counts) > 1 else []
         pieces += [f"{changes['same']} unchanged"] if changes.get("same") else []
         if pieces:
-            self._line(f"    {'. '.join(pieces)}")
+            self.line(f"    {'. '.join(pieces)}")
         if self._failed:
-            self._line(f"    {len(self._failed)} errored")
+            self.line(f"    {len(self._failed)} errored")
 
     def digest(
         self, config: Mapping[str, Any], diagnostics: list[dict[str, str]], more: dict[str, Any]
@@ -179,15 +176,15 @@ class Display:
             depth, parent = depth + (parent in self._drawn), self._parents.get(parent, "")
         pad = "    " * depth
         lock = " 🔒" if resource.protect else " 🔓" if step.old and step.old.protect else ""
-        self._line(f"{pad}{_OPS.get(step.op, _NO_OP).sign}{resource.type}: ({step.op}){lock}")
+        self.line(f"{pad}{_OPS.get(step.op, _NO_OP).sign}{resource.type}: ({step.op}){lock}")
         if step.old and step.old.id:
-            self._line(f"{pad}    [id={step.old.id}]")
-        self._line(f"{pad}    [urn={resource.urn}]")
+            self.line(f"{pad}    [id={step.old.id}]")
+        self.line(f"{pad}    [urn={resource.urn}]")
         if resource.provider and "::default::" not in resource.provider:
-            self._line(f"{pad}    [provider={resource.provider}]")
+            self.line(f"{pad}    [provider={resource.provider}]")
         if step.op != "same":
             for line in step_lines(step, depth + 1):
-                self._line(line)
+                self.line(line)
 
 
 def _short_type(urn: str) -> tuple[str, str]:
@@ -201,7 +198,7 @@ def _row(op: str, urn: str, word: str, info: str = "") -> str:
 
 
 def _short(step: Step) -> str:
-    """The changed fields, after the row."""
+    """The changed fields, at the end of the row."""
     old, new = step.old, step.new
     if not (old and new):
         return ""
@@ -212,29 +209,23 @@ def _short(step: Step) -> str:
         if (not step.changed or key in step.changed) and not same(before.get(key), after.get(key)):
             groups["+" if before.get(key) is None else "-" if after.get(key) is None else "~"].append(key)
     if not step.changed:
-        marks = [
-            name for name in ("taint", "provider", "protect") if getattr(old, name) != getattr(new, name)
-        ]
+        marks = [name for name in ("provider", "protect") if getattr(old, name) != getattr(new, name)]
         # the CLI sorts a taint by its color
-        groups["~"] = sorted([*groups["~"], *marks], key=lambda name: (name != "taint", name))
+        groups["~"] = (["taint"] if old.taint != new.taint else []) + sorted([*groups["~"], *marks])
     text = "".join(sign + ",".join(groups[sign]) for sign in "+-~" if groups[sign])
     return f"[diff: {text}]" if text else ""
 
 
 def _digest(step: Step) -> dict[str, Any]:
-    def state(resource: Resource | None) -> dict[str, Any] | None:
-        return None if resource is None else entry(resource, lambda _: "[secret]")
-
-    detailed = step.detailed and {
-        path_text(path): {"kind": kind, "inputDiff": True} for kind, path in step.detailed
-    }
+    old, new = (item and entry(item, lambda _: "[secret]") for item in (step.old, step.new))
+    kinds = {path_text(path): {"kind": kind, "inputDiff": True} for kind, path in step.detailed or ()}
     whole = {
         "op": step.op,
         "urn": step.resource.urn,
         "provider": step.resource.provider,
-        "oldState": state(step.old),
-        "newState": state(step.new),
+        "oldState": old,
+        "newState": new,
         "diffReasons": step.changed,
         "replaceReasons": step.keys,
     }
-    return {**{key: value for key, value in whole.items() if value}, "detailedDiff": detailed or None}
+    return {**{key: value for key, value in whole.items() if value}, "detailedDiff": kinds or None}

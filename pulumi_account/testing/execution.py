@@ -126,7 +126,7 @@ class Execution:
         assert old
         new.id, new.outputs = old.id, old.outputs
         if new.is_provider:
-            self._providers.keep(new.ref, old.inputs)
+            self._providers.keep(new, old)
         _mark_secrets(new)
         alike = all(same(getattr(old, name), getattr(new, name)) for name in _WATCHED)
         unchanged = alike and sorted(old.dependencies) == sorted(new.dependencies)
@@ -190,7 +190,6 @@ class Execution:
         if not (self._preview or old.external or old.retain_on_delete or not old.custom or old.is_provider):
             self._providers.get(old.provider).delete(old)
         old.pending_replacement = step.stays
-        self._snapshot.touch(old)
         self._snapshot.end(old, done=None if step.stays else old)
 
     def _read(self, step: Step) -> None:

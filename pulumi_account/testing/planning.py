@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
 
 from pulumi_account.testing.resources import Goal, Resource
 from pulumi_account.testing.values import (
@@ -175,13 +175,7 @@ def steps_for_diff(goal: Goal, old: Resource, new: Resource, diff: Diff) -> list
 
 def with_ignored(paths: Iterable[str], olds: Properties, news: Properties) -> Properties:
     """The new inputs with the old value at every ignored path."""
-    result: Properties = _copied(news)
+    result = deepcopy(news)
     for path in paths:
         keep_old(path_of(path), olds, result)
     return result
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copied(item) for key, item in value.items()}
-    return [_copied(item) for item in value] if isinstance(value, list) else value

@@ -173,34 +173,27 @@ class Providers:
 
     def __init__(self, make: Callable[[Properties], Provider], resources: Iterable[Resource]) -> None:
         self._make = make
-        self._olds = {old.ref: old for old in resources if old.is_provider}
-        self._providers: dict[str, Provider] = {}
-        self._made: list[Provider] = []
-        self._lock = threading.RLock()
+        self._providers = {old.ref: make(old.inputs) for old in resources if old.is_provider}
+        self._made = list(self._providers.values())
 
     def get(self, ref: str) -> Provider:
         """The instance, as this run or the last one registered it.
 
         :raises PlanError: neither registered it.
         """
-        with self._lock:
-            if ref not in self._providers:
-                if ref not in self._olds:
-                    raise PlanError(f"unknown provider {ref}")
-                self.add(ref, self._olds[ref].inputs)
-            return self._providers[ref]
+        if ref not in self._providers:
+            raise PlanError(f"unknown provider {ref}")
+        return self._providers[ref]
 
     def add(self, ref: str, inputs: Properties) -> None:
         """Make an instance, in place of one with this reference."""
-        with self._lock:
-            self._providers[ref] = self._make(inputs)
-            self._made.append(self._providers[ref])
+        self._providers[ref] = made = self._make(inputs)
+        self._made.append(made)
 
-    def keep(self, ref: str, inputs: Properties) -> None:
-        """Make an instance, unless there is one with this reference."""
-        with self._lock:
-            if ref not in self._providers:
-                self.add(ref, inputs)
+    def keep(self, new: Resource, old: Resource) -> None:
+        """Make an instance from its old inputs, unless there is one with its reference."""
+        if new.ref not in self._providers:
+            self.add(new.ref, old.inputs)
 
     def stop(self) -> None:
         """End all provider processes, side by side."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from pulumi_account.testing.display import Display
 from pulumi_account.testing.planning import Step
-from pulumi_account.testing.redaction import Redactor
+from pulumi_account.testing.secrets import Redactor
 from pulumi_account.testing.values import visible
 
 
@@ -79,7 +79,7 @@ class Report:
     def note(self, text: str) -> None:
         """Show a text that belongs to no resource, and do not keep it."""
         with self._lock:
-            self._display.note(text)
+            self._display.line(text)
 
     def starting(self, step: Step) -> None:
         """Show that a step begins."""
