@@ -1,4 +1,4 @@
-"""Test Pulumi programs that declare API keys, with no Pulumi CLI and no account.
+"""Test Pulumi programs that declare API keys, without the Pulumi CLI and without an account.
 
 `AccountMocks` is for unit tests under ``pulumi.runtime.set_mocks``; `LocalEngine` runs whole programs against an
 endpoint on this machine. ``pytest_plugins = ["pulumi_account.testing.fixtures"]`` brings both as fixtures.
@@ -28,7 +28,7 @@ __all__ = [
     "StepResult",
 ]
 
-#: loaded on first use: the program's process, which is started from this package too, needs none of it
+#: loaded on first use: the program's process also starts from this package, and needs none of it
 _HOMES = {
     "AccountMocks": "mocks",
     "LocalEngine": "engine",

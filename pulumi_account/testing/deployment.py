@@ -72,17 +72,11 @@ class Deployment:
             return self._default
 
     def register(self, goal: Goal) -> Resource:
-        """Bring a declared resource about; returns what the program may know of it.
-
-        :raises StoppedError: the resource failed, or the run has stopped.
-        """
+        """Bring a declared resource about; returns it with its outputs."""
         return self._bring_about(goal, self._plan)
 
     def read(self, goal: Goal) -> Resource:
-        """Look up a resource that the stack does not own.
-
-        :raises StoppedError: the resource failed, or the run has stopped.
-        """
+        """Look up a resource that the stack does not own; returns it with its outputs."""
         return self._bring_about(goal, planning.steps_to_read)
 
     def _bring_about(self, goal: Goal, plan: _Plan) -> Resource:
@@ -106,16 +100,15 @@ class Deployment:
         fallen = self._deletions.fallen(old)
         inputs = planning.kept_inputs(goal, old)
         if provider:
-            given = planning.inputs_to_check(goal, old, anew=forced or fallen is not None)
-            inputs = self._check(provider, new, *given)
+            anew = forced or fallen is not None
+            inputs = self._check(provider, new, *planning.inputs_to_check(goal, old, anew=anew))
         if goal.custom:
             new.inputs = inputs
         if steps := planning.steps_without_diff(old, new, fallen):
             return steps
         assert old
-        diff = planning.diff_without_provider(old, new, inputs, forced=forced) or self._compare(
-            old, inputs, new
-        )
+        certain = planning.diff_without_provider(old, new, inputs, forced=forced)
+        diff = certain or self._compare(old, inputs, new)
         steps = planning.steps_for_diff(goal, old, new, diff)
         if steps[0].op in ("same", "update"):
             return steps
@@ -138,10 +131,7 @@ class Deployment:
         return inputs
 
     def _compare(self, old: Resource, inputs: Properties, new: Resource | None = None) -> Diff:
-        """Ask the provider what differs.
-
-        :param new: the resource as registered; without it, the question is what would happen to the old one.
-        """
+        """Ask the provider what differs from the resource as registered or, without `new`, from other inputs."""
         provider = self._providers.get((new or old).provider)
         if new and not provider.known:
             self._report.diagnostic("warning", new.urn, _UNKNOWN_CONFIG)
@@ -168,9 +158,8 @@ class Deployment:
             self._set_outputs(self.execution.done[urn].resource, outputs)
 
     def _set_outputs(self, new: Resource, outputs: Properties) -> None:
-        changed = not same(new.outputs, outputs)
-        new.outputs = outputs
-        if changed:
+        before, new.outputs = new.outputs, outputs
+        if not same(before, outputs):
             self._snapshot.save(new)
 
     def delete_unseen(self) -> None:

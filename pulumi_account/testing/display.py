@@ -66,8 +66,6 @@ class Display:
         if self._echo:
             print(text, file=self._echo, flush=True)
 
-    # Events
-
     def diagnostic(self, severity: str, urn: str, message: str) -> None:
         """Show the first line of a message now; the whole message is shown at the end."""
         urn = urn or self._root
@@ -118,8 +116,6 @@ class Display:
             return (self._diff or self._preview) and step.resource.urn == self._root
         return not (self._diff and step.op in _PARTS)
 
-    # The end
-
     def close(self, changes: Mapping[str, int], stack: Step | None, seconds: float) -> None:
         """Show the diagnostics in full, the outputs and the summary."""
         if not self._diff:
@@ -166,8 +162,6 @@ class Display:
         whole = {"config": shown, "steps": self._steps, "diagnostics": diagnostics, **more}
         return {key: value for key, value in whole.items() if value or key == "changeSummary"}
 
-    # Properties
-
     def _properties(self, step: Step) -> None:
         resource = step.resource
         self._drawn.add(resource.urn)
@@ -203,9 +197,8 @@ def _short(step: Step) -> str:
     if not (old and new):
         return ""
     before, after = ({}, {}) if step.op == "same" else (masked(old.inputs), masked(new.inputs))
-    keys = sorted(key for key in {**before, **after} if not key.startswith("__"))
     groups: defaultdict[str, list[str]] = defaultdict(list)
-    for key in keys:
+    for key in sorted(key for key in {**before, **after} if not key.startswith("__")):
         if (not step.changed or key in step.changed) and not same(before.get(key), after.get(key)):
             groups["+" if before.get(key) is None else "-" if after.get(key) is None else "~"].append(key)
     if not step.changed:

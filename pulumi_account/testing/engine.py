@@ -30,12 +30,12 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class LocalEngine:
-    """Previews, updates, refreshes and destroys one stack of a project, with no Pulumi CLI.
+    """Previews, updates, refreshes and destroys one stack of a project, without the Pulumi CLI.
 
-    It is for trying and testing: it sets ``ACCOUNT_LOOPBACK_ONLY=1`` for the program and all provider processes,
-    so that no key is ever made but by an endpoint on this machine, and refuses to start with any other endpoint.
+    It is for experiments and tests: it sets ``ACCOUNT_LOOPBACK_ONLY=1`` for the program and all provider processes,
+    so that only an endpoint on this machine can make a key, and refuses to start with any other endpoint.
     Configuration keys without a namespace get the project's. The state file (default: ``.local/<stack>.json`` in
-    the project) holds secrets encrypted under ``PULUMI_CONFIG_PASSPHRASE`` and can be read by ``pulumi stack import``.
+    the project) holds secrets encrypted under ``PULUMI_CONFIG_PASSPHRASE``, and ``pulumi stack import`` can read it.
     """
 
     def __init__(
@@ -62,19 +62,19 @@ class LocalEngine:
     def preview(self, *, replace: Sequence[str] = ()) -> Result:
         """Show what `up` would do.
 
-        :param replace: URNs of resources to replace though nothing of them has changed.
+        :param replace: the URNs of resources to replace though they have not changed.
         """
         return self._run("preview", replace)
 
     def up(self, *, replace: Sequence[str] = ()) -> Result:
         """Make the stack what the program declares.
 
-        :param replace: URNs of resources to replace though nothing of them has changed.
+        :param replace: the URNs of resources to replace though they have not changed.
         """
         return self._run("up", replace)
 
     def refresh(self) -> Result:
-        """Make the state what the providers say of the resources."""
+        """Make the state what the providers report of the resources."""
         return self._run("refresh")
 
     def destroy(self) -> Result:
@@ -82,7 +82,7 @@ class LocalEngine:
         return self._run("destroy")
 
     def taint(self, urn: str) -> None:
-        """Have the next `up` replace a resource, as ``pulumi state taint`` does.
+        """Mark a resource, so that the next `up` replaces it, as ``pulumi state taint`` does.
 
         :raises StateError: the state has no such resource.
         """
@@ -96,7 +96,7 @@ class LocalEngine:
         self._edit(lambda snapshot: snapshot.give_name(urn, name))
 
     def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
-        """The stack's outputs, the secret ones as ``[secret]`` unless asked for."""
+        """The stack's outputs; secrets are ``[secret]`` unless requested."""
         return self._snapshot(read_only=True).stack_outputs(show_secrets=show_secrets)
 
     def export(self, *, show_secrets: bool = False) -> dict[str, Any]:
@@ -167,10 +167,7 @@ class _Run:
         return "preview" if self.kind == "preview" else "update"
 
     def go(self, replace: Iterable[str]) -> Result:
-        """Run the command.
-
-        :param replace: the URNs of resources to replace though they have not changed.
-        """
+        """Run the command, and replace the resources with these URNs though they have not changed."""
         preview, launch, program = self.kind == "preview", self.launch, None
         with ExitStack() as last:
             if self.kind in ("preview", "up"):  # first of all: it imports while the state is decrypted here
@@ -186,21 +183,18 @@ class _Run:
                 self._warn_of_interrupted(snapshot)
             last.callback(providers.stop)
             try:
-                self._do(deployment, program)
+                if self.kind == "refresh":
+                    deployment.refresh()
+                elif program is None:
+                    deployment.delete_unseen()
+                elif deployment.can_replace():
+                    program.serve(deployment)
             except KeyboardInterrupt:
                 self._interrupt(deployment.execution)
                 self.report.diagnostic("error", "", f"{self._noun} canceled")
                 self._close(deployment, snapshot)
                 raise
         return self._close(deployment, snapshot)
-
-    def _do(self, deployment: Deployment, program: Program | None) -> None:
-        if self.kind == "refresh":
-            deployment.refresh()
-        elif program is None:
-            deployment.delete_unseen()
-        elif deployment.can_replace():
-            program.serve(deployment)
 
     def _warn_of_interrupted(self, snapshot: Snapshot) -> None:
         if found := snapshot.interrupted:

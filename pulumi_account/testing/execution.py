@@ -34,8 +34,7 @@ class Execution:
 
     :ivar stopped: set when no further step may begin.
     :ivar wake: set when the program has declared everything or has ended, and when the run stops.
-    :ivar errored: whether the run failed.
-    :ivar step_failed: whether it failed in a step.
+    :ivar errored: whether the run failed; `step_failed`: in a step.
     :ivar terminated: whether the run ends without waiting for the steps that are running.
     :ivar done: the last step that brought a resource about, by URN.
     """
@@ -78,18 +77,19 @@ class Execution:
 
     def side_by_side(self, steps: list[Step]) -> list[bool]:
         """Do independent steps; returns which of them succeeded."""
+
+        def succeeds(step: Step) -> bool:
+            try:
+                self.run([step])
+            except StoppedError:
+                return False
+            return True
+
         pool = ThreadPoolExecutor(PARALLEL)
         try:
-            return list(pool.map(self._succeeds, steps))
+            return list(pool.map(succeeds, steps))
         finally:  # does not wait: an interrupt is reported first, then the running steps are waited for
             pool.shutdown(wait=False, cancel_futures=True)
-
-    def _succeeds(self, step: Step) -> bool:
-        try:
-            self.run([step])
-        except StoppedError:
-            return False
-        return True
 
     def run(self, steps: Iterable[Step]) -> None:
         """Do steps one after the other.
@@ -128,9 +128,9 @@ class Execution:
         if new.is_provider:
             self._providers.keep(new, old)
         _mark_secrets(new)
-        alike = all(same(getattr(old, name), getattr(new, name)) for name in _WATCHED)
-        unchanged = alike and sorted(old.dependencies) == sorted(new.dependencies)
-        self._snapshot.end(new, new=new, done=old, quiet=unchanged)
+        unchanged = all(same(getattr(old, name), getattr(new, name)) for name in _WATCHED)
+        quiet = unchanged and sorted(old.dependencies) == sorted(new.dependencies)
+        self._snapshot.end(new, new=new, done=old, quiet=quiet)
 
     def _create(self, step: Step) -> None:
         old, new = step.old, step.resource
@@ -216,25 +216,20 @@ class Execution:
         if not id_:
             step.new, step.result = None, "delete"
             return
-        new = step.new = replace(
-            old, id=id_, inputs=old.inputs if inputs is None else inputs, outputs=outputs, text=""
-        )
+        inputs = old.inputs if inputs is None else inputs
+        new = step.new = replace(old, id=id_, inputs=inputs, outputs=outputs, text="")
         if not (same(new.inputs, old.inputs) and same(new.outputs, old.outputs)):
             new.modified = now()
         _mark_secrets(new)
-        if not old.external:
-            _compare_refreshed(step, old, new, provider)
-        elif changes(old.outputs, new.outputs):
-            step.result = "update"
-
-
-def _compare_refreshed(step: Step, old: Resource, new: Resource, provider: Provider) -> None:
-    """Find what the next update would do with an unchanged program, and report it from the other side."""
-    diff = provider.diff(new, old.inputs, old.ignore_changes)
-    if diff.some:
-        turned = {"add": "delete", "delete": "add", "update": "update"}
-        detailed = diff.detailed and [(turned[kind], path) for kind, path in diff.detailed]
-        step.result, step.changed, step.detailed = "update", diff.changed, detailed
+        if old.external:
+            step.result = "update" if changes(old.outputs, new.outputs) else "same"
+            return
+        # what the next update would do with an unchanged program, seen from the other side
+        diff = provider.diff(new, old.inputs, old.ignore_changes)
+        if diff.some:
+            turned = {"add": "delete", "delete": "add", "update": "update"}
+            detailed = diff.detailed and [(turned[kind], path) for kind, path in diff.detailed]
+            step.result, step.changed, step.detailed = "update", diff.changed, detailed
 
 
 def _mark_secrets(new: Resource) -> None:

@@ -148,24 +148,23 @@ class AccountMocks(pulumi.runtime.Mocks):
     def _adopt(self, inputs: Mapping[str, Any]) -> Key:
         key_id = int(inputs["adopt_key_id"])
         with self._lock:
-            place = next((place for place, key in enumerate(self.keys) if key.id == key_id), None)
-            if place is None:
-                raise AdoptionError(f"adopt_key_id {key_id}: the account has no such key")
-            self.keys[place] = _key(key_id, self.keys[place].created_at, inputs)
-            return self.keys[place]
+            for place, key in enumerate(self.keys):
+                if key.id == key_id:
+                    self.keys[place] = _key(key_id, key.created_at, inputs)
+                    return self.keys[place]
+        raise AdoptionError(f"adopt_key_id {key_id}: the account has no such key")
 
     def _find(self, key_id: int) -> Key:
-        found = [key for key in self.keys if key.id == key_id]
-        if not found:
-            raise NotFoundError(f"the account has no key {key_id}", status=404)
-        return found[0]
+        for key in self.keys:
+            if key.id == key_id:
+                return key
+        raise NotFoundError(f"the account has no key {key_id}", status=404)
 
 
 def _key(key_id: int, created_at: datetime, declared: Mapping[str, Any]) -> Key:
     defaults = {"credit_limit": None, "expires_at": None, "is_enabled": True}
-    return Key.model_validate(
-        {**defaults, **declared, "id": key_id, "created_at": format_instant(created_at)}
-    )
+    made = {"id": key_id, "created_at": format_instant(created_at)}
+    return Key.model_validate({**defaults, **declared, **made})
 
 
 def _outputs(key: Key) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, reso
 
 from pulumi_account.testing.deployment import Deployment
 from pulumi_account.testing.execution import StoppedError
-from pulumi_account.testing.project import ProjectError, check_inputs
+from pulumi_account.testing.project import ProjectError, check_endpoint
 from pulumi_account.testing.resources import PACKAGE, Alias, Goal
 from pulumi_account.testing.transforms import TransformError, Transforms
 from pulumi_account.testing.values import UnsupportedError, decode, decode_value, encode
@@ -119,7 +119,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         self._transforms.apply(request)
         goal = self._goal(request, request.object)
         goal.custom = request.custom
-        goal.property_dependencies = _property_dependencies(request)
+        urns = {key: sorted(item.urns) for key, item in sorted(request.propertyDependencies.items())}
+        goal.property_dependencies = urns or dict.fromkeys(request.object.fields, goal.dependencies)
         goal.protect = request.protect if request.HasField("protect") else None
         goal.retain_on_delete = request.retainOnDelete if request.HasField("retainOnDelete") else None
         goal.delete_before_replace = (
@@ -130,7 +131,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         goal.aliases = [*map(_alias, request.aliases), *(Alias(urn=urn) for urn in request.aliasURNs)]
         goal.replacement_trigger = decode_value(request.replacement_trigger)
         if request.type.startswith("pulumi:providers:"):
-            check_inputs(goal.inputs, f"account:endpoint of the provider {request.name}")
+            source = f"account:endpoint of the provider {request.name}"
+            check_endpoint(goal.inputs.get("account:endpoint"), source)
         made = self._deployment.register(goal)
         self._transforms.hand_down(made.urn, request)
         # A component's outputs come later, in a call of their own.
@@ -145,7 +147,9 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     def _goal(self, request: Any, inputs: Any) -> Goal:
         """What both kinds of requests have in common."""
-        asked = {field.name for field, value in request.ListFields() if _is_set(value)}
+        # An SDK may send a message that is empty.
+        fields = request.ListFields()
+        asked = {field.name for field, value in fields if not hasattr(value, "ByteSize") or value.ByteSize()}
         for name, option in _REFUSED.items():
             if name in asked:
                 raise UnsupportedError(f"LocalEngine does not support {option}")
@@ -170,22 +174,12 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return str(request.provider) or self._deployment.default_provider()
 
 
-def _is_set(value: Any) -> bool:
-    return not hasattr(value, "ByteSize") or bool(value.ByteSize())  # an SDK may send an empty message
-
-
 def _inherit(request: Any, parent: Goal) -> None:
     if parent.protect is not None and not request.HasField("protect"):
         request.protect = parent.protect
     if parent.retain_on_delete is not None and not request.HasField("retainOnDelete"):
         request.retainOnDelete = parent.retain_on_delete
     request.provider = request.provider or parent.provider
-
-
-def _property_dependencies(request: Any) -> dict[str, list[str]]:
-    if not request.propertyDependencies:
-        return {key: sorted(request.dependencies) for key in request.object.fields}
-    return {key: sorted(item.urns) for key, item in sorted(request.propertyDependencies.items())}
 
 
 def _alias(alias: Any) -> Alias:

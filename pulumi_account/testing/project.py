@@ -106,17 +106,12 @@ def _text(value: Any) -> str:
 
 def check_endpoints(env: Mapping[str, str], config: Mapping[str, Any]) -> None:
     """Refuse to start when the environment or the configuration names an endpoint that is not loopback."""
-    _require_loopback(env.get("ACCOUNT_ENDPOINT"), "ACCOUNT_ENDPOINT")
-    check_inputs(config, "account:endpoint")
+    check_endpoint(env.get("ACCOUNT_ENDPOINT"), "ACCOUNT_ENDPOINT")
+    check_endpoint(config.get("account:endpoint"), "account:endpoint")
 
 
-def check_inputs(inputs: Mapping[str, Any], source: str) -> None:
-    """Refuse a provider whose inputs name an ``account:endpoint`` that is not loopback."""
-    _require_loopback(inputs.get("account:endpoint"), source)
-
-
-def _require_loopback(endpoint: object, source: str) -> None:
-    """LocalEngine must never make a real key. The error names only the host of the refused endpoint."""
+def check_endpoint(endpoint: object, source: str) -> None:
+    """Refuse an endpoint that could make a real key. The error names its source and at most its host."""
     secret = isinstance(endpoint, Secret)
     text = str(endpoint.value if isinstance(endpoint, Secret) else endpoint or "")
     try:

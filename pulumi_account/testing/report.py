@@ -104,25 +104,9 @@ class Report:
             self._display.failed(step)
 
     def close(self, stack: Step | None, outputs: Mapping[str, Any], *, ok: bool) -> Result:
-        """Show the outputs and the summary, and give the result.
-
-        :param stack: the step of the stack itself, if it was registered.
-        :param outputs: the stack's outputs, with secrets masked.
-        :param ok: whether the run succeeded.
-        """
+        """Show the outputs and the summary; returns the result. Secrets are masked in the given outputs."""
         seconds = time.monotonic() - self._began
         self._display.close(self._changes, stack, seconds)
-        return Result(
-            ok=ok,
-            changes=MappingProxyType(dict(self._changes)),
-            steps=tuple(self._steps),
-            outputs=outputs,
-            diagnostics=tuple(self._diagnostics),
-            text=self._display.text(),
-            json=self._digest(seconds),
-        )
-
-    def _digest(self, seconds: float) -> dict[str, Any]:
         messages = [
             {"urn": d.urn, "message": f"{d.severity}: {d.message}", "severity": d.severity}
             if d.message not in self._printed
@@ -130,4 +114,12 @@ class Report:
             for d in self._diagnostics
         ]
         more = {"duration": int(seconds * 1e9), "changeSummary": dict(sorted(self._changes.items()))}
-        return self._display.digest(self._config, messages, more)
+        return Result(
+            ok=ok,
+            changes=MappingProxyType(dict(self._changes)),
+            steps=tuple(self._steps),
+            outputs=outputs,
+            diagnostics=tuple(self._diagnostics),
+            text=self._display.text(),
+            json=self._display.digest(self._config, messages, more),
+        )

@@ -9,21 +9,17 @@ import os
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from pulumi_account.common.files import narrow, private, private_folder
 from pulumi_account.testing.resources import STACK, Resource, now
+from pulumi_account.testing.secrets import Vault
 from pulumi_account.testing.values import SECRET, SIGNATURE, Secret, Value, camel_case, plain, visible
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pulumi_account.testing.secrets import Vault
-
 
 __all__ = ["Snapshot", "StateError", "locked"]
 
@@ -58,7 +54,9 @@ def _jsonable(value: Value, seal: Any) -> Value:
 class Snapshot:
     """The resources of the last run and of this one; every change is written to the file."""
 
-    def __init__(self, path: Path, vault_of: Any, *, read_only: bool = False) -> None:
+    def __init__(
+        self, path: Path, vault_of: Callable[[str | None], Vault], *, read_only: bool = False
+    ) -> None:
         self.path = path
         self.read_only = read_only
         self._lock = threading.RLock()
@@ -70,7 +68,7 @@ class Snapshot:
         self._pending: dict[Resource, str] = {}
         raw = _read(path)
         providers = raw.get("secrets_providers") or {}
-        self.vault: Vault = vault_of((providers.get("state") or {}).get("salt"))
+        self.vault = vault_of((providers.get("state") or {}).get("salt"))
         self._metadata = raw.get("metadata") or {}
         self.interrupted: list[dict[str, Any]] = raw.get("pending_operations") or []
         self.base = [self._load(item) for item in raw.get("resources") or []]

@@ -51,13 +51,17 @@ class Transforms:
             return
         needs = request.propertyDependencies if request.transforms else {}
         urns = {key: sorted(needed.urns) for key, needed in needs.items()}
+        options = resource_pb2.TransformResourceOptions()
+        _copy(request, options, {field: option for option, field in _FIELDS.items()})
+        if request.deleteBeforeReplaceDefined:
+            options.delete_before_replace = request.deleteBeforeReplace
         draft = resource_pb2.TransformRequest(
             type=request.type,
             name=request.name,
             custom=request.custom,
             parent=request.parent,
             properties=encode_outputs(decode(request.object), urns),
-            options=_options(request),
+            options=options,
         )
         for callback in callbacks:
             _change(draft, callback)
@@ -78,14 +82,6 @@ def _change(draft: Any, callback: Any) -> None:
     for name in ("properties", "options"):
         if changed.HasField(name):
             getattr(draft, name).CopyFrom(getattr(changed, name))
-
-
-def _options(request: Any) -> Any:
-    options = resource_pb2.TransformResourceOptions()
-    _copy(request, options, {field: option for option, field in _FIELDS.items()})
-    if request.deleteBeforeReplaceDefined:
-        options.delete_before_replace = request.deleteBeforeReplace
-    return options
 
 
 def _take_options(request: Any, options: Any) -> None:

@@ -22,7 +22,6 @@ __all__ = ["main"]
 
 STACK = "tryout"
 PROVISIONING_KEY = "tryout-provisioning-key"
-COMMANDS = ("preview", "up", "refresh", "destroy")
 GET_THE_CLI = "https://www.pulumi.com/docs/install/"
 
 
@@ -32,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m pulumi_account.testing.tryout",
         description="Run a project against an emulated account that is kept in its .local folder.",
     )
-    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("command", choices=("preview", "up", "refresh", "destroy"))
     parser.add_argument("project", nargs="?", type=Path, default=Path(), help="the folder with Pulumi.yaml")
     chosen = parser.parse_args(arguments)
     return run(chosen.command, chosen.project.resolve())
