@@ -21,21 +21,20 @@ from pulumi_account.testing.state import StateError
 _VERBS = {
     "preview": "show what an update would do",
     "up": "make the stack what the program declares",
-    "refresh": "make the state what the providers say of the resources",
+    "refresh": "make the state what the providers report of the resources",
     "destroy": "delete all resources of the stack",
     "output": "print the stack's outputs",
 }
 _CHOICE = "{" + ",".join(_VERBS) + "}"
-_ABOUT = """Run a Pulumi program with no Pulumi CLI, for trying and testing only: ACCOUNT_LOOPBACK_ONLY=1 is set for the
-program and all providers, and an endpoint that is not on this machine is refused. Secrets in the state file are
+_ABOUT = """Run a Pulumi program without the Pulumi CLI, for experiments and tests only: ACCOUNT_LOOPBACK_ONLY=1 is set
+for the program and all providers, and an endpoint that is not on this machine is refused. Secrets in the state file are
 encrypted under PULUMI_CONFIG_PASSPHRASE (or the text of PULUMI_CONFIG_PASSPHRASE_FILE; empty when neither is set)."""
 
 
 def _parser() -> argparse.ArgumentParser:
     # no abbreviations: an error about one would quote what follows it
-    parser = argparse.ArgumentParser(
-        prog="python -m pulumi_account.testing", description=_ABOUT, allow_abbrev=False
-    )
+    name = "python -m pulumi_account.testing"
+    parser = argparse.ArgumentParser(prog=name, description=_ABOUT, allow_abbrev=False)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar=_CHOICE)
     for verb, text in _VERBS.items():
         about = f"{text.capitalize()}. {_ABOUT}"
@@ -43,40 +42,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _parsed(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
-    """The arguments; what is wrong is told without quoting what may be, or belong to, a secret."""
-    if argv and argv[0] not in (*_VERBS, "-h", "--help"):
-        parser.error(f"the command comes first, one of {_CHOICE}")
-    return parse(parser, argv)
-
-
 def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     add = parser.add_argument
-    add(
-        "project",
-        nargs="?",
-        default=".",
-        type=Path,
-        metavar="DIR",
-        help="folder of Pulumi.yaml (default: here)",
-    )
+    where = "folder of Pulumi.yaml (default: the current folder)"
+    add("project", nargs="?", default=".", type=Path, metavar="DIR", help=where)
     add("--state", type=Path, metavar="FILE", help="state file (default: .local/NAME.json in the project)")
     add("--stack", default="local", metavar="NAME", help="stack name (default: local)")
     add("--config", action="append", default=[], metavar="ns:key=value", help="a configuration value")
-    add(
-        "--secret",
-        action="append",
-        default=[],
-        metavar="ns:key[=value]",
-        help="a secret configuration value; a value given here can be seen by other users of the machine, so without "
-        "one it is read from the environment variable NS_KEY",
+    about = (
+        "a secret configuration value; other users of the machine can see a value on the command line, so without one "
+        "it is read from the environment variable NS_KEY"
     )
+    add("--secret", action="append", default=[], metavar="ns:key[=value]", help=about)
     if verb == "output":
         add("--show-secrets", action="store_true", help="print secret outputs in clear")
     else:
         add("--diff", action="store_true", help="show every property, not one line for each resource")
     if verb in ("preview", "output"):
         add("--json", action="store_true", help="print JSON")
+    parser.set_defaults(json=False, diff=False)
 
 
 def _config(parser: argparse.ArgumentParser, text: str) -> tuple[str, str]:
@@ -98,62 +82,51 @@ def _secret(parser: argparse.ArgumentParser, text: str, number: int) -> tuple[st
     return key, value if equals else os.environ[variable]
 
 
-def _show(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
 def _run(engine: LocalEngine, args: argparse.Namespace, out: int) -> int:
-    as_json = getattr(args, "json", False)
-    if args.verb == "output":
-        found = engine.outputs(show_secrets=args.show_secrets)
-        lines = (
-            [json.dumps(found, indent=2)]
-            if as_json
-            else [f"{key}\t{_show(found[key])}" for key in sorted(found)]
-        )
-        os.write(out, "".join(f"{line}\n" for line in lines).encode())
-        return 0
-    result = getattr(engine, args.verb)()
-    if as_json:
-        os.write(out, json.dumps(result.json, indent=4).encode() + b"\n")
-    return 0 if result.ok else 1
+    if args.verb != "output":
+        result = getattr(engine, args.verb)()
+        if args.json:
+            os.write(out, json.dumps(result.json, indent=4).encode() + b"\n")
+        return 0 if result.ok else 1
+    found = engine.outputs(show_secrets=args.show_secrets)
+    texts = (
+        (key, value if isinstance(value, str) else json.dumps(value)) for key, value in sorted(found.items())
+    )
+    text = (
+        f"{json.dumps(found, indent=2)}\n"
+        if args.json
+        else "".join(f"{key}\t{value}\n" for key, value in texts)
+    )
+    os.write(out, text.encode())
+    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is 0, or 1 when something has failed, or 2 for a wrong command line."""
+    """Run one command; the exit status is 0, or 1 after a failure, or 2 for an invalid command line."""
     parser = _parser()
-    args = _parsed(parser, sys.argv[1:] if argv is None else argv)
-    config = dict(_config(parser, text) for text in args.config)
-    secrets = dict(_secret(parser, text, number) for number, text in enumerate(args.secret, 1))
-    out, as_json = 1, getattr(args, "json", False)
-    if as_json:
-        # Only JSON may reach standard output, whatever the program prints.
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] not in (*_VERBS, "-h", "--help"):  # not quoted: it may be a secret
+        parser.error(f"the command comes first, one of {_CHOICE}")
+    args = parse(parser, argv)
+    options: dict[str, Any] = {"state": args.state, "stack": args.stack, "diff": args.diff}
+    options["config"] = dict(_config(parser, text) for text in args.config)
+    options["secrets"] = dict(_secret(parser, text, number) for number, text in enumerate(args.secret, 1))
+    out, echo = 1, None if args.json else sys.stdout
+    if args.json:  # whatever the program prints goes to standard error
         out = os.dup(1)
         os.dup2(2, 1)
     try:
-        engine = LocalEngine(
-            args.project,
-            state=args.state,
-            stack=args.stack,
-            config=config,
-            secrets=secrets,
-            diff=getattr(args, "diff", False),
-            echo=None if as_json else sys.stdout,
-        )
-        return _run(engine, args, out)
+        return _run(LocalEngine(args.project, echo=echo, **options), args, out)
     except (ProjectError, StateError, PassphraseError) as error:
-        _say(f"error: {error}")
+        line = f"error: {error}"
     except OSError as error:
-        _say(f"error: {error.filename or 'the system'}: {error.strerror or type(error).__name__}")
+        line = f"error: {error.filename or 'the system'}: {error.strerror or type(error).__name__}"
     except KeyboardInterrupt:
-        _say("interrupted")
+        line = "interrupted"
     except Exception as error:  # noqa: BLE001 - its message may quote anything
-        _say(f"error: unexpected {type(error).__name__} at {place(error)}: a defect, please report it")
-    return 1
-
-
-def _say(line: str) -> None:
+        line = f"error: unexpected {type(error).__name__} at {place(error)}: a defect, please report it"
     print(line, file=sys.stderr)  # noqa: T201
+    return 1
 
 
 if __name__ == "__main__":

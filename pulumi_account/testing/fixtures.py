@@ -1,7 +1,7 @@
 """Fixtures for pytest: ``pytest_plugins = ["pulumi_account.testing.fixtures"]`` in ``conftest.py`` brings them.
 
 `account_mocks` is for unit tests; `account_emulator`, `used_account` and `local_engine` are for whole programs. None
-of them ever reaches an account: what the environment names is replaced.
+of them ever reaches an account: they replace the one that the environment names.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ __all__ = ["account_emulator", "account_mocks", "local_engine", "used_account"]
 
 @contextmanager
 def _loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """An event loop, and one for its thread, which the SDK's mocks would make and not close.
+    """An event loop, and one for its only thread, so that a test always registers its resources in the same order.
 
-    There is one thread, so that the same test always registers its resources in the same order.
+    The SDK's mocks would make both and not close them.
     """
     loops = [asyncio.new_event_loop()]
 
@@ -47,7 +47,7 @@ def _loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 def _finish(loop: asyncio.AbstractEventLoop) -> None:
-    """Wait for what the test has begun; raise what nobody has seen yet."""
+    """Wait for the tasks that the test started; raise the errors that it has not seen."""
     seen = SETTINGS.rpc_manager.unhandled_exception
     unseen: list[BaseException] = []
     while pending := asyncio.all_tasks(loop):
@@ -62,8 +62,8 @@ def _finish(loop: asyncio.AbstractEventLoop) -> None:
 def account_mocks() -> Iterator[AccountMocks]:
     """An empty account in memory with 100 USD, set as Pulumi's mocks until the test ends.
 
-    With ``@pulumi.runtime.test`` a test may give an Output, which is waited for. What a test does not wait for is
-    waited for when it ends, and fails it then.
+    With ``@pulumi.runtime.test`` a test may return an Output, which is awaited. All else that a test does not await is
+    awaited when the test ends, and can fail it then.
     """
     with _loop() as loop:
         mocks = AccountMocks()
@@ -72,7 +72,7 @@ def account_mocks() -> Iterator[AccountMocks]:
             yield mocks
             _finish(loop)
         finally:
-            pulumi.runtime.reset_options()  # the SDK would keep them for all that follows
+            pulumi.runtime.reset_options()  # the SDK would keep them for all later tests
 
 
 @pytest.fixture
@@ -89,21 +89,19 @@ def account_emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
 def used_account(account_emulator: Emulator) -> Emulator:
     """`account_emulator` with four keys and thirty days of usage.
 
-    The keys are ``production`` (limit 500 USD), ``staging`` (50 USD, disabled), ``expired`` and ``by-hand`` (no limit);
-    the first two were used every day: 2 USD and 0.50 USD, with the models ``large`` and ``small``.
+    The keys are ``production`` (limit 500 USD), ``staging`` (50 USD, disabled), ``expired`` and ``by-hand`` (no limit).
+    The first two were used every day: for 2 USD with the model ``large``, and for 0.50 USD with ``small``.
     """
     production, _ = account_emulator.add("production", credit_limit=500, expires_at="2099-01-01T00:00:00Z")
     staging, _ = account_emulator.add("staging", credit_limit=50, is_enabled=False)
     account_emulator.add("expired", credit_limit=10, expires_at="2020-01-01T00:00:00Z")
     account_emulator.add("by-hand")
     today = account_emulator.clock.now().date()
+    large: dict[str, Any] = {"requests": 10, "cost": "2", "input_tokens": 9000, "output_tokens": 700}
+    small: dict[str, Any] = {"requests": 40, "cost": "0.50", "input_tokens": 5000, "output_tokens": 400}
     for day in (today - timedelta(days=ago) for ago in range(30)):
-        account_emulator.add_usage(
-            production, "large", requests=10, cost="2", input_tokens=9000, output_tokens=700, day=day
-        )
-        account_emulator.add_usage(
-            staging, "small", requests=40, cost="0.50", input_tokens=5000, output_tokens=400, day=day
-        )
+        account_emulator.add_usage(production, "large", day=day, **large)
+        account_emulator.add_usage(staging, "small", day=day, **small)
     return account_emulator
 
 
@@ -114,7 +112,7 @@ def local_engine(
 ) -> Callable[..., LocalEngine]:
     """Makes a `LocalEngine` for the folder of a project, with its arguments; `account_emulator` is the account.
 
-    The state lies in the test's own folder, so nothing is left in the project's.
+    The state is in the test's own folder, so that the project's stays clean.
     """
 
     def make(project: Path, **options: Any) -> LocalEngine:

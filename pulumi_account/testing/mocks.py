@@ -31,14 +31,14 @@ class AccountMocks(pulumi.runtime.Mocks):
 
     A key that the program declares is made in memory: its outputs are those of a real one, ``key`` is the secret
     ``mocked-key-of-NAME`` with the resource's name, an auto-name ends with seven digits, and functions find it. Any
-    other resource has its inputs as its outputs. A function of another package is a `NotImplementedError`: override
+    other resource has its inputs as its outputs. A function of another package raises `NotImplementedError`: override
     `call` for it.
 
-    :param balance: USD, of which nothing is taken away by usage.
+    :param balance: USD; usage does not reduce it.
     :ivar balance: the same; set it to change it.
     :ivar keys: the account's keys.
-    :ivar calls: what functions have asked so far: ``token``, ``args``, ``provider``.
-    :ivar resources: what the program has declared so far: ``typ``, ``name``, ``inputs``.
+    :ivar calls: the calls of functions so far: ``token``, ``args``, ``provider``.
+    :ivar resources: the resources that the program has declared so far: ``typ``, ``name``, ``inputs``.
     """
 
     def __init__(self, balance: Decimal | float | str = "100.00") -> None:
@@ -57,12 +57,12 @@ class AccountMocks(pulumi.runtime.Mocks):
         expires_at: datetime | str | None = None,
         is_enabled: bool = True,
     ) -> int:
-        """Add a key that the program does not declare; gives its id. Its expiry may be past.
+        """Add a key that the program does not declare, and return its id. It may have expired.
 
         :param name: the key's name.
         :param credit_limit: USD, or None for no limit.
         :param expires_at: an aware ``datetime``, ISO 8601 text, or None for never.
-        :param is_enabled: whether it can be used.
+        :param is_enabled: whether the key can be used.
         """
         declared = {
             "name": name,
@@ -89,10 +89,10 @@ class AccountMocks(pulumi.runtime.Mocks):
 
         :param key_id: the key's id.
         :param model: the model's name.
-        :param requests: how many.
-        :param cost: USD, of all of them.
-        :param input_tokens: of all of them.
-        :param output_tokens: of all of them.
+        :param requests: the number of requests.
+        :param cost: USD, of all requests.
+        :param input_tokens: of all requests.
+        :param output_tokens: of all requests.
         :param day: in UTC; by default today.
         """
         name = next((key.name for key in self.keys if key.id == key_id), "")
@@ -102,21 +102,29 @@ class AccountMocks(pulumi.runtime.Mocks):
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]]]:
         """Answer a function.
 
-        :raises NotImplementedError: it is not one of this package.
+        :raises NotImplementedError: another package has the function.
         """
-        answers = {
-            GET_BALANCE: self._get_balance,
-            GET_ACTIVITY: self._get_activity,
-            GET_API_KEY: self._get_api_key,
-            GET_API_KEYS: self._get_api_keys,
-        }
-        if args.token not in answers:
+        if args.token not in (GET_BALANCE, GET_ACTIVITY, GET_API_KEY, GET_API_KEYS):
             raise NotImplementedError(f"AccountMocks does not answer {args.token}: override `call`")
         self.calls.append(args)
-        return answers[args.token](args.args), []
+        return self._answer(args.token, args.args), []
+
+    def _answer(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        if token == GET_BALANCE:
+            return {"balance": self.balance}
+        if token == GET_ACTIVITY:
+            days = int(arguments["days"])
+            first = first_day(utc_now().date(), days)
+            return activity([row for row in self._usage if row.date >= first], days)
+        if token == GET_API_KEYS:
+            return {"keys": [key.model_dump() for key in self.keys]}  # the function filters them
+        if "key_id" in arguments:
+            return self._find(int(arguments["key_id"])).model_dump()
+        name = arguments["name"]
+        return only(name, [key for key in self.keys if key.name == name]).model_dump()
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
-        """Make, adopt or read a key; take any other resource as it is."""
+        """Make, adopt or read a key; accept any other resource as it is."""
         self.resources.append(args)
         if args.typ != API_KEY_TYPE:
             return args.resource_id or f"{args.name}-id", args.inputs
@@ -140,45 +148,27 @@ class AccountMocks(pulumi.runtime.Mocks):
     def _adopt(self, inputs: Mapping[str, Any]) -> Key:
         key_id = int(inputs["adopt_key_id"])
         with self._lock:
-            place = next((place for place, key in enumerate(self.keys) if key.id == key_id), None)
-            if place is None:
-                raise AdoptionError(f"adopt_key_id {key_id}: the account has no such key")
-            self.keys[place] = _key(key_id, self.keys[place].created_at, inputs)
-            return self.keys[place]
+            for place, key in enumerate(self.keys):
+                if key.id == key_id:
+                    self.keys[place] = _key(key_id, key.created_at, inputs)
+                    return self.keys[place]
+        raise AdoptionError(f"adopt_key_id {key_id}: the account has no such key")
 
     def _find(self, key_id: int) -> Key:
-        found = [key for key in self.keys if key.id == key_id]
-        if not found:
-            raise NotFoundError(f"the account has no key {key_id}", status=404)
-        return found[0]
-
-    def _get_balance(self, _arguments: Mapping[str, Any]) -> dict[str, Any]:
-        return {"balance": self.balance}
-
-    def _get_activity(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        days = int(arguments["days"])
-        first = first_day(utc_now().date(), days)
-        return activity([row for row in self._usage if row.date >= first], days)
-
-    def _get_api_key(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        if "key_id" in arguments:
-            return self._find(int(arguments["key_id"])).model_dump()
-        name = arguments["name"]
-        return only(name, [key for key in self.keys if key.name == name]).model_dump()
-
-    def _get_api_keys(self, _arguments: Mapping[str, Any]) -> dict[str, Any]:
-        return {"keys": [key.model_dump() for key in self.keys]}  # the function filters them
+        for key in self.keys:
+            if key.id == key_id:
+                return key
+        raise NotFoundError(f"the account has no key {key_id}", status=404)
 
 
 def _key(key_id: int, created_at: datetime, declared: Mapping[str, Any]) -> Key:
     defaults = {"credit_limit": None, "expires_at": None, "is_enabled": True}
-    return Key.model_validate(
-        {**defaults, **declared, "id": key_id, "created_at": format_instant(created_at)}
-    )
+    made = {"id": key_id, "created_at": format_instant(created_at)}
+    return Key.model_validate({**defaults, **declared, **made})
 
 
 def _outputs(key: Key) -> dict[str, Any]:
-    """A key's properties, as the provider tells them."""
+    """A key's properties, as the provider reports them."""
     return {
         "name": key.name,
         "credit_limit": None if key.credit_limit is None else to_number(key.credit_limit),

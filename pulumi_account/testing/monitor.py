@@ -1,7 +1,8 @@
-"""The two gRPC services that a program talks to: one registers resources, the other takes log messages."""
+"""The two gRPC services that a program calls: one registers resources, the other receives log messages."""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -11,12 +12,14 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, resource_pb2_grpc
 
-from pulumi_account.testing.deploy import PACKAGE, Alias, Deployment, Goal, StoppedError
-from pulumi_account.testing.project import ProjectError, check_inputs
+from pulumi_account.testing.deployment import Deployment
+from pulumi_account.testing.execution import StoppedError
+from pulumi_account.testing.project import ProjectError, check_endpoint
+from pulumi_account.testing.resources import PACKAGE, Alias, Goal
 from pulumi_account.testing.transforms import TransformError, Transforms
 from pulumi_account.testing.values import UnsupportedError, decode, decode_value, encode
 
-# Fields of a registration that only some versions of the SDK have, and the options they come from.
+#: fields of a registration that LocalEngine refuses (only some versions of the SDK have them), and their options
 _REFUSED = {
     "remote": "remote components",
     "importId": "import_",
@@ -40,20 +43,10 @@ _CALLS = {
     "RegisterResourceHook": "hooks",
     "RegisterErrorHook": "hooks",
 }
-# All that the program's side may ask for is said to be there, so that it is refused here, by name.
+#: also what is refused: so the program sends it, and the error names it
 _FEATURES = (
-    "secrets",
-    "resourceReferences",
-    "outputValues",
-    "aliasSpecs",
-    "replacementTrigger",
-    "deletedWith",
-    "replaceWith",
-    "transforms",
-    "invokeTransforms",
-    "parameterization",
-    "resourceHooks",
-    "errorHooks",
+    *("secrets", "resourceReferences", "outputValues", "aliasSpecs", "replacementTrigger", "deletedWith"),
+    *("replaceWith", "transforms", "invokeTransforms", "parameterization", "resourceHooks", "errorHooks"),
 )
 _SEVERITIES = {engine_pb2.INFO: "info", engine_pb2.WARNING: "warning", engine_pb2.ERROR: "error"}
 
@@ -70,7 +63,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             setattr(self, method, partial(self._refuse, what))
 
     def _refuse(self, what: str, request: Any, context: Any) -> NoReturn:  # noqa: ARG002
-        self._deployment.fail("", f"LocalEngine does not support {what}")
+        self._deployment.execution.fail("", f"LocalEngine does not support {what}")
         context.abort(grpc.StatusCode.UNAVAILABLE, "resource monitor shut down")
         raise AssertionError("abort raises")
 
@@ -78,7 +71,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         try:
             return answer(request)
         except (UnsupportedError, ProjectError) as error:
-            self._deployment.fail("", f"{request.type}::{request.name}: {error}")
+            self._deployment.execution.fail("", f"{request.type}::{request.name}: {error}")
         except TransformError as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
         except StoppedError:
@@ -86,21 +79,22 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return context.abort(grpc.StatusCode.UNAVAILABLE, "resource monitor shut down")
 
     def GetDeploymentInfo(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Tell newer SDKs what this monitor can do."""
-        named = (f"RESOURCE_MONITOR_FEATURE_{_snake(feature)}" for feature in _FEATURES)
-        return resource_pb2.DeploymentInfo(supportedFeatures=[getattr(resource_pb2, name) for name in named])
+        """List the supported features, for newer SDKs."""
+        names = (re.sub("[A-Z]", r"_\g<0>", feature).upper() for feature in _FEATURES)
+        numbers = [getattr(resource_pb2, f"RESOURCE_MONITOR_FEATURE_{name}") for name in names]
+        return resource_pb2.DeploymentInfo(supportedFeatures=numbers)
 
     def SupportsFeature(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Tell older SDKs the same, one by one."""
+        """Answer whether a feature is supported, for older SDKs."""
         return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in _FEATURES)
 
     def RegisterStackTransform(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Take a function of the program that changes all registrations from now on."""
+        """Add a function of the program that changes all later registrations."""
         self._transforms.add(request)
         return empty_pb2.Empty()
 
     def RegisterResource(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Bring one resource about; answers when it is there."""
+        """Bring one resource about; answers when it exists."""
         return self._answer(context, request, self._register)
 
     def ReadResource(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -108,14 +102,14 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return self._answer(context, request, self._read)
 
     def RegisterResourceOutputs(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Take the outputs of a component or of the stack."""
+        """Set the outputs of a component or of the stack."""
         self._deployment.outputs(request.urn, decode(request.outputs))
         return empty_pb2.Empty()
 
     def SignalAndWaitForShutdown(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Take note that the program has declared everything, and hold it until all is done."""
+        """Note that the program has declared everything, and hold it until the run is done."""
         self.complete = True
-        self._deployment.wake.set()
+        self._deployment.execution.wake.set()
         self.released.wait()
         return empty_pb2.Empty()
 
@@ -123,28 +117,22 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         if parent := self._deployment.goals.get(request.parent):
             _inherit(request, parent)
         self._transforms.apply(request)
-        _refuse_options(request)
-        goal = Goal(
-            type=request.type,
-            name=request.name,
-            custom=request.custom,
-            parent=request.parent,
-            inputs=decode(request.object),
-            dependencies=sorted(request.dependencies),
-            property_dependencies=_property_dependencies(request),
-            provider=self._provider(request) if request.custom else "",
-            protect=request.protect if request.HasField("protect") else None,
-            retain_on_delete=request.retainOnDelete if request.HasField("retainOnDelete") else None,
-            delete_before_replace=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
-            ignore_changes=list(request.ignoreChanges),
-            replace_on_changes=list(request.replaceOnChanges),
-            additional_secret_outputs=list(request.additionalSecretOutputs),
-            aliases=[_alias(alias) for alias in request.aliases]
-            + [Alias(urn=urn) for urn in request.aliasURNs],
-            replacement_trigger=decode_value(request.replacement_trigger),
+        goal = self._goal(request, request.object)
+        goal.custom = request.custom
+        urns = {key: sorted(item.urns) for key, item in sorted(request.propertyDependencies.items())}
+        goal.property_dependencies = urns or dict.fromkeys(request.object.fields, goal.dependencies)
+        goal.protect = request.protect if request.HasField("protect") else None
+        goal.retain_on_delete = request.retainOnDelete if request.HasField("retainOnDelete") else None
+        goal.delete_before_replace = (
+            request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None
         )
+        goal.ignore_changes = list(request.ignoreChanges)
+        goal.replace_on_changes = list(request.replaceOnChanges)
+        goal.aliases = [*map(_alias, request.aliases), *(Alias(urn=urn) for urn in request.aliasURNs)]
+        goal.replacement_trigger = decode_value(request.replacement_trigger)
         if request.type.startswith("pulumi:providers:"):
-            check_inputs(goal.inputs, f"account:endpoint of the provider {request.name}")
+            source = f"account:endpoint of the provider {request.name}"
+            check_endpoint(goal.inputs.get("account:endpoint"), source)
         made = self._deployment.register(goal)
         self._transforms.hand_down(made.urn, request)
         # A component's outputs come later, in a call of their own.
@@ -152,19 +140,28 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return resource_pb2.RegisterResourceResponse(urn=made.urn, id=made.id, object=encode(outputs))
 
     def _read(self, request: Any) -> Any:
-        _refuse_options(request)
-        goal = Goal(
-            type=request.type,
-            name=request.name,
-            id=request.id,
-            parent=request.parent,
-            inputs=decode(request.properties),
-            dependencies=sorted(request.dependencies),
-            provider=self._provider(request),
-            additional_secret_outputs=list(request.additionalSecretOutputs),
-        )
+        goal = self._goal(request, request.properties)
+        goal.id = request.id
         made = self._deployment.read(goal)
         return resource_pb2.ReadResourceResponse(urn=made.urn, properties=encode(made.outputs))
+
+    def _goal(self, request: Any, inputs: Any) -> Goal:
+        """What both kinds of requests have in common."""
+        # An SDK may send a message that is empty.
+        fields = request.ListFields()
+        asked = {field.name for field, value in fields if not hasattr(value, "ByteSize") or value.ByteSize()}
+        for name, option in _REFUSED.items():
+            if name in asked:
+                raise UnsupportedError(f"LocalEngine does not support {option}")
+        return Goal(
+            type=request.type,
+            name=request.name,
+            parent=request.parent,
+            inputs=decode(inputs),
+            dependencies=sorted(request.dependencies),
+            provider=self._provider(request) if getattr(request, "custom", True) else "",
+            additional_secret_outputs=list(request.additionalSecretOutputs),
+        )
 
     def _provider(self, request: Any) -> str:
         package, _, rest = request.type.partition(":")
@@ -177,31 +174,12 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return str(request.provider) or self._deployment.default_provider()
 
 
-def _snake(feature: str) -> str:
-    return "".join(f"_{c}" if c.isupper() else c for c in feature).upper()
-
-
-def _refuse_options(request: Any) -> None:
-    # A message can be sent though nothing is in it.
-    fields = request.ListFields()
-    asked = {field.name for field, value in fields if not hasattr(value, "ByteSize") or value.ByteSize()}
-    for name, option in _REFUSED.items():
-        if name in asked:
-            raise UnsupportedError(f"LocalEngine does not support {option}")
-
-
 def _inherit(request: Any, parent: Goal) -> None:
     if parent.protect is not None and not request.HasField("protect"):
         request.protect = parent.protect
     if parent.retain_on_delete is not None and not request.HasField("retainOnDelete"):
         request.retainOnDelete = parent.retain_on_delete
     request.provider = request.provider or parent.provider
-
-
-def _property_dependencies(request: Any) -> dict[str, list[str]]:
-    if not request.propertyDependencies:
-        return {key: sorted(request.dependencies) for key in request.object.fields}
-    return {key: sorted(item.urns) for key, item in sorted(request.propertyDependencies.items())}
 
 
 def _alias(alias: Any) -> Alias:
@@ -212,7 +190,7 @@ def _alias(alias: Any) -> Alias:
 
 
 class EngineService(engine_pb2_grpc.EngineServicer):
-    """Takes the program's log messages."""
+    """Receives the program's log messages."""
 
     def __init__(self, report: Callable[[str, str, str], None]) -> None:
         self._report = report
@@ -224,5 +202,5 @@ class EngineService(engine_pb2_grpc.EngineServicer):
         return empty_pb2.Empty()
 
     def RequirePulumiVersion(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
-        """Agree: what counts is the SDK, and it is the program's own."""
+        """Accept any version: the program runs with its own SDK."""
         return engine_pb2.RequirePulumiVersionResponse()

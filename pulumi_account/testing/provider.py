@@ -1,76 +1,63 @@
-"""Provider instances: each is a ``python -m pulumi.dynamic`` process of the SDK's own, spoken to over gRPC."""
+"""Provider instances: each is a ``python -m pulumi.dynamic`` process of the SDK, called over gRPC."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, Any
 
 import grpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from pulumi_account.testing.planning import Diff, with_ignored
+from pulumi_account.testing.resources import PlanError, Resource
 from pulumi_account.testing.values import (
-    Change,
     Properties,
     annotate,
     changes,
-    covers,
     decode,
     encode,
     encode_plain,
     has_unknown,
-    keep_old,
-    path_of,
     plain,
 )
 
 OPTIONS = [("grpc.max_receive_message_length", 400 << 20), ("grpc.max_send_message_length", 400 << 20)]
-_PATIENCE = 5.0
+PARALLEL = 16  # steps at a time
+_PATIENCE = 5.0  # seconds for a process to end
 
 
 class ProviderError(Exception):
-    """A provider's method failed; the message is what the provider said."""
+    """A provider's method failed; the message is the provider's."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """How to start a process of the stack's: Python, working directory, environment, where the engine listens."""
+    """How to start a process: Python, working directory, environment, and the engine's address."""
 
     python: str
     cwd: str
     env: dict[str, str]
     engine: str = "127.0.0.1:0"
 
-    def start(self, *args: str, output: int | None = None) -> subprocess.Popen[bytes]:
-        """Start Python, in a session of its own: an interrupt from the keyboard is the engine's to handle."""
-        command, env = [self.python, "-u", *args], self.env
+    def start(self, *args: str) -> subprocess.Popen[bytes]:
+        """Start Python with pipes for its output, in its own session: only the engine gets the keyboard's interrupt."""
+        command, env, pipe = [self.python, "-u", *args], self.env, subprocess.PIPE
         return subprocess.Popen(  # noqa: S603
-            command, cwd=self.cwd, env=env, stdout=output, stderr=output, start_new_session=True
+            command, cwd=self.cwd, env=env, stdout=pipe, stderr=pipe, start_new_session=True
         )
 
 
-@dataclass(frozen=True)
-class Diff:
-    """What a provider, or the comparison of inputs in its stead, says about a change."""
-
-    some: bool
-    replaces: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    detailed: list[Change] | None = None
-    delete_before_replace: bool = False
-
-
 class Provider:
-    """One provider instance; its process starts at the first call. What that prints is passed on line by line."""
+    """One provider instance; its process starts at the first call, and `say` gets the lines that it prints."""
 
     def __init__(self, launch: Launch, say: Callable[[str], None], inputs: Properties) -> None:
-        self._launch = launch
-        self._say = say
-        self._inputs = inputs
+        self._launch, self._say, self._inputs = launch, say, inputs
         self.known = not has_unknown(inputs)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -80,16 +67,14 @@ class Provider:
     def _connect(self) -> Any:
         with self._lock:
             if self._stub is None:
-                self._process = self._launch.start(
-                    "-m", "pulumi.dynamic", self._launch.engine, output=subprocess.PIPE
-                )
+                self._process = self._launch.start("-m", "pulumi.dynamic", self._launch.engine)
                 assert self._process.stdout
                 assert self._process.stderr
                 self._listen(self._process.stderr)
                 port = self._process.stdout.readline().decode().strip()
                 self._listen(self._process.stdout)
                 if not port.isdigit():
-                    raise ProviderError("the provider's process has ended at its start")
+                    raise ProviderError("the provider's process ended as it started")
                 self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS)
                 stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
                 stub.Configure(provider_pb2.ConfigureRequest(args=encode(self._inputs), acceptSecrets=True))
@@ -112,46 +97,37 @@ class Provider:
             raise ProviderError(error.details()) from None
 
     def check(self, olds: Properties, news: Properties) -> tuple[Properties, list[tuple[str, str]]]:
-        """The inputs as the provider takes them, and what is wrong with them: pairs of property and reason."""
+        """The inputs as the provider accepts them, and its failures: pairs of property and reason."""
         if not self.known:
             return news, []
         request = provider_pb2.CheckRequest(olds=encode_plain(olds), news=encode_plain(news))
         reply = self._call("Check", request)
         return annotate(decode(reply.inputs), news), [(f.property, f.reason) for f in reply.failures]
 
-    def diff(self, id_: str, old: tuple[Properties, Properties], news: Properties, ignore: list[str]) -> Diff:
-        """Compare; a provider that does not say leaves it to the inputs, whose changed fields are then named."""
-        inputs, outputs = old
-        request = provider_pb2.DiffRequest(
-            id=id_,
-            olds=encode_plain(outputs),
-            news=encode_plain(news),
-            old_inputs=encode_plain(inputs),
-            ignoreChanges=ignore,
-        )
-        reply = self._call("Diff", request)
-        rest: dict[str, Any] = {
-            "replaces": list(reply.replaces),
-            "delete_before_replace": reply.deleteBeforeReplace,
-        }
+    def diff(self, old: Resource, news: Properties, ignore: list[str]) -> Diff:
+        """Compare; when the provider leaves it open, compare the inputs and name the changed fields.
+
+        :param ignore: the paths whose changes are ignored.
+        """
+        reply = self._call("Diff", provider_pb2.DiffRequest(**_change(old, news, ignore)))
+        some, replaces = reply.changes == provider_pb2.DiffResponse.DIFF_SOME, list(reply.replaces)
         if reply.changes != provider_pb2.DiffResponse.DIFF_UNKNOWN:
-            return Diff(reply.changes == provider_pb2.DiffResponse.DIFF_SOME, **rest)
-        found = changes(plain(inputs), plain(ignoring(ignore, inputs, news)))
-        return Diff(
-            bool(found), changed=sorted({str(path[0]) for _, path in found}), detailed=found or None, **rest
-        )
+            return Diff(some, replaces, delete_before_replace=reply.deleteBeforeReplace)
+        found = changes(plain(old.inputs), plain(with_ignored(ignore, old.inputs, news)))
+        changed = sorted({str(path[0]) for _, path in found})
+        return Diff(bool(found), replaces, changed, found or None, reply.deleteBeforeReplace)
 
     def create(self, inputs: Properties) -> tuple[str, Properties]:
-        """Create; the id and the outputs."""
+        """Create a resource; returns its id and outputs."""
         reply = self._call("Create", provider_pb2.CreateRequest(properties=encode_plain(inputs)))
         return reply.id, annotate(decode(reply.properties), inputs)
 
     def read(
         self, id_: str, inputs: Properties, state: Properties | None
     ) -> tuple[str, Properties, Properties | None]:
-        """Read; the id (empty when the resource is gone), the outputs and, when the provider gives them, the inputs.
+        """Read a resource; returns its id (empty when it is gone), its outputs and, if the provider gives them, inputs.
 
-        Without a state it is the read of a resource that the program gets, of which no outputs are known.
+        :param state: the known outputs; None for a resource that the program looks up.
         """
         properties = None if state is None else encode_plain(state)
         request = provider_pb2.ReadRequest(id=id_, properties=properties, inputs=encode_plain(inputs))
@@ -159,26 +135,15 @@ class Provider:
         found = annotate(decode(reply.inputs), inputs) if reply.HasField("inputs") else None
         return reply.id, annotate(decode(reply.properties), inputs if state is None else state), found
 
-    def update(
-        self, id_: str, old: tuple[Properties, Properties], news: Properties, ignore: list[str]
-    ) -> Properties:
-        """Update; the outputs."""
-        inputs, outputs = old
-        request = provider_pb2.UpdateRequest(
-            id=id_,
-            olds=encode_plain(outputs),
-            news=encode_plain(news),
-            old_inputs=encode_plain(inputs),
-            ignoreChanges=ignore,
-        )
-        return annotate(decode(self._call("Update", request).properties), news)
+    def update(self, old: Resource, news: Properties, ignore: list[str]) -> Properties:
+        """Update a resource; returns its outputs."""
+        reply = self._call("Update", provider_pb2.UpdateRequest(**_change(old, news, ignore)))
+        return annotate(decode(reply.properties), news)
 
-    def delete(self, id_: str, inputs: Properties, outputs: Properties) -> None:
-        """Delete."""
-        request = provider_pb2.DeleteRequest(
-            id=id_, properties=encode_plain(outputs), old_inputs=encode_plain(inputs)
-        )
-        self._call("Delete", request)
+    def delete(self, old: Resource) -> None:
+        """Delete a resource."""
+        properties, inputs = encode_plain(old.outputs), encode_plain(old.inputs)
+        self._call("Delete", provider_pb2.DeleteRequest(id=old.id, properties=properties, old_inputs=inputs))
 
     def stop(self) -> None:
         """End the process, if there is one."""
@@ -190,44 +155,61 @@ class Provider:
                 listener.join()
 
 
-def ignoring(paths: list[str], olds: Properties, news: Properties) -> Properties:
-    """The new inputs with the old value at every ignored path."""
-    result: Properties = _copied(news)
-    for path in paths:
-        keep_old(path_of(path), olds, result)
-    return result
+def _change(old: Resource, news: Properties, ignore: list[str]) -> dict[str, Any]:
+    bags = {
+        "olds": encode_plain(old.outputs),
+        "news": encode_plain(news),
+        "old_inputs": encode_plain(old.inputs),
+    }
+    return {"id": old.id, "ignoreChanges": ignore, **bags}
 
 
-def _copied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copied(item) for key, item in value.items()}
-    return [_copied(item) for item in value] if isinstance(value, list) else value
+class Providers:
+    """The provider instances of a run, by reference.
 
+    :param make: makes an instance from its inputs.
+    :param resources: the resources of the last run.
+    """
 
-def replacing(diff: Diff, paths: list[str]) -> tuple[bool, list[str]]:
-    """Whether the change is a replacement, ``replace_on_changes`` included, and the fields that make it one."""
-    patterns = [path_of(path) for path in paths]
+    def __init__(self, make: Callable[[Properties], Provider], resources: Iterable[Resource]) -> None:
+        self._make = make
+        self._providers = {old.ref: make(old.inputs) for old in resources if old.is_provider}
+        self._made = list(self._providers.values())
 
-    def hit(path: tuple[str | int, ...]) -> bool:
-        return any(covers(pattern, path) for pattern in patterns)
+    def get(self, ref: str) -> Provider:
+        """The instance, as this run or the last one registered it.
 
-    keys = sorted({*diff.replaces, *(key for key in diff.changed if hit((key,)))})
-    return bool(keys) or any(hit(path) for _, path in diff.detailed or ()), keys
+        :raises PlanError: neither registered it.
+        """
+        if ref not in self._providers:
+            raise PlanError(f"unknown provider {ref}")
+        return self._providers[ref]
+
+    def add(self, ref: str, inputs: Properties) -> None:
+        """Make an instance, in place of one with this reference."""
+        self._providers[ref] = made = self._make(inputs)
+        self._made.append(made)
+
+    def keep(self, new: Resource, old: Resource) -> None:
+        """Make an instance from its old inputs, unless there is one with its reference."""
+        if new.ref not in self._providers:
+            self.add(new.ref, old.inputs)
+
+    def stop(self) -> None:
+        """End all provider processes, side by side."""
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            list(pool.map(Provider.stop, self._made))
 
 
 def finish(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTERM) -> None:
-    """Signal a process to end, terminate it, or kill it when that takes too long.
+    """Signal a process to end, terminate it, and kill it when that takes too long.
 
-    A program may clean up when it is interrupted. A provider's process has nothing to do any more; and in the
-    background of a shell nothing that is started hears an interrupt.
+    :param first: SIGINT lets a program clean up; a background process of a shell may ignore it.
     """
-    for number in (first, signal.SIGTERM):  # a second signal also tells what did not hear the first one
+    for number in (first, signal.SIGTERM):
         process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
             process.wait(_PATIENCE / 2)
             return
     process.kill()
     process.wait()
-
-
-Factory = Callable[[Properties], Provider]

@@ -1,27 +1,46 @@
-"""Encryption of secrets in a state file: AES-256-GCM under a key made from a passphrase."""
+"""Encrypts the secrets in a state file, and keeps secrets out of messages.
+
+A state file is encrypted with AES-256-GCM under a key derived from a passphrase.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache, partial
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from pulumi_account.testing.values import Properties, Value, secret_texts
+
+__all__ = ["PassphraseError", "Vault", "passphrase"]
+
 _ITERATIONS = 1_000_000
+_SHORTEST = 3  # characters: to hide shorter secrets would garble every text
+
+_WRITERS: list[Callable[[str], str]] = [
+    str,
+    lambda text: repr(text)[1:-1],
+    lambda text: json.dumps(text)[1:-1],
+    lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    partial(quote, errors="replace"),
+    partial(quote_plus, errors="replace"),
+]
 
 
 class PassphraseError(Exception):
-    """The passphrase does not open the state file."""
+    """The passphrase does not decrypt the state file."""
 
 
 @lru_cache
 def _new_salt() -> bytes:
-    """One for all states that a process begins, so that their key is made once: it takes a second."""
+    """One salt for all states that a process begins, so that it derives their key once: that takes a second."""
     return os.urandom(8)
 
 
@@ -38,26 +57,24 @@ def passphrase(env: Mapping[str, str]) -> str:
 
 
 class Vault:
-    """Encrypts and decrypts; the key, slow to make by design, is made at first use and once per process."""
+    """Encrypts and decrypts; it derives its key, which is slow by design, on first use.
+
+    :ivar state: what the state file keeps to check the passphrase; None until there is a secret.
+    """
 
     def __init__(self, passphrase: str, state: str | None = None) -> None:
         self._passphrase = passphrase
         self._salt = base64.b64decode(state.split(":")[1]) if state else _new_salt()
-        self._state = state
+        self.state = state
         self._cipher: AESGCM | None = None
-
-    @property
-    def state(self) -> str | None:
-        """What to keep in the state file so that the passphrase can be checked; none while no secret was met."""
-        return self._state
 
     def _open(self) -> AESGCM:
         if self._cipher is None:
             cipher = AESGCM(_key(self._passphrase, self._salt))
             salt = base64.b64encode(self._salt).decode()
-            self._state = self._state or f"v1:{salt}:{_seal(cipher, 'pulumi')}"
-            if _unseal(cipher, self._state.split(":", 2)[2]) != "pulumi":
-                raise PassphraseError("the state file's secrets do not open with this passphrase")
+            self.state = self.state or f"v1:{salt}:{_seal(cipher, 'pulumi')}"
+            if _unseal(cipher, self.state.split(":", 2)[2]) != "pulumi":
+                raise PassphraseError("the secrets in the state file do not open with this passphrase")
             self._cipher = cipher
         return self._cipher
 
@@ -81,5 +98,36 @@ def _unseal(cipher: AESGCM, text: str) -> str:
     try:
         return cipher.decrypt(base64.b64decode(nonce), base64.b64decode(data), None).decode()
     except InvalidTag:
-        reason = "the state file's secrets do not open with this passphrase (PULUMI_CONFIG_PASSPHRASE)"
+        reason = "the secrets in the state file do not open with this passphrase (PULUMI_CONFIG_PASSPHRASE)"
         raise PassphraseError(reason) from None
+
+
+class Redactor:
+    """Replaces the secrets that it knows.
+
+    :param config: the stack's configuration. Its secrets are found in every form in which Python, JSON and URLs
+        write them: whole, trimmed and line by line.
+    """
+
+    def __init__(self, config: Mapping[str, Value]) -> None:
+        self._secrets: set[str] = set()
+        self._longest_first: list[str] = []
+        for text in secret_texts(dict(config)):
+            parts = {text, text.strip(), *(line.strip() for line in text.splitlines())}
+            self._add(write(part) for part in parts for write in _WRITERS)
+
+    def _add(self, texts: Iterable[str]) -> None:
+        self._secrets |= {text for text in texts if len(text) >= _SHORTEST}
+
+    def add(self, *bags: Properties) -> None:
+        """Learn the secrets in these properties."""
+        for bag in bags:
+            self._add(secret_texts(bag))
+
+    def redact(self, message: str) -> str:
+        """The message with ``[secret]`` for every secret."""
+        if len(self._longest_first) != len(self._secrets):
+            self._longest_first = sorted(self._secrets, key=len, reverse=True)
+        for text in self._longest_first:
+            message = message.replace(text, "[secret]")
+        return message

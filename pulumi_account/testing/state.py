@@ -1,4 +1,4 @@
-"""The state of a stack: its resources, in a file of the shape that ``pulumi stack export`` writes."""
+"""The state of a stack: its resources, in a file of the format that ``pulumi stack export`` writes."""
 
 from __future__ import annotations
 
@@ -9,117 +9,54 @@ import os
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
-from datetime import datetime, timezone
+from dataclasses import fields
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from pulumi_account.common.files import narrow, private, private_folder
-from pulumi_account.testing.values import SECRET, SIGNATURE, Properties, Secret, Value, plain
+from pulumi_account.testing.resources import STACK, Resource, now
+from pulumi_account.testing.secrets import Vault
+from pulumi_account.testing.values import SECRET, SIGNATURE, Secret, Value, camel_case, plain, visible
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pulumi_account.testing.secrets import Vault
+__all__ = ["Snapshot", "StateError", "locked"]
 
 
 class StateError(Exception):
     """The state file cannot be used; the message says why."""
 
 
-def now() -> str:
-    """This instant, as state files write it."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-@dataclass(eq=False)
-class Resource:
-    """One resource; what is false or empty is left out of the file. Compared by identity."""
-
-    urn: str
-    type: str
-    custom: bool = True
-    delete: bool = False
-    id: str = ""
-    inputs: Properties = field(default_factory=dict)
-    outputs: Properties = field(default_factory=dict)
-    parent: str = ""
-    protect: bool = False
-    taint: bool = False
-    external: bool = False
-    dependencies: list[str] = field(default_factory=list)
-    provider: str = ""
-    property_dependencies: dict[str, list[str]] = field(default_factory=dict)
-    pending_replacement: bool = False
-    additional_secret_outputs: list[str] = field(default_factory=list)
-    retain_on_delete: bool = False
-    created: str = ""
-    modified: str = ""
-    ignore_changes: list[str] = field(default_factory=list)
-    replace_on_changes: list[str] = field(default_factory=list)
-    replacement_trigger: Value = None
-    rest: dict[str, Any] = field(default_factory=dict)  # what another engine wrote and this one does not use
-    text: str = ""  # the entry as last written
-
-    @property
-    def name(self) -> str:
-        """The resource's name, the last part of its URN."""
-        return self.urn.split("::", 3)[3]
-
-    @property
-    def is_provider(self) -> bool:
-        """Whether this is a provider instance, default or explicit."""
-        return self.type.startswith("pulumi:providers:")
-
-    @property
-    def ref(self) -> str:
-        """What names this provider instance in its resources."""
-        return f"{self.urn}::{self.id}"
-
-    def needs(self) -> set[str]:
-        """The URNs of all that must be there before this resource, its parent and its provider included."""
-        urns = {self.parent, self.provider.rpartition("::")[0], *self.dependencies}
-        return urns.union(*self.property_dependencies.values()) - {""}
-
-
-_NAMES = {
-    item.name: "".join(w.title() if i else w for i, w in enumerate(item.name.split("_")))
-    for item in fields(Resource)
-    if item.name not in ("rest", "text")
-}
+_NAMES = {item.name: camel_case(item.name) for item in fields(Resource) if item.name not in ("rest", "text")}
 
 
 def entry(resource: Resource, seal: Any) -> dict[str, Any]:
     """The resource as an entry of a state file; `seal` writes a secret."""
-    pairs = ((name, getattr(resource, key)) for key, name in _NAMES.items())
-    whole = {name: value for name, value in pairs if value or name == "custom" or _is_trigger(name, value)}
-    for name in ("inputs", "outputs", "replacementTrigger"):
-        if name in whole:
-            whole[name] = jsonable(whole[name], seal)
-    return {**whole, **resource.rest}
+    whole = {name: getattr(resource, key) for key, name in _NAMES.items()}
+    trigger = {"replacementTrigger"} if resource.replacement_trigger is not None else set()
+    whole = {name: value for name, value in whole.items() if value or name in {"custom", *trigger}}
+    bags = {name: _jsonable(whole[name], seal) for name in whole.keys() & {"inputs", "outputs", *trigger}}
+    return {**whole, **bags, **resource.rest}
 
 
-def _is_trigger(name: str, value: Value) -> bool:
-    return name == "replacementTrigger" and value is not None
-
-
-def jsonable(value: Value, seal: Any) -> Value:
+def _jsonable(value: Value, seal: Any) -> Value:
     """The value for JSON: whole numbers without a point, secrets as `seal` writes them."""
     if isinstance(value, Secret):
-        return seal(jsonable(plain(value), None))
+        return seal(_jsonable(plain(value), None))
     if isinstance(value, dict):
-        return {key: jsonable(item, seal) for key, item in sorted(value.items())}
+        return {key: _jsonable(item, seal) for key, item in sorted(value.items())}
     if isinstance(value, list):
-        return [jsonable(item, seal) for item in value]
+        return [_jsonable(item, seal) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Snapshot:
-    """The resources of the last run and of this one, written to the file after every change."""
+    """The resources of the last run and of this one; every change is written to the file."""
 
-    def __init__(self, path: Path, vault_of: Any, *, read_only: bool = False) -> None:
+    def __init__(
+        self, path: Path, vault_of: Callable[[str | None], Vault], *, read_only: bool = False
+    ) -> None:
         self.path = path
         self.read_only = read_only
         self._lock = threading.RLock()
@@ -131,7 +68,7 @@ class Snapshot:
         self._pending: dict[Resource, str] = {}
         raw = _read(path)
         providers = raw.get("secrets_providers") or {}
-        self.vault: Vault = vault_of((providers.get("state") or {}).get("salt"))
+        self.vault = vault_of((providers.get("state") or {}).get("salt"))
         self._metadata = raw.get("metadata") or {}
         self.interrupted: list[dict[str, Any]] = raw.get("pending_operations") or []
         self.base = [self._load(item) for item in raw.get("resources") or []]
@@ -163,18 +100,18 @@ class Snapshot:
         return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     def _seal(self, urn: str, value: Value) -> dict[str, str]:
-        # A value that has not changed keeps its ciphertext, so a write costs no encryption.
+        # An unchanged value keeps its ciphertext: encrypting is slow.
         text = json.dumps(value)
         if (urn, text) not in self._sealed:
             self._sealed[urn, text] = self.vault.encrypt(text)
         return {SIGNATURE: SECRET, "ciphertext": self._sealed[urn, text]}
 
     def resources(self) -> list[Resource]:
-        """All resources there are by now: this run's, then those of the last run that it has not touched."""
+        """All current resources: this run's, then those of the last run that it has not changed."""
         return [resource for resource in (*self._new, *self.base) if resource not in self._done]
 
     def forget_interrupted(self) -> None:
-        """A new run does updates and deletions again; what was being created, nobody knows of but this note."""
+        """Drop interrupted updates and deletions, which a new run repeats; of a creation, this is the only record."""
         self.interrupted = [op for op in self.interrupted if op["type"] == "creating"]
 
     def taint(self, urn: str) -> None:
@@ -187,14 +124,14 @@ class Snapshot:
         self.save(resource)
 
     def give_name(self, urn: str, name: str) -> None:
-        """Rename a resource, and whatever refers to it.
+        """Rename a resource, and all that refers to it.
 
-        :raises StateError: there is none with this URN, or more than one, or there is one of that name already.
+        :raises StateError: there is none with this URN, or more than one, or another has the new name.
         """
         new = f"{urn.rpartition('::')[0]}::{name}"
         resource = self._only([item for item in self.base if item.urn == urn], urn)
         if any(item.urn == new for item in self.base):
-            raise StateError(f"the state has a resource {new} already: give another name")
+            raise StateError(f"the state has a resource {new} already: choose another name")
         resource.urn = new
         self.rename(urn, new)
         self.save(resource)
@@ -206,13 +143,13 @@ class Snapshot:
         return found[0]
 
     def rename(self, old: str, new: str) -> None:
-        """Let the last run's resources that refer to the old URN refer to the new one."""
+        """Change the references to a URN in the last run's resources."""
         with self._lock:
             for user in self._users.pop(old, ()):
                 self._users[new].append(user)
                 user.text = ""
                 user.parent = new if user.parent == old else user.parent
-                if user.provider.rpartition("::")[0] == old:
+                if user.provider_urn == old:
                     user.provider = new + user.provider.removeprefix(old)
                 for urns in (user.dependencies, *user.property_dependencies.values()):
                     urns[:] = [new if urn == old else urn for urn in urns]
@@ -231,7 +168,12 @@ class Snapshot:
         done: Resource | None = None,
         quiet: bool = False,
     ) -> None:
-        """Write what an operation has made, if anything, and what is no more; `quiet` leaves it to the next write."""
+        """Write the end of an operation.
+
+        :param new: the resource that it made.
+        :param done: the resource of the last run that no longer exists.
+        :param quiet: whether to leave the writing to the next operation.
+        """
         with self._lock:
             self._pending.pop(resource, None)
             self._done |= {done} if done else set()
@@ -240,18 +182,27 @@ class Snapshot:
             self.save(*filter(None, (resource, new)))
 
     def touch(self, resource: Resource) -> None:
-        """Note that the resource has changed; the next write has it."""
+        """Note that the resource has changed; the next write contains it."""
         with self._lock:
             resource.text = ""
 
-    def replace_base(self, resources: list[Resource]) -> None:
-        """Take what a refresh has found for the last run's resources."""
+    def replace_base(self, found: Iterable[Resource]) -> None:
+        """Take what a refresh found for the last run's resources, without references to those that are gone."""
+        left: dict[str, Resource] = {}
+        for new in found:
+            new.parent = new.parent if new.parent in left else ""
+            new.dependencies = [urn for urn in new.dependencies if urn in left]
+            kept = {
+                key: [urn for urn in urns if urn in left] for key, urns in new.property_dependencies.items()
+            }
+            new.property_dependencies = {key: urns for key, urns in kept.items() if urns}
+            left[f"{new.urn}{new.id if new.delete else ''}"] = new
         with self._lock:
-            self.base = resources
-        self.save(*resources)
+            self.base = list(left.values())
+        self.save(*self.base)
 
     def save(self, *changed: Resource) -> None:
-        """Have the file hold all changes so far; changes that come while it is being written share the next write."""
+        """Have the file hold all changes so far; changes that come during a write share the next one."""
         if self.read_only:
             return
         with self._lock:
@@ -263,51 +214,49 @@ class Snapshot:
             if self._written < mine:
                 with self._lock:
                     written, text = self._version, self._text()
-                self._replace_file(text)
+                # mkstemp gives mode 0600; replacing makes the change atomic
+                handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
+                with os.fdopen(handle, "w") as file:
+                    file.write(text)
+                os.replace(name, self.path)
                 self._written = written
 
     def _text(self) -> str:
         resources = ",\n".join(map(self._entry_text, self.resources()))
-        head = {key: value for key, value in self._head().items() if value} | {"metadata": self._metadata}
-        return f'{{"version": 3, "deployment": {json.dumps(head)[:-1]}, "resources": [\n{resources}\n]}}}}\n'
+        operations = [
+            {"resource": json.loads(self._entry_text(r)), "type": op} for r, op in self._pending.items()
+        ]
+        writer, salt = version("pulumi"), self.vault.state  # the vault has a salt once an entry has a secret
+        head = {
+            "manifest": {
+                "time": now(),
+                "magic": hashlib.sha256(writer.encode()).hexdigest(),
+                "version": writer,
+            },
+            "secrets_providers": salt and {"type": "passphrase", "state": {"salt": salt}},
+            "pending_operations": operations + self.interrupted,
+        }
+        shown = {key: value for key, value in head.items() if value} | {"metadata": self._metadata}
+        return f'{{"version": 3, "deployment": {json.dumps(shown)[:-1]}, "resources": [\n{resources}\n]}}}}\n'
 
     def _entry_text(self, resource: Resource) -> str:
         if not resource.text:
             resource.text = json.dumps(entry(resource, lambda value: self._seal(resource.urn, value)))
         return resource.text
 
-    def _head(self) -> dict[str, Any]:
-        operations = [
-            {"resource": json.loads(self._entry_text(r)), "type": op} for r, op in self._pending.items()
-        ]
-        # Entries first: the salt is there only when a secret has been met.
-        for resource in self.resources():
-            self._entry_text(resource)
-        writer = version("pulumi")
-        manifest = {"time": now(), "magic": hashlib.sha256(writer.encode()).hexdigest(), "version": writer}
-        salt = self.vault.state
-        return {
-            "manifest": manifest,
-            "secrets_providers": salt and {"type": "passphrase", "state": {"salt": salt}},
-            "pending_operations": operations + self.interrupted,
-        }
+    def stack_outputs(self, *, show_secrets: bool) -> dict[str, Any]:
+        """The outputs of the stack as a user reads them."""
+        outputs = next((item.outputs for item in self.resources() if item.type == STACK), {})
+        return {key: visible(plain(value) if show_secrets else value) for key, value in outputs.items()}
 
     def export(self, *, show_secrets: bool) -> dict[str, Any]:
-        """The whole state as ``pulumi stack export`` shows it, the secrets readable when asked."""
+        """The whole state as ``pulumi stack export`` prints it."""
         with self._lock:
             whole: dict[str, Any] = json.loads(self._text())
             if show_secrets:
-                whole["deployment"]["resources"] = [
-                    entry(resource, _in_clear) for resource in self.resources()
-                ]
+                entries = [entry(resource, _in_clear) for resource in self.resources()]
+                whole["deployment"]["resources"] = entries
             return whole
-
-    def _replace_file(self, text: str) -> None:
-        # mkstemp gives mode 0600; rename makes the change all or nothing.
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-        os.replace(name, self.path)
 
 
 def _in_clear(value: Value) -> dict[str, str]:
@@ -329,7 +278,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the state file for one run; a second run at the same time is told so at once."""
+    """Hold the state file for one run; a second run fails at once."""
     private_folder(path.parent)
     lock = path.with_name(f"{path.name}.lock")
     with open(lock, "a", opener=private) as file:

@@ -1,4 +1,4 @@
-"""The program's transforms: functions in its own process that change a registration before it counts."""
+"""The program's transforms: functions in its own process that change a registration before it is planned."""
 
 from __future__ import annotations
 
@@ -9,33 +9,21 @@ import grpc
 from pulumi.runtime.proto import callback_pb2, callback_pb2_grpc, resource_pb2
 
 from pulumi_account.testing.provider import OPTIONS
-from pulumi_account.testing.values import decode, encode_outputs, output_urns
+from pulumi_account.testing.values import camel_case, decode, encode_outputs, output_urns
 
-#: an option as a transform has it, and the field of a registration that it is
-_FIELDS = {
-    "import": "importId",
-    "protect": "protect",
-    "ignore_changes": "ignoreChanges",
-    "replace_on_changes": "replaceOnChanges",
-    "replacement_trigger": "replacement_trigger",
-    "version": "version",
-    "aliases": "aliases",
-    "provider": "provider",
-    "providers": "providers",
-    "hide_diff": "hideDiffs",
-    "custom_timeouts": "customTimeouts",
-    "plugin_download_url": "pluginDownloadURL",
-    "retain_on_delete": "retainOnDelete",
-    "deleted_with": "deletedWith",
-    "replace_with": "replace_with",
-    "additional_secret_outputs": "additionalSecretOutputs",
-    "hooks": "hooks",
-    "depends_on": "dependencies",
+#: the options of a transform, and the fields of a registration that hold them
+_FIELDS = {name: name for name in ("protect", "version", "aliases", "provider", "providers", "hooks")}
+_FIELDS |= {name: name for name in ("replacement_trigger", "replace_with")}
+_FIELDS |= {name: camel_case(name) for name in ("ignore_changes", "replace_on_changes", "retain_on_delete")}
+_FIELDS |= {
+    name: camel_case(name) for name in ("custom_timeouts", "deleted_with", "additional_secret_outputs")
 }
+_FIELDS |= {"import": "importId", "hide_diff": "hideDiffs"}
+_FIELDS |= {"plugin_download_url": "pluginDownloadURL", "depends_on": "dependencies"}
 
 
 class TransformError(Exception):
-    """A transform has failed; the message is what the program said."""
+    """A transform failed; the message is the program's."""
 
 
 class Transforms:
@@ -46,30 +34,34 @@ class Transforms:
         self._of: dict[str, list[Any]] = {}  # by URN: the resource's own, then its parents'
 
     def add(self, callback: Any) -> None:
-        """Take a transform for every resource."""
+        """Add a transform for every resource."""
         self._of_stack.append(callback)
 
     def hand_down(self, urn: str, request: Any) -> None:
-        """Let the resource's children have its transforms."""
+        """Apply the resource's transforms to its children, too."""
         self._of[urn] = [*request.transforms, *self._of.get(request.parent, ())]
 
     def apply(self, request: Any) -> None:
-        """Write into the registration what the transforms make of it: its own, its parents', then the stack's.
+        """Change the registration by its own transforms, then by its parents', then by the stack's.
 
-        :raises TransformError: one of them has failed.
+        :raises TransformError: one of them failed.
         """
         callbacks = [*request.transforms, *self._of.get(request.parent, ()), *self._of_stack]
         if not callbacks:
             return
         needs = request.propertyDependencies if request.transforms else {}
         urns = {key: sorted(needed.urns) for key, needed in needs.items()}
+        options = resource_pb2.TransformResourceOptions()
+        _copy(request, options, {field: option for option, field in _FIELDS.items()})
+        if request.deleteBeforeReplaceDefined:
+            options.delete_before_replace = request.deleteBeforeReplace
         draft = resource_pb2.TransformRequest(
             type=request.type,
             name=request.name,
             custom=request.custom,
             parent=request.parent,
             properties=encode_outputs(decode(request.object), urns),
-            options=_options(request),
+            options=options,
         )
         for callback in callbacks:
             _change(draft, callback)
@@ -92,14 +84,6 @@ def _change(draft: Any, callback: Any) -> None:
             getattr(draft, name).CopyFrom(getattr(changed, name))
 
 
-def _options(request: Any) -> Any:
-    options = resource_pb2.TransformResourceOptions()
-    _copy(request, options, {field: option for option, field in _FIELDS.items()})
-    if request.deleteBeforeReplaceDefined:
-        options.delete_before_replace = request.deleteBeforeReplace
-    return options
-
-
 def _take_options(request: Any, options: Any) -> None:
     before = list(request.dependencies)
     for name in _FIELDS.values():
@@ -107,14 +91,9 @@ def _take_options(request: Any, options: Any) -> None:
     _copy(options, request, _FIELDS)
     request.deleteBeforeReplace = options.delete_before_replace
     request.deleteBeforeReplaceDefined = options.HasField("delete_before_replace")
-    if request.transforms:
-        _take_dependencies(request)
-    else:
-        # only a resource's own transforms can change these
+    if not request.transforms:  # only a resource's own transforms can change its dependencies
         request.dependencies[:] = before
-
-
-def _take_dependencies(request: Any) -> None:
+        return
     request.ClearField("propertyDependencies")
     for key, value in request.object.fields.items():
         request.propertyDependencies[key].urns.extend(output_urns(value))

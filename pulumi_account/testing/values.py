@@ -1,10 +1,11 @@
-"""Property values as the engine sees them: plain JSON values, plus what is secret and what is not yet known."""
+"""Property values as the engine sees them: JSON values, secrets, and values that are not known yet."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, TypeAlias
 
 from google.protobuf import struct_pb2
@@ -20,7 +21,7 @@ Properties: TypeAlias = dict[str, Value]
 
 
 class UnsupportedError(Exception):
-    """The program asks for something that LocalEngine does not do; the message names it."""
+    """The program uses a feature that LocalEngine does not support; the message names it."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,30 +62,50 @@ def _special(fields: Properties) -> Value:
 
 def encode(properties: Mapping[str, Value]) -> struct_pb2.Struct:
     """Write a property map for a reader that understands secrets."""
-    struct = struct_pb2.Struct()
-    struct.update({key: _tagged(value) for key, value in properties.items()})
-    return struct
+    return _struct({key: _tagged(value) for key, value in properties.items()})
 
 
 def encode_outputs(properties: Mapping[str, Value], urns: Mapping[str, list[str]]) -> struct_pb2.Struct:
-    """Write a property map for a transform: what is secret, unknown or depends on resources becomes an Output."""
+    """Write a property map for a transform: a secret, an unknown, or what depends on resources becomes an Output.
+
+    :param urns: the resources that a property depends on.
+    """
+    return _struct({key: _output(value, urns.get(key, [])) for key, value in properties.items()})
+
+
+def encode_plain(properties: Mapping[str, Value]) -> struct_pb2.Struct:
+    """Write a property map for a provider: no secrets, and resources as their id or URN."""
+    return _struct({key: _dereferenced(plain(value)) for key, value in properties.items()})
+
+
+def _struct(fields: Properties) -> struct_pb2.Struct:
     struct = struct_pb2.Struct()
-    struct.update({key: _output(value, urns.get(key, [])) for key, value in properties.items()})
+    struct.update(fields)
     return struct
+
+
+def _tagged(value: Value) -> Value:
+    if isinstance(value, Secret):
+        return {SIGNATURE: SECRET, "value": _tagged(value.value)}
+    return _walk(value, _tagged)
 
 
 def _output(value: Value, urns: list[str]) -> Value:
     inner = value.value if isinstance(value, Secret) else value
+    if isinstance(inner, dict) and inner.get(SIGNATURE) == REFERENCE:
+        walked = inner
+    else:
+        walked = _walk(inner, lambda item: _output(item, []))
     if inner is value and inner != UNKNOWN and not urns:
-        return _walk_outputs(inner)
-    known = {} if inner == UNKNOWN else {"value": _walk_outputs(inner)}
+        return walked
+    known = {} if inner == UNKNOWN else {"value": walked}
     return {SIGNATURE: OUTPUT, "secret": inner is not value, "dependencies": urns, **known}
 
 
-def _walk_outputs(value: Value) -> Value:
+def _dereferenced(value: Value) -> Value:
     if isinstance(value, dict) and value.get(SIGNATURE) == REFERENCE:
-        return value
-    return _walk(value, lambda item: _output(item, []))
+        return (value["id"] or UNKNOWN) if "id" in value else value["urn"]
+    return _walk(value, _dereferenced)
 
 
 def output_urns(value: struct_pb2.Value) -> set[str]:
@@ -96,32 +117,13 @@ def output_urns(value: struct_pb2.Value) -> set[str]:
     return {item.string_value for item in own}.union(*inner)
 
 
-def encode_plain(properties: Mapping[str, Value]) -> struct_pb2.Struct:
-    """Write a property map for a provider: no secrets, and resources as their id or URN."""
-    struct = struct_pb2.Struct()
-    struct.update({key: _dereferenced(plain(value)) for key, value in properties.items()})
-    return struct
-
-
-def _tagged(value: Value) -> Value:
-    if isinstance(value, Secret):
-        return {SIGNATURE: SECRET, "value": _tagged(value.value)}
-    return _walk(value, _tagged)
-
-
-def _dereferenced(value: Value) -> Value:
-    if isinstance(value, dict) and value.get(SIGNATURE) == REFERENCE:
-        return (value["id"] or UNKNOWN) if "id" in value else value["urn"]
-    return _walk(value, _dereferenced)
-
-
 def plain(value: Value) -> Value:
-    """The value with the marks of secrecy taken off, at any depth."""
+    """The value with every secret in clear."""
     return plain(value.value) if isinstance(value, Secret) else _walk(value, plain)
 
 
 def without_secrets(value: Value) -> Value:
-    """The value with a null for every secret."""
+    """The value with null for every secret."""
     return None if isinstance(value, Secret) else _walk(value, without_secrets)
 
 
@@ -168,12 +170,16 @@ def has_unknown(value: Value) -> bool:
 
 
 def annotate(outs: Properties, ins: Mapping[str, Value]) -> Properties:
-    """Mark in `outs`, which a provider gave without marks, what has a secret under the same name in `ins`."""
+    """Make secret in `outs`, which a provider gave in clear, what has a secret under the same name in `ins`."""
     for key, was in ins.items():
         now = outs.get(key)
         if isinstance(now, dict) and isinstance(was, dict):
             annotate(now, was)
-        elif key in outs and not isinstance(now, Secret) and has_secret(was):
+        elif (
+            key in outs
+            and not isinstance(now, Secret)
+            and any(isinstance(item, Secret) for item in _nested(was))
+        ):
             outs[key] = Secret(now)
     return outs
 
@@ -193,22 +199,27 @@ Change: TypeAlias = tuple[str, "tuple[str | int, ...]"]
 
 
 def changes(old: Value, new: Value, path: tuple[str | int, ...] = ()) -> list[Change]:
-    """What differs, leaf by leaf: pairs of ``add``, ``delete`` or ``update`` and a path."""
+    """The differences, leaf by leaf: pairs of ``add``, ``delete`` or ``update`` and a path."""
     if same(old, new):
         return []
     if isinstance(old, dict) and isinstance(new, dict):
         keys: list[Any] = sorted(key for key in {**old, **new} if not key.startswith("__"))
         pairs = [(key, old.get(key), new.get(key)) for key in keys]
     elif isinstance(old, list) and isinstance(new, list):
-        last = max(len(old), len(new))
-        pairs = [(i, old[i] if i < len(old) else None, new[i] if i < len(new) else None) for i in range(last)]
+        pairs = [(i, *pair) for i, pair in enumerate(zip_longest(old, new))]
     else:
         return [("add" if old is None else "delete" if new is None else "update", path)]
     return [change for key, was, now in pairs for change in changes(was, now, (*path, key))]
 
 
+def camel_case(name: str) -> str:
+    """The name of a Python attribute as Pulumi's protocol and state files write it."""
+    head, *rest = name.split("_")
+    return head + "".join(map(str.title, rest))
+
+
 def path_of(text: str) -> list[str | int]:
-    """Take a property path such as ``a.b[0]["c d"]`` or ``tags[*]`` apart; an index is a number."""
+    """The parts of a property path such as ``a.b[0]["c d"]`` or ``tags[*]``; an index is a number."""
     parts = re.findall(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+|\*)\]|([^.\[]+)', text)
     return [
         int(index) if index.isdigit() else index or quoted.replace('\\"', '"') or name
@@ -231,10 +242,10 @@ def keep_old(path: list[str | int], old: Value, new: Value) -> bool:
     """Put the old value at the path into `new`, in place; false when the path does not fit both."""
     head, rest = path[0], path[1:]
     if head == "*":
-        keys: list[Any] = (
-            list(old) if isinstance(old, dict) else list(range(len(old))) if isinstance(old, list) else []
-        )
-        fits = [keep_old([key, *rest], old, new) for key in keys]
+        keys: Any = old if isinstance(old, dict) else range(len(old)) if isinstance(old, list) else ()
+        fits = [
+            keep_old([key, *rest], old, new) for key in tuple(keys)
+        ]  # at all keys, also after one that fails
         return all(fits)
     has_old, has_new = _has(old, head), _has(new, head)
     if rest:

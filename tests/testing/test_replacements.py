@@ -9,19 +9,11 @@ import pytest
 from tests.support.programs.workbench import Workbench
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import MakeEngine
 
 pytestmark = pytest.mark.timeout(240)
 
 URN = "urn:pulumi:local::proj::pulumi-python:dynamic/account:Thing::"
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Workbench:
-    """An empty project."""
-    return Workbench(tmp_path)
 
 
 def _calls(bench: Workbench) -> list[str]:

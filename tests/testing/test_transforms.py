@@ -10,17 +10,9 @@ import pytest
 from tests.support.programs.workbench import Workbench
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import MakeEngine
 
 pytestmark = pytest.mark.timeout(240)
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Workbench:
-    """An empty project."""
-    return Workbench(tmp_path)
 
 
 def _state(run: Any) -> dict[str, dict[str, Any]]:

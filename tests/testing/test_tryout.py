@@ -82,7 +82,7 @@ def test_everything_stays_in_the_ignored_folder(newcomer: Newcomer) -> None:
 def test_no_cli_is_told(tmp_path: Path) -> None:
     """Without the CLI it says which engine runs, and where to get the CLI."""
     printed = Newcomer(tmp_path, with_cli=False).make("preview")
-    assert printed.startswith("Engine: LocalEngine, for there is no `pulumi` on your PATH (https://")
+    assert printed.startswith("Engine: LocalEngine, because there is no `pulumi` on your PATH (https://")
 
 
 def test_failure_is_the_exit_status(tmp_path: Path) -> None:

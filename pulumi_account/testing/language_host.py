@@ -1,4 +1,4 @@
-"""Runs a program, in a process of its own, as the CLI's language host does."""
+"""Runs a program in a process of its own, as the CLI's language host does: ``python -m`` with the settings as JSON."""
 
 from __future__ import annotations
 
@@ -17,30 +17,28 @@ from typing import Any
 import pulumi
 from pulumi.runtime import Settings, configure, run_in_stack, set_all_config
 
-from pulumi_account.testing._exit import SHOWN
+SHOWN = 32  # the exit status of a program whose error was already shown
 
 
 def _user_traceback(program: str) -> str:
+    """The traceback from the program's own first frame on."""
     frames = traceback.extract_tb(sys.exc_info()[2])
     entry = os.path.join(program, "__main__") if os.path.isdir(program) else os.path.splitext(program)[0]
-    for index, frame in enumerate(frames):
-        if os.path.splitext(os.path.abspath(frame.filename))[0] == entry:
-            return traceback.format_exc(limit=index - len(frames))
-    return traceback.format_exc()
-
-
-def _declare(program: str) -> None:
-    runpy.run_path(program, run_name="__main__")
+    paths = [os.path.splitext(os.path.abspath(frame.filename))[0] for frame in frames]
+    return traceback.format_exc(limit=paths.index(entry) - len(paths) if entry in paths else None)
 
 
 def _run(program: str, pool: ThreadPoolExecutor) -> int:
+    def declare() -> None:
+        runpy.run_path(program, run_name="__main__")
+
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     loop.set_default_executor(pool)
-    # The outputs of a program that failed are never awaited, which is no news to anyone.
+    # A failed program never awaits its outputs; asyncio would warn of each.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
-        loop.run_until_complete(run_in_stack(lambda: _declare(program)))
+        loop.run_until_complete(run_in_stack(declare))
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
         return 1
@@ -54,23 +52,21 @@ def _run(program: str, pool: ThreadPoolExecutor) -> int:
 
 
 def _end_with(engine: int) -> None:
-    # The SDK would wait for ever for what an engine that was killed does not answer.
+    # When the engine is killed, the SDK waits for its answers without end.
     while os.getppid() == engine:
         time.sleep(0.5)
     os._exit(1)
 
 
 def main() -> int:
-    """Set up the SDK's runtime from the settings on the command line, and run the program."""
+    """Configure the SDK from the settings on the command line, and run the program."""
     settings: dict[str, Any] = json.loads(sys.argv[1])
     program = settings.pop("program")
-    set_all_config(
-        json.loads(os.environ["PULUMI_CONFIG"]), json.loads(os.environ["PULUMI_CONFIG_SECRET_KEYS"])
-    )
+    set_all_config(*(json.loads(os.environ[f"PULUMI_CONFIG{part}"]) for part in ("", "_SECRET_KEYS")))
     configure(Settings(**settings))
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sys.argv = [program]
-    sys.path.pop(0)  # the working directory, put there by ``python -m``; runpy adds the program's own
+    sys.path.pop(0)  # the working directory, which ``python -m`` put there; runpy adds the program's own
     return _run(program, ThreadPoolExecutor(settings["parallel"] * 4))
 
 
