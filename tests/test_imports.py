@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import subprocess
 import sys
@@ -202,3 +203,25 @@ def test_garbage_is_looked_for_again() -> None:
 def test_the_client_needs_no_engine() -> None:
     """A program that only asks the account does not load Pulumi."""
     assert loads("pulumi_account.AccountClient", "httpx", "pulumi", "grpc") == "httpx"
+
+
+@pytest.mark.parametrize("room", ["exceptions", "common", "api", "core", "spend", "stacks"])
+def test_only_front_ends_know_pulumi(room: str) -> None:
+    """These rooms import neither Pulumi's SDK nor gRPC, not even for types: any front end can use them."""
+    files = sorted((house.PACKAGE / room).rglob("*.py")) or [house.PACKAGE / f"{room}.py"]
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    modules += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    assert {module.partition(".")[0] for module in modules} & {"pulumi", "grpc", "google"} == set()
+
+
+def test_no_module_and_no_function_is_long() -> None:
+    """A module has at most 350 lines, and a function 45."""
+    long = []
+    for file in house.PACKAGE.rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        long += [file.name] if len(text.splitlines()) > 350 else []
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 45:
+                long.append(f"{file.name}:{node.name}")
+    assert long == []

@@ -6,8 +6,6 @@ import logging
 import threading
 from collections.abc import Callable
 
-__all__ = ["Pace"]
-
 #: how long every thread waits after a 429 without a ``Retry-After``; doubles with each 429 in a row
 _PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 #: two 429s that are further apart say nothing about the rate

@@ -12,8 +12,6 @@ import httpx
 from pulumi_account import exceptions as err
 from pulumi_account.common.money import parse_json
 
-__all__ = ["cleaned", "refusal"]
-
 _LONGEST_MESSAGE = 300
 #: how pydantic begins a message: with these words before a validator's own message, and with those before its own
 _VALIDATORS_OWN, _SHOULD = re.compile(r"^(Value error|Assertion failed), "), re.compile(r"^[A-Z]\w* should ")

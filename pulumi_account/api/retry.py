@@ -23,8 +23,6 @@ from pulumi_account.api.connections import whole
 from pulumi_account.api.rate_limit import Pace
 from pulumi_account.api.settings import DEFAULT_RETRY_DEADLINE
 
-__all__ = ["NOT_SENT", "RETRY_AFTER_CAP", "RetryTransport", "give_up_after", "parse_http_date"]
-
 #: the longest wait, in seconds, that a ``Retry-After`` can impose
 RETRY_AFTER_CAP = 30.0
 #: the errors after which nothing was sent: no connection was made

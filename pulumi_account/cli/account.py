@@ -10,8 +10,6 @@ from pulumi_account.api.client import AccountClient
 from pulumi_account.api.settings import resolve
 from pulumi_account.cli.output import waiting
 
-__all__ = ["account", "open_client"]
-
 
 def open_client() -> AccountClient:
     """A client for the account that ``ACCOUNT_ENDPOINT`` and ``ACCOUNT_PROVISIONING_KEY`` name."""

@@ -17,8 +17,6 @@ from pulumi_account.cli.output import fail, say, write
 from pulumi_account.common.text import place
 from pulumi_account.exceptions import AccountError
 
-__all__ = ["app", "run"]
-
 PROGRAM = "pulumi-account"
 _INTERRUPTED = 130
 

@@ -19,8 +19,6 @@ from pulumi_account.core.reservations import is_reservation
 from pulumi_account.spend.key_state import key_state
 from pulumi_account.stacks.exports import read_export, unmanaged_keys
 
-__all__ = ["app"]
-
 app = typer.Typer(
     no_args_is_help=True,
     epilog=examples(

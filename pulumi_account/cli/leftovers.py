@@ -14,8 +14,6 @@ from pulumi_account.cli.tables import Column
 from pulumi_account.common.instants import format_instant
 from pulumi_account.core.reservations import IN_USE, find_reservations, remove
 
-__all__ = ["app"]
-
 app = typer.Typer()
 
 _AGE = f"{IN_USE.total_seconds() / 60:.0f} minutes"

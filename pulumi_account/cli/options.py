@@ -10,8 +10,6 @@ import typer
 
 from pulumi_account.common.money import parse_usd
 
-__all__ = ["CONDITION", "Csv", "Days", "Form", "Json", "chosen_form", "examples", "usd"]
-
 #: the exit status if the condition in an option does not hold
 CONDITION = 3
 

@@ -33,8 +33,6 @@ from pulumi_account.cli.tables import (
 )
 from pulumi_account.common.text import visible
 
-__all__ = ["emit", "emit_one", "fail", "say", "waiting", "write", "write_utf8"]
-
 #: the shell's status for a program that wrote to a closed pipe: 128 + SIGPIPE
 _BROKEN_PIPE = 141
 #: seconds before the spinner appears

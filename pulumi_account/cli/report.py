@@ -13,8 +13,6 @@ from pulumi_account.cli.output import say, write_utf8
 from pulumi_account.common.files import private
 from pulumi_account.spend.usage import in_both_periods
 
-__all__ = ["app"]
-
 app = typer.Typer()
 
 _Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="The HTML file to write; - is stdout.")]

@@ -11,8 +11,6 @@ from pulumi_account.cli.options import Days, examples
 from pulumi_account.cli.output import write
 from pulumi_account.metrics import DEFAULT_PORT
 
-__all__ = ["app"]
-
 app = typer.Typer()
 
 _Port = Annotated[

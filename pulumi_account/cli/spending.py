@@ -27,8 +27,6 @@ from pulumi_account.spend.usage import (
     usage_in_all,
 )
 
-__all__ = ["app"]
-
 app = typer.Typer()
 
 _Min = Annotated[

@@ -15,19 +15,6 @@ from unicodedata import combining, east_asian_width
 from pulumi_account.common.instants import format_instant
 from pulumi_account.common.text import elided, exact, visible
 
-__all__ = [
-    "Column",
-    "Row",
-    "Value",
-    "aligned",
-    "cell",
-    "is_colorful",
-    "money",
-    "table",
-    "value_text",
-    "wrapped",
-]
-
 _SHORTEST_BAR, _LONGEST_BAR, _LEAST_WIDE = 6, 30, 16
 #: the columns of space between cells, and those that Rich puts around a cell
 _GAP, _PADDING = 2, 3

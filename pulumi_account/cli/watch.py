@@ -23,8 +23,6 @@ from pulumi_account.exceptions import ConfigurationError
 from pulumi_account.watch.notifiers import Command, Payload, Webhook, webhook_url
 from pulumi_account.watch.watcher import Crossing, Notifier, Threshold, Watch
 
-__all__ = ["app"]
-
 app = typer.Typer()
 
 _A_YEAR = 31_536_000

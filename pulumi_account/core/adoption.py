@@ -19,8 +19,6 @@ from pulumi_account.exceptions import AdoptionError
 if TYPE_CHECKING:
     from pulumi_account.core.peers import Peers
 
-__all__ = ["ADOPTION", "Adoptions", "is_new"]
-
 #: the output that holds an adoption's identity; two underscores hide it from displays
 ADOPTION = "__adoption"
 #: the identities of a resource that made its key, and of one that adopted it under an older version

@@ -15,28 +15,7 @@ if TYPE_CHECKING:
     from pulumi_account.api.models import Key
     from pulumi_account.core.declaration import ApiKeyInputs
 
-__all__ = [
-    "ADOPTING",
-    "API_KEY_TYPE",
-    "DECLARED_ONLY",
-    "DEFAULT_PREFIX",
-    "FORMER_INSTANCE_ID",
-    "INPUTS",
-    "INSTANCE",
-    "INSTANCE_ID",
-    "ON_SERVER",
-    "PLAINTEXTS",
-    "Bag",
-    "KnownKey",
-    "declared_bag",
-    "differs",
-    "facts",
-    "kept",
-    "merged",
-    "of_server",
-    "shown",
-    "split",
-]
+__all__ = ["ADOPTING", "API_KEY_TYPE", "DEFAULT_PREFIX", "INSTANCE_ID", "PLAINTEXTS"]
 
 #: what a state or an engine passes: names and plain values, an absent name for a value that is not set
 Bag = Mapping[str, Any]

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from pulumi_account.api.client import AccountClient
     from pulumi_account.api.models import Key
 
-__all__ = ["Reads"]
-
 #: A few reads are cheaper one by one; beyond, one list serves them all. To callers of four threads the list is
 #: asked for while the single answers are still on their way.
 _SINGLE_READS = 3

@@ -31,8 +31,6 @@ from pulumi_account.spend.usage import (
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-__all__ = ["Collector"]
-
 #: stands for the keys, and for the models, that have no series of their own
 _OTHER = "other"
 #: this name, and those that `_label` makes from it

@@ -17,8 +17,6 @@ from pulumi_account.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
-__all__ = ["Application", "Server"]
-
 #: the most connections at a time, and the most seconds for each; a scrape takes milliseconds
 _MOST_CONNECTIONS, _LONGEST_CONNECTION = 32, 5.0
 #: a Host header: a name or an address, and an optional port, which does not matter

@@ -13,8 +13,6 @@ from pulumi_account import exceptions as err
 from pulumi_account.api.client import AccountClient
 from pulumi_account.spend.usage import in_both_periods
 
-__all__ = ["Source", "Sources"]
-
 #: seconds between two reads; the API itself caches an activity for five minutes
 _EVERY = {"balance": 60.0, "keys": 60.0, "activity": 300.0}
 #: and after a failure; a refusal will hardly change within a minute

@@ -7,8 +7,6 @@ from typing import Any
 import pulumi
 from pulumi.runtime.rpc import _expand_dependencies
 
-__all__ = ["depends_on", "made_resources"]
-
 
 def depends_on(opts: pulumi.InvokeOptions | None) -> pulumi.Output[Any]:
     """Wait for the resources of the option ``depends_on``. The result depends on them; its value has no meaning."""

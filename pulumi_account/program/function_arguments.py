@@ -12,8 +12,6 @@ from pulumi_account.common.instants import parse_declared_instant
 from pulumi_account.common.money import parse_usd
 from pulumi_account.exceptions import InvalidInputError
 
-__all__ = ["LONGEST_PERIOD", "amount", "boolean", "checked", "instant", "optional", "period", "text"]
-
 _T = TypeVar("_T")
 #: the most days that the API's activity covers
 LONGEST_PERIOD = 30

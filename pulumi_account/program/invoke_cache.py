@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from pulumi_account.api.models import Activity, Balance, Key
 
-__all__ = ["Answers", "CachedAccount", "answers_of_this_run"]
-
 _T = TypeVar("_T")
 
 

@@ -16,8 +16,6 @@ from pulumi.runtime.settings import get_engine, get_monitor
 
 from pulumi_account.program.outputs import Deferred
 
-__all__ = ["check_under_mocks", "mocked"]
-
 #: the input that delays a registration until the Outputs are checked; its value is None, so no mock gets it
 _CHECKED = "__checked"
 

@@ -8,8 +8,6 @@ from typing import Any
 import pulumi
 from pulumi.output import UNKNOWN
 
-__all__ = ["Deferred", "PreviewedOutputs", "PreviewedProperty"]
-
 
 class Deferred:
     """A value that is computed when it is awaited, which the SDK does as it registers a resource.

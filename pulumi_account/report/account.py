@@ -10,8 +10,6 @@ from pulumi_account.api.models import Activity, Balance, Key
 from pulumi_account.spend.runway import Runway, runway
 from pulumi_account.spend.usage import DayUsage, KeySpending, usage_by_day, usage_by_key
 
-__all__ = ["Account"]
-
 
 @dataclass(frozen=True)
 class Account:

@@ -19,8 +19,6 @@ from pulumi_account.report.html import Html, join, tag
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Bar", "bar_chart", "column_chart"]
-
 #: each is drawn in a unique color, which a variable of the page's style then replaces
 _COLORS = {
     "ink": "#000001",

@@ -25,8 +25,6 @@ from pulumi_account.spend.key_state import EXISTING
 from pulumi_account.spend.runway import whole_days
 from pulumi_account.spend.usage import NEAR_LIMIT, SOON, KeySpending, worst_first
 
-__all__ = ["page"]
-
 #: the lines about what needs attention that are visible at once; a click shows the others
 _SEEN_AT_ONCE = 10
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"

@@ -32,8 +32,6 @@ from pulumi_account.spend.usage import (
     worst_first,
 )
 
-__all__ = ["CHART_ROWS", "days", "keys", "limits", "models", "spenders"]
-
 #: the most bars of a chart, and the most rows of the table of keys unless more keys need attention
 CHART_ROWS, TABLE_ROWS = 20, 200
 _NONE = "\N{EN DASH}"

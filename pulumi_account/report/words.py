@@ -10,19 +10,6 @@ from pulumi_account.common.text import count, elided, exact, usd, visible
 from pulumi_account.report.html import Html, tag
 from pulumi_account.spend.usage import KeySpending
 
-__all__ = [
-    "amount",
-    "full_day",
-    "key_name",
-    "lasts",
-    "moment",
-    "percent",
-    "period",
-    "several",
-    "short_day",
-    "shown_name",
-]
-
 _LONGEST_NAME = 255
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 

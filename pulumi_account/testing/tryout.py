@@ -18,8 +18,6 @@ from pathlib import Path
 from pulumi_account.common.files import narrow, private_folder
 from pulumi_account.emulator import Emulator, format_table
 
-__all__ = ["main"]
-
 STACK = "tryout"
 PROVISIONING_KEY = "tryout-provisioning-key"
 GET_THE_CLI = "https://www.pulumi.com/docs/install/"
