@@ -18,12 +18,12 @@ class Promise(NamedTuple):
 PROMISES = (
     Promise(
         "A failed call loses no key",
-        "Whichever call fails, and however, the run either succeeds or says in one line what is "
-        "wrong. After the next run each declared key exists once, and its plaintext is in the stack. "
-        "Any other key that the failure left is one whose plaintext is unknown, and the run has "
-        "reported it. Under an exact name such a key has credit limit 0 and an expiry, with one "
-        "exception: the PATCH that completes it was carried out, wholly or in part, and then its "
-        "DELETE failed as well.",
+        "Whichever call fails, and however, the run either succeeds or reports the failure in one "
+        "line. After the next run, each declared key exists once, and its plaintext is in the stack. "
+        "If the failure left any other key, its plaintext is unknown, and the run has reported it. "
+        "Such a key with an exact name has credit limit 0 and an expiry, with one exception: the "
+        "server carried out the PATCH that completes the key, wholly or in part, and the DELETE that "
+        "followed failed as well.",
         (
             "faults/test_matrix_make",
             "faults/test_matrix_keep",
@@ -32,11 +32,11 @@ PROMISES = (
     ),
     Promise(
         "A killed run loses no key",
-        "The same holds if the provider or the engine is killed or interrupted at any write of a "
-        "create, an update, a replacement, a delete or an adoption, or killed while it looks for a "
-        "lost key or withdraws one. A killed run reports nothing, and a key whose last call was "
-        "carried out is as declared. A replacement that is killed halfway leaves the old key working "
-        "until the new one is in the state.",
+        "The promise above also holds if the provider or the engine is killed or interrupted at any "
+        "write of a create, an update, a replacement, a delete or an adoption, or killed while it "
+        "looks for a lost key or withdraws one. But a killed run reports nothing, and a key whose last "
+        "call was carried out is as declared. A replacement that is killed halfway leaves the old key "
+        "working until the new one is in the state.",
         (
             "faults/test_kill",
             "faults/test_kill_replacement",
@@ -44,15 +44,15 @@ PROMISES = (
     ),
     Promise(
         "Drift is corrected",
-        "Whatever people change in programs and behind Pulumi's back, after a refresh and an `up` the "
-        "account matches the declarations, and a second `up` changes nothing.",
+        "Whatever people change in their programs, or in the account outside Pulumi: after a refresh "
+        "and an `up`, the account matches the declarations, and a second `up` changes nothing.",
         ("faults/test_stateful",),
     ),
     Promise(
         "No key in use is deleted",
         "Programs may adopt keys, rename resources, move them to another provider instance, force "
-        "replacements and drop resources, and any step may fail. No key is deleted that another "
-        "resource, or its own replacement, holds.",
+        "replacements and drop resources, and any step may fail. The provider deletes no key that "
+        "another resource, or the key's own replacement, holds.",
         (
             "faults/test_adoptions",
             "end_to_end/test_adoption",
@@ -62,8 +62,8 @@ PROMISES = (
     ),
     Promise(
         "Another key in an answer is left alone",
-        "If the answer to a POST is about another person's key, the provider does not take that key "
-        "for the one it made, and does not write to it.",
+        "If the answer to a POST is about another person's key, the provider does not mistake that "
+        "key for the one that it created, and does not write to it.",
         (
             "core/keys/test_doubt::test_an_answer_about_another_key_is_not_believed",
             "core/keys/test_doubt::test_an_answer_about_a_known_key_is_not_believed",
@@ -78,8 +78,8 @@ PROMISES = (
     ),
     Promise(
         "A recovery deletes only its own keys",
-        "A recovery deletes no key that it cannot prove to be its own. Where it cannot, it names the "
-        "keys in question.",
+        "A recovery deletes no key that it cannot prove to be its own. If it has no proof, it names "
+        "the keys in question.",
         (
             "core/keys/test_doubt::test_several_candidates_are_all_named",
             "core/keys/test_doubt::test_a_name_alone_is_no_proof",
@@ -88,7 +88,7 @@ PROMISES = (
     ),
     Promise(
         "Only the API's own 404 removes a key from the state",
-        "A proxy's 404 and a wrong endpoint's 404 are errors. A refresh and an update do not take "
+        "A 404 from a proxy or a wrong endpoint is an error. A refresh and an update do not mistake "
         "another account's key for the stack's own.",
         (
             "core/keys/test_read::test_nothing_else_means_gone",
@@ -101,10 +101,10 @@ PROMISES = (
     ),
     Promise(
         "A wrong clock breaks no creation",
-        "A warning reports the wrong clock once. At most the first lease of each thread is counted by "
-        "this machine's clock; all others are counted by the API's. An expiry that is past by either "
-        "clock is refused in one line. Instants are compared as instants, in any notation, in "
-        "daylight saving time and in any time zone of this machine.",
+        "A warning reports the wrong clock once. At most the first lease of each thread runs by this "
+        "machine's clock; all others run by the API's. If an expiry is past by either clock, one line "
+        "refuses it. Instants are compared correctly in any notation, in daylight saving time and in "
+        "any time zone of this machine.",
         (
             "faults/test_clock",
             "core/keys/test_make::test_a_clock_that_is_wrong",
@@ -136,7 +136,7 @@ PROMISES = (
     ),
     Promise(
         "State is a stable format",
-        "The state of every release previews without a change, and can be refreshed and destroyed. "
+        "A state of any release previews without a change, and can be refreshed and destroyed. "
         "Tests pin the names that states contain.",
         (
             "test_golden",
@@ -148,8 +148,8 @@ PROMISES = (
     Promise(
         "A refresh is cheap",
         "Apart from retries, a refresh makes at most four calls, plus one for each key that is gone. "
-        "What this process has written is read again, and the answers are correct while keys are "
-        "being written. Refreshing 10,000 keys takes less than 150 MiB.",
+        "After a write, the provider reads the keys again, so its answers are correct even while "
+        "other threads write keys. Refreshing 10,000 keys takes less than 150 MiB of memory.",
         (
             "test_scale",
             "core/keys/test_read::test_many_threads_share_one_list",
@@ -160,7 +160,8 @@ PROMISES = (
     ),
     Promise(
         "An unchanged stack makes no call",
-        "Where nothing has changed, no call is made. Programs load nothing that only the provider needs.",
+        "If nothing has changed, the provider makes no call. Programs load nothing that only the "
+        "provider needs.",
         (
             "test_golden::test_preview_asks_nothing",
             "end_to_end/test_story::test_second_up_changes_nothing",
@@ -173,8 +174,9 @@ PROMISES = (
     ),
     Promise(
         "The preview of an unchanged program is empty",
-        "It is empty for every use of the outputs, before and after a refresh. A preview knows every "
-        "output that a deployment does not change. A renamed resource keeps its key's name.",
+        "It is empty however the program uses the outputs, before and after a refresh. A preview "
+        "knows every output that a deployment does not change. A renamed resource keeps its key's "
+        "name.",
         (
             "end_to_end/test_preview",
             "core/test_resource_check::test_a_new_prefix_keeps_the_digits",
@@ -185,20 +187,21 @@ PROMISES = (
     ),
     Promise(
         "Mocks reach no network",
-        "Under mocks nothing reaches the network, whatever the environment contains, and wrong inputs "
+        "Under mocks the package sends nothing, whatever the environment contains, and invalid inputs "
         "fail as they do in a preview.",
         ("program/test_mocks",),
     ),
     Promise(
         "A rate limit fails no deployment",
-        "Nothing fails as long as the API admits each call within the 90 seconds of its retries, even "
-        "where the limit is counted by the minute. The provider learns the pace, and a line reports it.",
+        "A deployment succeeds as long as the API admits each call within the 90 seconds of its "
+        "retries, even if the API counts its limit by the minute. The provider learns the pace, and "
+        "reports it in one line.",
         ("api/test_rate_limit",),
     ),
     Promise(
         "No credential leaks",
-        "Whatever goes wrong, neither a plaintext nor the provisioning key is shown or logged, "
-        "appears in an error, or is stored unencrypted in a file.",
+        "Whatever goes wrong, no output, log or error contains a plaintext or the provisioning key, "
+        "and no file contains one unencrypted.",
         (
             "faults/test_matrix_make",
             "faults/test_matrix_keep",
@@ -217,8 +220,8 @@ PROMISES = (
     ),
     Promise(
         "Errors carry no request",
-        "A crash reporter cannot reach a credential through an error: no request, header or body is "
-        "attached to it.",
+        "A crash reporter cannot reach a credential through an error, because no request, header or "
+        "body is attached to it.",
         (
             "api/test_client::test_nothing_was_sent",
             "api/test_client::test_the_answer_was_lost",
@@ -232,11 +235,11 @@ PROMISES = (
     ),
     Promise(
         "Every call ends in time",
-        "An attempt ends when its time is over, however slowly its answer arrives, through TLS and "
-        "proxies too; a call ends at most one attempt after its deadline. An answer of more than 64 "
-        "MiB, unpacked, or of more than three million values is abandoned. A list of 10,000 keys with "
-        "names of the greatest length takes half of that. A POST that is cut off is in doubt like "
-        "any other.",
+        "An attempt ends when its time is over, however slowly its answer arrives, even through TLS "
+        "and proxies. A call ends at most one attempt after its deadline. The client abandons an "
+        "answer of more than 64 MiB, unpacked, or more than three million values. A list of 10,000 "
+        "keys with names of the maximum length takes half of that. The provider treats a POST that "
+        "was cut off like any other POST in doubt.",
         (
             "api/test_connections",
             "api/test_bodies",
@@ -247,8 +250,8 @@ PROMISES = (
     ),
     Promise(
         "Absurd values are refused",
-        "Any number or instant in an answer, a header, an input, an option or a file is read, or "
-        "refused in one short line. Nothing hangs, overflows or fills the screen.",
+        "The package reads any number or instant in an answer, a header, an input, an option or a "
+        "file, or refuses it in one short line. Nothing hangs, overflows or fills the screen.",
         (
             "common/test_money::test_any_number_is_quickly_read_or_refused",
             "common/test_money::test_what_is_no_amount_is_not_sent",
@@ -270,9 +273,9 @@ PROMISES = (
     ),
     Promise(
         "Files and messages are private",
-        "Other users of the machine can open no file that is written. No message shows a secret of "
-        "the configuration or the URL of a webhook. No command that is run gets a credential of the "
-        "account, in any form.",
+        "Other users of the machine can open no file that the package writes. No message shows a "
+        "secret of the configuration or the URL of a webhook. No command that `watch` runs gets a "
+        "credential of the account, in any form.",
         (
             "common/test_files",
             "emulator/test_store::test_a_file_is_private",
@@ -291,7 +294,8 @@ PROMISES = (
     ),
     Promise(
         "The emulator keeps the API's contract",
-        "All of these tests run against the emulator. It is held to the API's OpenAPI description.",
+        "All tests on this page run against the emulator. These tests check it against the API's "
+        "OpenAPI description.",
         ("emulator/test_openapi",),
     ),
 )
