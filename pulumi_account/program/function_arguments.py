@@ -6,15 +6,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pulumi_account.common.instants import parse_declared_instant
 from pulumi_account.common.money import parse_usd
-from pulumi_account.exceptions import InvalidInputError
+from pulumi_account.exceptions import InvalidInputError, NotFoundError
+
+if TYPE_CHECKING:
+    from pulumi_account.api.models import Key
 
 _T = TypeVar("_T")
 #: the most days that the API's activity covers
 LONGEST_PERIOD = 30
+#: the most ids in an error about several keys with the same name
+_MOST_IDS = 20
 
 
 def checked(**arguments: tuple[Callable[[Any], Any], object]) -> list[Any]:
@@ -71,3 +76,20 @@ def amount(value: object) -> Decimal:
 def instant(value: object) -> datetime:
     """An instant, as ISO 8601 text with an offset or as an aware ``datetime``."""
     return parse_declared_instant(value.isoformat() if isinstance(value, datetime) else str(value))
+
+
+def only(name: str, found: list[Key]) -> Key:
+    """Return the one key that was found. The errors do not quote the name, which may be a plaintext by mistake.
+
+    :raises NotFoundError: no key was found.
+    :raises InvalidInputError: several keys were found; the message lists their ids.
+    """
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise NotFoundError(
+            f"the account has no key with the requested name of {len(name)} characters", status=404
+        )
+    ids = ", ".join(str(key.id) for key in found[:_MOST_IDS])
+    more = f" or {len(found) - _MOST_IDS} others" if len(found) > _MOST_IDS else ""
+    raise InvalidInputError([f"name matches {len(found)} keys: give key_id, one of {ids}{more}"])

@@ -13,19 +13,17 @@ from pulumi.runtime.config import CONFIG, get_config_env
 from pulumi.runtime.rpc import UNKNOWN
 from pulumi.runtime.sync_await import _sync_await
 
-from pulumi_account.exceptions import AccountError, ConfigurationError, InvalidInputError, NotFoundError
+from pulumi_account.exceptions import AccountError, ConfigurationError
 from pulumi_account.program.dependencies import depends_on, made_resources
 from pulumi_account.program.mock_checks import mocked
 from pulumi_account.program.provider import Provider, configuration, provider_of, warn_about_plain_text_key
 
 if TYPE_CHECKING:
-    from pulumi_account.api.models import Key
+    pass
 
 __all__ = ["FunctionError", "invoke", "invoke_output", "only"]
 
 _T = TypeVar("_T")
-#: the most ids in an error about several keys with the same name
-_MOST_IDS = 20
 #: under mocks, the only entry of a configuration: the reference of the provider, empty for the default one
 _MOCKED = "mocked"
 
@@ -47,23 +45,6 @@ def _function_errors() -> Iterator[None]:
         yield
     except AccountError as error:
         raise FunctionError(error) from None
-
-
-def only(name: str, found: list[Key]) -> Key:
-    """Return the one key that was found. The errors do not quote the name, which may be a plaintext by mistake.
-
-    :raises NotFoundError: no key was found.
-    :raises InvalidInputError: several keys were found; the message lists their ids.
-    """
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise NotFoundError(
-            f"the account has no key with the requested name of {len(name)} characters", status=404
-        )
-    ids = ", ".join(str(key.id) for key in found[:_MOST_IDS])
-    more = f" or {len(found) - _MOST_IDS} others" if len(found) > _MOST_IDS else ""
-    raise InvalidInputError([f"name matches {len(found)} keys: give key_id, one of {ids}{more}"])
 
 
 def invoke(question: Callable[..., _T], opts: pulumi.InvokeOptions | None, **arguments: object) -> _T:

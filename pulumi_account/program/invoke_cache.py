@@ -19,7 +19,7 @@ from pulumi.runtime.settings import get_monitor, get_root_resource
 
 from pulumi_account.api.client import AccountClient
 from pulumi_account.api.settings import Settings
-from pulumi_account.program.invoke import only
+from pulumi_account.program.function_arguments import only
 
 if TYPE_CHECKING:
     from datetime import datetime

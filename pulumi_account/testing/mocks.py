@@ -17,7 +17,7 @@ from pulumi_account.core.properties import API_KEY_TYPE
 from pulumi_account.emulator.activity import activity, first_day
 from pulumi_account.emulator.store import Usage
 from pulumi_account.exceptions import AdoptionError, NotFoundError
-from pulumi_account.program.invoke import only
+from pulumi_account.program.function_arguments import only
 from pulumi_account.program.mocks import GET_ACTIVITY, GET_API_KEY, GET_API_KEYS, GET_BALANCE
 
 __all__ = ["AccountMocks"]
