@@ -21,7 +21,7 @@ from pulumi_account.program.provider import Provider, configuration, provider_of
 if TYPE_CHECKING:
     pass
 
-__all__ = ["FunctionError", "invoke", "invoke_output", "only"]
+__all__ = ["FunctionError", "invoke", "invoke_output"]
 
 _T = TypeVar("_T")
 #: under mocks, the only entry of a configuration: the reference of the provider, empty for the default one
