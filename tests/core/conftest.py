@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from pulumi_account.emulator import Emulator
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY
 from tests.support.front_end import FrontEnd
-
-EXACT = {"name": "production", "credit_limit": 500.0, "expires_at": "2099-01-01T00:00:00Z"}
-AUTO = {"name_prefix": "ci-", "credit_limit": 5.0}
+from tests.support.helpers import emptied
 
 
 @pytest.fixture(scope="package")
@@ -25,11 +22,7 @@ def server() -> Iterator[Emulator]:
 @pytest.fixture
 def emulator(server: Emulator) -> Emulator:
     """An account without keys."""
-    server.faults.clear()
-    for key in server.keys():
-        server.remove(key["id"])
-    server.calls.clear()
-    return server
+    return emptied(server)
 
 
 @pytest.fixture
@@ -51,11 +44,3 @@ def another() -> Iterator[Emulator]:
     """Another account."""
     with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
         yield emulator
-
-
-def made(resource: FrontEnd, **declared: Any) -> tuple[str, Any, Any]:
-    """A key made as an engine makes one: its id, normalized inputs and outputs."""
-    inputs, failures = resource.check(declared or EXACT)
-    assert failures == []
-    key_id, outputs = resource.create(inputs)
-    return key_id, inputs, outputs

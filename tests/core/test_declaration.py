@@ -203,7 +203,7 @@ def test_a_wrong_value_is_one_clear_line(name: str, value: object, sentence: str
 
 @pytest.mark.parametrize("name", ["credit_limit", "adopt_key_id", "is_enabled", "name"])
 def test_a_number_of_thousands_of_digits(name: str) -> None:
-    """A number that Python writes out for nobody is refused in one short line."""
+    """A number with too many digits for Python to print is refused in one short line."""
     (failure,) = failures({**BESIDE.get(name, {"name": "n"}), name: -(10**5000)})
     assert "one of more than 300 digits" in failure
     assert len(failure) < 200
@@ -266,7 +266,7 @@ def test_any_right_value_is_accepted(name: str, data: st.DataObject) -> None:
 
 
 def test_all_failures_come_at_once() -> None:
-    """Wrong values, unknown properties and conflicts are told together."""
+    """Invalid values, unknown properties and conflicts are reported together."""
     wrong = {"credit_limit": -1.0, "is_enabled": "yes", "expires_at": "soon", "rotation_triggers": 1.0}
     told = failures({**wrong, "adopt_key_id": 0.5, "adopt_key": "", "budget": 5.0})
     assert [sentence.split()[0] for sentence in told] == [
@@ -309,7 +309,7 @@ KEY_ALONE = "adopt_key goes with adopt_key_id: give both"
 )
 @pytest.mark.parametrize("known", [True, False])
 def test_conflicts(names: list[str], conflicts: list[str], known: bool) -> None:
-    """Properties that exclude or need each other are told, also while a preview does not know their values."""
+    """Properties that exclude or need each other are reported even while a preview does not know their values."""
     values = {"name": "n", "name_prefix": "n-", "adopt_key_id": 7, "adopt_key": PLAINTEXT}
     given = {name: values[name] for name in names} if known else {}
     assert failures(given, unknown=() if known else names) == tuple(conflicts)
@@ -320,12 +320,12 @@ def test_conflicts(names: list[str], conflicts: list[str], known: bool) -> None:
     [["name"], ["name_prefix"], ["name", "adopt_key_id"], ["name", "adopt_key_id", "adopt_key"]],
 )
 def test_unknown_values_pass(names: list[str]) -> None:
-    """What a preview does not know yet is no failure."""
+    """A value that a preview does not know yet does not fail."""
     assert inputs({}, unknown=names) == ApiKeyInputs()
 
 
 def test_an_auto_name_stands_beside_its_prefix() -> None:
-    """The name that auto-naming gave is no conflict with the prefix; any other name is."""
+    """The auto-name does not conflict with the prefix; any other name does."""
     assert inputs({"name": "n-1", "name_prefix": "n-"}, auto_named="n-1").name == "n-1"
     assert failures({"name": "n-2", "name_prefix": "n-"}, auto_named="n-1") == (BOTH,)
 

@@ -13,9 +13,9 @@ from pulumi_account.core.keys import Keys
 from pulumi_account.core.resource import KeyResource
 from pulumi_account.emulator import Answer, Emulator, Fault
 from pulumi_account.exceptions import AdoptionError, LeftoverError, ServerError
-from tests.core.conftest import AUTO, EXACT, made
 from tests.support.canaries import PROVISIONING_KEY
 from tests.support.front_end import FrontEnd
+from tests.support.helpers import AUTO, EXACT, made
 
 
 def test_64_threads_share_one_list(resource: FrontEnd, emulator: Emulator) -> None:

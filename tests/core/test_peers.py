@@ -1,4 +1,4 @@
-"""What the provider processes of one run tell each other."""
+"""How the provider processes of one run share which keys they have."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
 
 
 def test_others_are_heard(make: Make) -> None:
-    """A process knows what others of its run have told, also what they tell later."""
+    """A process knows what others of its run have shared, and what they share later."""
     one, other = make(), make()
     one.tell("5@2026", "a")
     assert other.holders("5@2026") == {"a"}
@@ -46,7 +46,7 @@ def test_other_keys_do_not_count(make: Make) -> None:
 
 
 def test_nobody_hears_itself(make: Make) -> None:
-    """What a process has told is not another's."""
+    """A process does not mistake its own keys for another's."""
     one = make()
     one.tell("5@2026", "a")
     assert one.holders("5@2026") == set()
@@ -59,7 +59,7 @@ def test_other_runs_do_not_count(make: Make) -> None:
 
 
 def test_the_dead_do_not_count(make: Make) -> None:
-    """A file whose process has ended is no news, and the next process removes it."""
+    """A file whose process has ended is ignored, and the next process removes it."""
     one, other = make(), make()
     one.tell("5@2026", "a")
     one.close()
@@ -84,7 +84,7 @@ def test_nobody_else_can_read(make: Make, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o777, 0o500])
 def test_a_folder_that_cannot_be_used_does_no_harm(make: Make, tmp_path: Path, mode: int) -> None:
-    """Where others can write, or this process cannot, it hears and tells nothing."""
+    """Where others can write, or this process cannot, it shares nothing."""
     if mode == 0o500 and os.getuid() == 0:
         pytest.skip("root can write everywhere")
     folder = tmp_path / "peers"
@@ -118,7 +118,7 @@ def test_what_lies_about_is_no_news(make: Make, tmp_path: Path) -> None:
 
 
 def test_looking_and_telling_are_one_step(make: Make) -> None:
-    """What is told while a process is alone comes from that process, though it tells for the first time."""
+    """What is shared while a process is alone comes from that process, even if it shares for the first time."""
     one, other = make(), make()
     with one.alone():
         one.tell("5@2026", "a")

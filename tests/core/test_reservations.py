@@ -142,7 +142,7 @@ def test_an_account_that_cannot_be_asked(emulator: Emulator, operation: str) -> 
 
 
 def test_no_provisioning_key(emulator: Emulator) -> None:
-    """A missing credential is told in one line."""
+    """A missing credential is reported in one line."""
     done = run(emulator, "leftovers", key="")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "no provisioning key" in done.stderr

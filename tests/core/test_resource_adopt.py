@@ -10,9 +10,9 @@ from pulumi_account.exceptions import (
     AdoptionError,
     PermissionDeniedError,
 )
-from tests.core.conftest import EXACT, made
 from tests.support.canaries import PLAINTEXT
 from tests.support.front_end import UNKNOWN, FrontEnd
+from tests.support.helpers import EXACT, made
 
 
 def test_adopted_key_is_made_as_declared(resource: FrontEnd, emulator: Emulator) -> None:
@@ -153,7 +153,7 @@ def test_a_key_of_two_resources_is_not_deleted_with_one(
 
 
 def test_whose_key_it_is_may_not_be_known(resource: FrontEnd, emulator: Emulator, next_run: FrontEnd) -> None:
-    """Two resources that an older version let adopt one key cannot be told apart: nothing is deleted."""
+    """If an older version let two resources adopt one key, they cannot be distinguished, and nothing is deleted."""
     key_id, _ = emulator.add("n")
     _, inputs, outs = made(resource, name="n", adopt_key_id=float(key_id))
     del outs["__adoption"]

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from pulumi_account.emulator import Emulator
-from tests.core.conftest import AUTO, EXACT
 from tests.support.canaries import PLAINTEXT, assert_clean
 from tests.support.front_end import UNKNOWN, FrontEnd
+from tests.support.helpers import AUTO, EXACT
 
 
 def test_check_normalizes_instants(resource: FrontEnd) -> None:
@@ -113,7 +113,7 @@ def test_a_rotation_names_anew(resource: FrontEnd) -> None:
 
 
 def test_auto_name_survives_ignore_changes_and_a_new_prefix(resource: FrontEnd) -> None:
-    """The old auto-name beside another prefix is no conflict either."""
+    """The old auto-name beside another prefix does not conflict with it either."""
     olds, _ = resource.check(AUTO)
     news, failures = resource.check({**AUTO, "name": olds["name"], "name_prefix": "dev-"}, olds)
     assert failures == []
@@ -121,7 +121,7 @@ def test_auto_name_survives_ignore_changes_and_a_new_prefix(resource: FrontEnd) 
 
 
 def test_auto_name_survives_ignore_changes(resource: FrontEnd) -> None:
-    """`ignore_changes` puts the old auto-name beside the prefix: that is no conflict."""
+    """`ignore_changes` puts the old auto-name beside the prefix, which does not conflict."""
     olds, _ = resource.check(AUTO)
     news, failures = resource.check({**AUTO, "name": olds["name"]}, olds)
     assert failures == []

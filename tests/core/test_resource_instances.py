@@ -10,8 +10,8 @@ from pulumi_account.exceptions import (
     AdoptionError,
     ConfigurationError,
 )
-from tests.core.conftest import EXACT, made
 from tests.support.front_end import UNKNOWN, FrontEnd
+from tests.support.helpers import EXACT, made
 
 
 def test_a_key_of_another_instance_is_replaced(resource: FrontEnd, another: Emulator) -> None:
@@ -39,7 +39,7 @@ IDS = {"__instance_id": "5b1f"}
 def test_a_key_of_another_instance_of_the_same_name_is_replaced(
     emulator: Emulator, another: Emulator
 ) -> None:
-    """Two instances may bear one name under different parents: the id that the engine gave them tells them apart."""
+    """Two instances may bear one name under different parents: the ids that the engine gave them distinguish them."""
     with FrontEnd(emulator, "eu") as one:
         key_id, inputs, outs = made(one, **EXACT, **IDS)
     with FrontEnd(another, "eu") as other:
@@ -119,7 +119,7 @@ def test_refresh_does_not_take_another_accounts_key(resource: FrontEnd, emulator
 
 
 def test_update_does_not_take_another_accounts_key(resource: FrontEnd) -> None:
-    """The answer to a PATCH tells that it was another account's key: one line says so, and that it is changed."""
+    """The answer to a PATCH shows that it was another account's key: one line says so, and that the key is changed."""
     key_id, inputs, outs = made(resource)
     with pytest.raises(ConfigurationError, match=r".* another account; it has been changed there$"):
         resource.update(

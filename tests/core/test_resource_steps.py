@@ -15,10 +15,9 @@ from pulumi_account.exceptions import (
     PermissionDeniedError,
     UnexpectedResponseError,
 )
-from tests.core.conftest import AUTO, EXACT, made
 from tests.support.canaries import PLAINTEXT
 from tests.support.front_end import UNKNOWN, FrontEnd
-from tests.support.helpers import FAR
+from tests.support.helpers import AUTO, EXACT, FAR, made
 
 
 def test_exact_name_is_reserved_then_committed(resource: FrontEnd, emulator: Emulator) -> None:
@@ -142,7 +141,7 @@ def test_an_expired_key_is_not_rotated(resource: FrontEnd) -> None:
 
 
 def test_get_of_no_id_is_an_error(resource: FrontEnd) -> None:
-    """`ApiKey.get` of something that is no id fails in one line."""
+    """`ApiKey.get` with an invalid id fails in one line."""
     with pytest.raises(InvalidInputError, match=r"id must be the id of a key, a whole number$"):
         resource.read(PLAINTEXT)
 
@@ -157,7 +156,7 @@ def test_get_of_no_id_is_an_error(resource: FrontEnd) -> None:
     ids=["diff", "update", "delete"],
 )
 def test_a_state_whose_id_is_none(resource: FrontEnd, method: Callable[[FrontEnd], object]) -> None:
-    """An id that somebody has edited into the state is refused in one line, too."""
+    """An invalid id in an edited state is refused in one line, too."""
     with pytest.raises(InvalidInputError, match=r"id must be the id of a key, a whole number$"):
         method(resource)
 
@@ -170,7 +169,7 @@ def test_delete_of_a_key_deleted_elsewhere_succeeds(resource: FrontEnd, emulator
 
 
 def test_delete_does_not_believe_a_strangers_404(resource: FrontEnd, emulator: Emulator) -> None:
-    """A 404 that is not the API's own is no proof that the key is gone."""
+    """A 404 that is not the API's own does not prove that the key is gone."""
     key_id, _, outs = made(resource)
     emulator.faults.add(Fault(Answer(404, body="html"), operation="delete_key"))
     with pytest.raises(UnexpectedResponseError):

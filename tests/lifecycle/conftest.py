@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pulumi_account.emulator import Emulator
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY
+from tests.support.helpers import emptied
 from tests.support.provider_process import ProviderProcess
-
-EXACT = {"name": "production", "credit_limit": 500.0, "expires_at": "2099-01-01T00:00:00Z"}
-AUTO = {"name_prefix": "ci-", "credit_limit": 5.0}
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +23,7 @@ def emulator() -> Iterator[Emulator]:
 @pytest.fixture(autouse=True)
 def _fresh(emulator: Emulator) -> None:
     """Each test begins with an account that has no keys."""
-    emulator.faults.clear()
-    for key in emulator.keys():
-        emulator.remove(key["id"])
-    emulator.calls.clear()
+    emptied(emulator)
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +33,6 @@ def provider(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> It
     config = {"account:provisioningKey": PROVISIONING_KEY}
     with ProviderProcess(config, tmp_path_factory.mktemp("provider"), env) as provider:
         yield provider
-
-
-def made(provider: ProviderProcess, **declared: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """A key made as the engine makes one: its id, normalized inputs and outputs."""
-    inputs, failures = provider.check(declared or EXACT)
-    assert failures == []
-    key_id, outs = provider.create(inputs)
-    return key_id, inputs, outs
 
 
 def instance(emulator: Emulator, name: str = "eu") -> dict[str, str]:

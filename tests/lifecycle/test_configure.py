@@ -15,9 +15,9 @@ from pulumi.dynamic import ConfigureRequest
 from pulumi_account.emulator import Emulator
 from pulumi_account.exceptions import InternalError
 from pulumi_account.lifecycle import ApiKeyLifecycle
-from tests.lifecycle.conftest import EXACT, instance, made
+from tests.lifecycle.conftest import instance
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY, assert_clean
-from tests.support.helpers import refusal
+from tests.support.helpers import EXACT, made, refusal
 from tests.support.provider_process import ProviderError, ProviderProcess
 
 
@@ -65,7 +65,7 @@ def test_an_instance_is_known_by_its_name(emulator: Emulator, tmp_path: Path) ->
 
 
 def test_an_engine_that_is_gone_gets_no_key(emulator: Emulator, tmp_path: Path) -> None:
-    """A provider that outlives its engine deletes what it makes: nobody would know of it."""
+    """A provider that outlives its engine deletes what it makes, which would be lost."""
     config = {"account:provisioningKey": PROVISIONING_KEY, "account:endpoint": emulator.url}
     with socket.create_server(("127.0.0.1", 0)) as listening:
         engine = f"127.0.0.1:{listening.getsockname()[1]}"
@@ -138,7 +138,7 @@ print("httpx" in sys.modules)
 
 
 def test_refused_provisioning_key_is_one_line_without_it(emulator: Emulator, tmp_path: Path) -> None:
-    """A wrong provisioning key is told in one line that does not hold it."""
+    """A wrong provisioning key is reported in one line that does not contain it."""
     config = {"account:provisioningKey": "prov-canary-wrong", "account:endpoint": emulator.url}
     with (
         ProviderProcess(config, tmp_path, {}) as provider,
@@ -148,7 +148,7 @@ def test_refused_provisioning_key_is_one_line_without_it(emulator: Emulator, tmp
 
 
 def test_unforeseen_error_is_one_line_with_its_place(provider: ProviderProcess) -> None:
-    """A defect is told by kind and place, without a traceback and without any value."""
+    """A defect is reported by kind and place, without a traceback and without any value."""
     with pytest.raises(
         ProviderError,
         match=r"^pulumi_account\.exceptions\.InternalError: unexpected InvalidOperation at properties\.py:\d+ < ",
@@ -158,7 +158,7 @@ def test_unforeseen_error_is_one_line_with_its_place(provider: ProviderProcess) 
 
 
 def test_an_unforeseen_error_is_forgotten() -> None:
-    """What is told of a defect does not lead back to it: its words may be a plaintext."""
+    """The report of a defect does not lead back to its message, which may be a plaintext."""
 
     class Defective(dict[str, Any]):
         def get(self, name: str, default: Any = None) -> Any:

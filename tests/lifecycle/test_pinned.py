@@ -12,8 +12,9 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi_account.emulator import Emulator
 from pulumi_account.lifecycle import ApiKeyLifecycle
 from pulumi_account.program import api_key
-from tests.lifecycle.conftest import EXACT, instance, made
+from tests.lifecycle.conftest import instance
 from tests.support.canaries import PLAINTEXT
+from tests.support.helpers import EXACT, made
 from tests.support.provider_process import PROVIDER, ProviderProcess
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pulumi_account.emulator import Drop, Emulator, Fault
-from tests.lifecycle.conftest import AUTO, EXACT, made
+from tests.support.helpers import AUTO, EXACT, made
 from tests.support.provider_process import UNKNOWN, ProviderError, ProviderProcess
 
 
@@ -70,7 +70,7 @@ def test_recovery_is_told(provider: ProviderProcess, emulator: Emulator) -> None
 
 
 def test_an_adopted_key_survives_its_former_resource(provider: ProviderProcess, emulator: Emulator) -> None:
-    """A key that this run adopted is not deleted with the resource that had it before; the user is told."""
+    """A key that this run adopted is not deleted with the resource that had it before; a warning reports it."""
     key_id, _ = emulator.add("n")
     former = provider.read(str(key_id)).outs
     made(provider, name="n", adopt_key_id=float(key_id))
@@ -99,7 +99,7 @@ def test_a_renamed_resource_keeps_the_key_that_it_adopted(
 
 
 def test_a_preview_says_what_an_adoption_changes(next_run: ProviderProcess, emulator: Emulator) -> None:
-    """It says so in a line for each property, defaults that nobody wrote down included, and writes nothing."""
+    """One line reports each property, including defaults that the program does not set, and nothing is written."""
     key_id, _ = emulator.add("old", expires_at="2033-01-01T00:00:00Z", is_enabled=False)
     emulator.calls.clear()
     declared = {"name": "chk", "credit_limit": 7.0, "adopt_key_id": float(key_id)}

@@ -24,6 +24,7 @@ from pulumi.runtime.stack import Stack
 
 from pulumi_account.api.client import AccountClient
 from pulumi_account.core.declaration import ApiKeyInputs, declared
+from pulumi_account.emulator import Emulator
 from tests.support.canaries import PLAINTEXT, PROVISIONING_KEY, assert_forgotten
 
 ENDPOINT = "https://account.invalid"
@@ -42,7 +43,28 @@ NUMBERS = st.builds(
     st.just("") | st.integers(-(10**20), 10**20).map("e{}".format) | st.integers(-400, 400).map("E{}".format),
 )
 
+#: declarations as a program passes them to a provider
+EXACT = {"name": "production", "credit_limit": 500.0, "expires_at": "2099-01-01T00:00:00Z"}
+AUTO = {"name_prefix": "ci-", "credit_limit": 5.0}
+
 Handler = Callable[[httpx.Request], httpx.Response]
+
+
+def made(provider: Any, **declared: Any) -> tuple[str, Any, Any]:
+    """A key made as an engine makes one, by a front end or a provider's process: its id, inputs and outputs."""
+    inputs, failures = provider.check(declared or EXACT)
+    assert failures == []
+    key_id, outputs = provider.create(inputs)
+    return key_id, inputs, outputs
+
+
+def emptied(emulator: Emulator) -> Emulator:
+    """An emulator without keys, faults and recorded calls."""
+    emulator.faults.clear()
+    for key in emulator.keys():
+        emulator.remove(key["id"])
+    emulator.calls.clear()
+    return emulator
 
 
 def key_json(**changes: Any) -> dict[str, Any]:

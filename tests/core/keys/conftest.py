@@ -20,6 +20,7 @@ from tests.support.canaries import PROVISIONING_KEY, assert_clean
 from tests.support.helpers import (
     FAR,
     FakeClock,
+    emptied,
     wanted,
 )
 
@@ -43,10 +44,7 @@ def server() -> Iterator[Emulator]:
 @pytest.fixture(autouse=True)
 def emulator(server: Emulator, caplog: pytest.LogCaptureFixture) -> Iterator[Emulator]:
     """The account, without keys; whatever a test makes anyone log is looked through for credentials."""
-    server.faults.clear()
-    for key in server.keys():
-        server.remove(key["id"])
-    server.calls.clear()
+    emptied(server)
     with caplog.at_level(logging.DEBUG, logger="pulumi_account"), caplog.at_level(logging.INFO):
         yield server
     for record in caplog.records:

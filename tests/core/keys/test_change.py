@@ -117,7 +117,7 @@ def test_a_key_that_nobody_would_have_is_deleted(
     declaration: ApiKeyInputs,
     calls: int,
 ) -> None:
-    """Whoever asked is gone when the key is made, or when it is finished: it is deleted, and that is told."""
+    """If the engine exits before the key is made or finished, the key is deleted, and an error reports it."""
     keys = Keys(hasty_client, abandoned=lambda: len(emulator.calls) >= calls)
     if calls == 2 and declaration is AUTO:
         assert_made(emulator, keys.make(declaration), declaration)  # one call makes it
@@ -205,7 +205,7 @@ def test_delete(keys: Keys, emulator: Emulator) -> None:
 def test_deleting_a_key_that_is_gone(
     keys: Keys, emulator: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A key that is gone already is as good as deleted; the user is told, for it may be the wrong account."""
+    """A missing key counts as deleted; a warning reports it, because it may be the wrong account."""
     keys.delete(4711)
     assert emulator.calls.operations == ["delete_key"]
     (warning,) = warnings(caplog)

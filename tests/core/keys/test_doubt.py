@@ -67,7 +67,7 @@ NOT_CARRIED_OUT = {
 def test_a_lost_key_is_deleted(
     keys: Keys, emulator: Emulator, caplog: pytest.LogCaptureFixture, declaration: ApiKeyInputs, action: Any
 ) -> None:
-    """A POST whose key was lost leaves nothing: its key is deleted, another is made, a warning tells it."""
+    """A POST whose key was lost leaves nothing: its key is deleted, another is made, and a warning reports it."""
     fails(emulator, "create_key", action)
     assert_made(emulator, keys.make(declaration), declaration)
     assert emulator.calls.operations[:4] == ["create_key", "list_keys", "delete_key", "create_key"]
@@ -94,7 +94,7 @@ def test_a_key_whose_answer_drips_is_deleted(
 def test_a_post_that_came_to_nothing_is_made_again(
     keys: Keys, emulator: Emulator, caplog: pytest.LogCaptureFixture, declaration: ApiKeyInputs, action: Any
 ) -> None:
-    """A POST that was not carried out is made again, and a warning tells it."""
+    """A POST that was not carried out is made again, and a warning reports it."""
     fails(emulator, "create_key", action)
     assert_made(emulator, keys.make(declaration), declaration)
     assert emulator.calls.operations[:3] == ["create_key", "list_keys", "create_key"]
@@ -126,7 +126,7 @@ def test_a_post_is_made_again_under_another_name(
 def test_a_post_carried_out_late_is_found(
     server: Emulator, emulator: Emulator, caplog: pytest.LogCaptureFixture, cleaning: list[Answer], told: str
 ) -> None:
-    """A key that the server makes only after it was looked for is deleted after the next one is made, or told of."""
+    """A key that the server makes only after it was looked for is deleted after the next one is made, or reported."""
     posts = 0
 
     class LateServer(httpx.BaseTransport):
@@ -205,7 +205,7 @@ def test_a_patch_that_was_not_carried_out_is_no_success(
 
 
 def test_a_server_may_round(keys: Keys, emulator: Emulator) -> None:
-    """A limit that comes back rounded is no error."""
+    """A limit that comes back rounded is accepted."""
     fails(emulator, "update_key", Edit(replace={"credit_limit": 12.51}))
     assert keys.make(EXACT).credit_limit == Decimal("12.51")
 
@@ -226,7 +226,7 @@ def test_a_server_may_round_twice(keys: Keys, emulator: Emulator) -> None:
 def test_an_answer_about_another_key_is_not_believed(
     keys: Keys, emulator: Emulator, declaration: ApiKeyInputs, told: tuple[str, ...], commit: bool
 ) -> None:
-    """A stale cache or a wrong proxy answers with somebody else's key: that is never written to, and one is made."""
+    """A stale cache or a wrong proxy answers with another's key: it is never written to, and a new one is made."""
     other_id, _ = emulator.add("somebody else's", credit_limit=77)
     other = emulator.key(other_id)
     lie = {"id": other_id, "name": "theirs", "created_at": "2020-01-01T00:00:00Z", "credit_limit": 77}
@@ -316,7 +316,7 @@ REFUSALS += [Answer(status, body=body) for status in (404, 413) for body in ("ht
 def test_a_refused_post_is_raised_at_once(
     keys: Keys, emulator: Emulator, caplog: pytest.LogCaptureFixture, declaration: ApiKeyInputs, action: Any
 ) -> None:
-    """A 4xx, whoever's, made no key: it is raised with no recovery and no warning."""
+    """A 4xx, from any server, made no key: it is raised with no recovery and no warning."""
     fails(emulator, "create_key", action)
     with pytest.raises((err.StatusError, err.UnexpectedResponseError)) as caught:
         keys.make(declaration)

@@ -33,7 +33,7 @@ def read_all(keys: Keys, ids: list[int]) -> list[Key | None]:
 
 
 def add_keys(emulator: Emulator, count: int) -> list[int]:
-    """The ids of so many new keys."""
+    """The ids of this many new keys."""
     return [emulator.add(f"key {number}")[0] for number in range(count)]
 
 
@@ -89,7 +89,7 @@ def test_a_key_missing_from_the_list_is_looked_for(keys: Keys, emulator: Emulato
     ids=repr,
 )
 def test_nothing_else_means_gone(keys: Keys, emulator: Emulator, already: int, action: Any) -> None:
-    """A 404 of somebody else's, a refusal and a lost answer are errors: a refresh must not forget a key."""
+    """Another server's 404, a refusal and a lost answer are errors: a refresh must not forget a key."""
     read_all(keys, add_keys(emulator, already))
     fails(emulator, "get_key", action)
     with pytest.raises((err.StatusError, err.UnexpectedResponseError, err.NetworkError)):
@@ -166,7 +166,7 @@ def test_a_write_that_fails_throws_the_list_away(keys: Keys, emulator: Emulator,
 
 
 def test_a_list_older_than_a_write_is_not_kept() -> None:
-    """A list that was under way while this process wrote serves nobody after."""
+    """A list that was under way while this process wrote does not serve later reads."""
     account_keys: Keys
     lists = 0
 
