@@ -13,7 +13,8 @@ from typing import Any, TextIO, TypeAlias
 from unicodedata import combining, east_asian_width
 
 from pulumi_account.common.instants import format_instant
-from pulumi_account.common.text import elided, exact, visible
+from pulumi_account.common.money import exact
+from pulumi_account.common.text import elided, visible
 
 _SHORTEST_BAR, _LONGEST_BAR, _LEAST_WIDE = 6, 30, 16
 #: the columns of space between cells, and those that Rich puts around a cell

@@ -20,8 +20,9 @@ from pulumi_account.cli.tables import money
 from pulumi_account.common.instants import format_instant
 from pulumi_account.common.signals import interrupted_by_signals, sleep
 from pulumi_account.exceptions import ConfigurationError
+from pulumi_account.watch.messages import Crossing
 from pulumi_account.watch.notifiers import Command, Payload, Webhook, webhook_url
-from pulumi_account.watch.watcher import Crossing, Notifier, Threshold, Watch
+from pulumi_account.watch.watcher import Notifier, Threshold, Watch
 
 app = typer.Typer()
 

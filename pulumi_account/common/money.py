@@ -1,4 +1,4 @@
-"""Amounts and other numbers, exact and bounded, in JSON and in text."""
+"""Amounts and other numbers, exact and bounded: read, sent, and written for people."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-__all__ = ["MAGNITUDE", "parse_json", "parse_number", "parse_usd", "to_number"]
+__all__ = ["MAGNITUDE", "exact", "parse_json", "parse_number", "parse_usd", "to_number", "usd"]
 
 #: the largest power of ten of an amount or a count, up and down: floats hold such numbers and their sums
 MAGNITUDE = 300
 #: the most values in a JSON text: one may be two bytes long and take a hundred times the memory. The count includes the
 #: commas in strings; a list of 10,000 keys whose names are 255 commas each is below it
 _MOST_VALUES = 3_000_000
+#: people read smaller amounts as below this one, and larger ones with an exponent
+_LEAST, _MOST = Decimal("0.0001"), 10**15
 
 
 def parse_number(text: str) -> Decimal:
@@ -38,6 +40,23 @@ def parse_usd(value: object) -> Decimal:
         with suppress(ValueError):
             return parse_number(str(value))
     raise ValueError("must be an amount of USD, such as 50 or 12.34")
+
+
+def usd(amount: Decimal) -> str:
+    """Two decimals from one dollar up, four below; only zero is written as zero."""
+    size = abs(amount)
+    sign = "\N{MINUS SIGN}" if amount < 0 else ""
+    if 0 < size < _LEAST:
+        return f"{sign}<{_LEAST}"
+    if size >= _MOST:
+        return f"{sign}{size:.2E}"
+    return sign + (f"{size:.4f}" if 0 < size < 1 else f"{size:,.2f}")
+
+
+def exact(amount: Decimal) -> str:
+    """All digits of an amount, with an exponent only instead of dozens of zeros."""
+    plain = -30 < amount.adjusted() < 30
+    return format(amount, "f") if plain else str(amount)
 
 
 def to_number(money: Decimal) -> int | float:

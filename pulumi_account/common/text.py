@@ -1,4 +1,4 @@
-"""Names, amounts, counts and the origins of errors, written for people."""
+"""Names, counts and the origins of errors, written for people."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from decimal import Decimal
 from itertools import accumulate
 from unicodedata import east_asian_width
 
-__all__ = ["count", "elided", "exact", "place", "usd", "visible"]
+__all__ = ["count", "elided", "place", "visible"]
 
-#: smaller amounts are written as below this one; larger ones have an exponent
-_LEAST, _MOST = Decimal("0.0001"), 10**15
+#: larger numbers have an exponent
+_MOST = 10**15
 
 
 def visible(name: str) -> str:
@@ -26,23 +26,6 @@ def elided(text: str, most: int) -> str:
     if not columns or columns[-1] <= most:
         return text
     return text[: bisect_right(columns, most - 1)] + "…"
-
-
-def usd(amount: Decimal) -> str:
-    """Two decimals from one dollar up, four below; only zero is written as zero."""
-    size = abs(amount)
-    sign = "\N{MINUS SIGN}" if amount < 0 else ""
-    if 0 < size < _LEAST:
-        return f"{sign}<{_LEAST}"
-    if size >= _MOST:
-        return f"{sign}{size:.2E}"
-    return sign + (f"{size:.4f}" if 0 < size < 1 else f"{size:,.2f}")
-
-
-def exact(amount: Decimal) -> str:
-    """All digits of an amount, with an exponent only instead of dozens of zeros."""
-    plain = -30 < amount.adjusted() < 30
-    return format(amount, "f") if plain else str(amount)
 
 
 def count(number: int) -> str:

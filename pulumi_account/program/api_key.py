@@ -13,7 +13,7 @@ from pulumi.dynamic import Resource
 from pulumi.runtime.rpc import UNKNOWN
 from pulumi.runtime.settings import get_monitor
 
-from pulumi_account.core.properties import ADOPTING, INSTANCE_ID
+from pulumi_account.core.properties import ADOPTING, INSTANCE_ID, PLAINTEXTS
 from pulumi_account.program.key_arguments import ApiKeyArgs, id_input, key_inputs, settle_arguments
 from pulumi_account.program.outputs import Deferred, PreviewedOutputs, PreviewedProperty
 from pulumi_account.program.provider import provider_of, warn_about_plain_text_key
@@ -143,7 +143,7 @@ class ApiKey(Resource, module="account", name="ApiKey"):
             _adopters.setdefault(get_monitor(), []).append((self, adopts))
         outputs = {"key": None, "key_id": None, "created_at": None, "__provider": PROVIDER}
         properties = {**inputs, **outputs, **self._hints(opts)}
-        secrets = ["key", "adopt_key"]
+        secrets = list(PLAINTEXTS)
         if properties["adopt_key"] is None:  # the SDK makes an Output of each property, which is slow
             del properties[secrets.pop()]
         pulumi.CustomResource.__init__(

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from pulumi_account.common.ids import parse_key_id
-from pulumi_account.common.text import elided, exact
+from pulumi_account.common.money import exact
+from pulumi_account.common.text import elided
 from pulumi_account.exceptions import AccountError, InvalidInputError
 from pulumi_account.program import function_arguments as rules
 from pulumi_account.program.invoke import invoke, invoke_output

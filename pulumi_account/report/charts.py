@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from pulumi_account.common.text import elided, exact
+from pulumi_account.common.money import exact
+from pulumi_account.common.text import elided
 from pulumi_account.exceptions import ConfigurationError
 from pulumi_account.report.html import Html, join, tag
 

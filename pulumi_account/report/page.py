@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
-from pulumi_account.common.text import count, elided, exact, usd
+from pulumi_account.common.money import exact, usd
+from pulumi_account.common.text import count, elided
 from pulumi_account.report.account import Account
 from pulumi_account.report.html import Html, join, tag
 from pulumi_account.report.sections import days, keys, limits, models, spenders

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from pulumi_account.common.text import count, usd
+from pulumi_account.common.money import usd
+from pulumi_account.common.text import count
 from pulumi_account.report.account import Account
 from pulumi_account.report.charts import Bar, bar_chart, column_chart
 from pulumi_account.report.html import Html, join, tag

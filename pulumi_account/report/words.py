@@ -6,7 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from pulumi_account.api.models import Activity
-from pulumi_account.common.text import count, elided, exact, usd, visible
+from pulumi_account.common.money import exact, usd
+from pulumi_account.common.text import count, elided, visible
 from pulumi_account.report.html import Html, tag
 from pulumi_account.spend.usage import KeySpending
 

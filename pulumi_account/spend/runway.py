@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from pulumi_account.api.models import Activity, Balance
-from pulumi_account.common.text import count, usd
+from pulumi_account.common.money import usd
+from pulumi_account.common.text import count
 from pulumi_account.spend.usage import LONGEST_PERIOD, usage_on
 
 __all__ = ["Mean", "Runway", "mean_daily_cost", "runway", "whole_days"]

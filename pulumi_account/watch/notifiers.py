@@ -14,7 +14,7 @@ import httpx
 from pulumi_account.api.connections import default_transport, via
 from pulumi_account.api.settings import is_loopback
 from pulumi_account.exceptions import ConfigurationError
-from pulumi_account.watch.watcher import Crossing
+from pulumi_account.watch.messages import Crossing
 
 __all__ = ["PASSED", "Command", "Payload", "Webhook", "webhook_url"]
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NoReturn, TypeAlias
 
-from pulumi_account.common.instants import format_instant, utc_now
-from pulumi_account.common.text import exact
+from pulumi_account.common.instants import utc_now
 from pulumi_account.exceptions import (
     AccountError,
     ConfigurationError,
@@ -18,43 +16,14 @@ from pulumi_account.exceptions import (
     RateLimitError,
     ServerError,
 )
+from pulumi_account.watch.messages import Crossing
 
-__all__ = ["Crossing", "Notifier", "Threshold", "Watch"]
+__all__ = ["Notifier", "Threshold", "Watch"]
 
 #: the longest pause, in seconds, while the API is away, unless the watch itself is slower
 LONGEST_PAUSE = 900.0
 #: such an API may recover soon; any other first answer means that the watch is configured wrongly
 _AWAY = (NetworkError, RateLimitError, ServerError)
-
-
-@dataclass(frozen=True)
-class Crossing:
-    """The balance fell below the threshold, or has recovered; money in USD."""
-
-    balance: Decimal
-    below: Decimal
-    recover: Decimal
-    at: datetime
-    recovered: bool = False
-
-    @property
-    def text(self) -> str:
-        """One line for people, with all digits."""
-        balance, below = exact(self.balance), exact(self.below)
-        if self.recovered:
-            return f"The account's balance has recovered: it is {balance} USD, and was below {below} USD."
-        return f"The account's balance is {balance} USD, below {below} USD."
-
-    def as_dict(self) -> dict[str, str]:
-        """The message for programs."""
-        return {
-            "event": "balance_recovered" if self.recovered else "balance_below",
-            "balance": exact(self.balance),
-            "below": exact(self.below),
-            "recover": exact(self.recover),
-            "at": format_instant(self.at),
-            "text": self.text,
-        }
 
 
 #: sends a message; returns whether that is settled, or must be tried again

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from pulumi_account.api.models import Activity, Balance, CreatedKey, DailyStats, Key, KeyList, read_model
-from pulumi_account.common.text import count, exact, usd
+from pulumi_account.common.money import exact, usd
+from pulumi_account.common.text import count
 from pulumi_account.spend.runway import runway
 from pulumi_account.spend.usage import Usage, other_models, total, usage_by_day, usage_by_key, usage_by_model
 from tests.support.canaries import PLAINTEXT, assert_clean

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pulumi_account.api.models import Balance, read_model
-from pulumi_account.common.money import parse_json, parse_number, parse_usd, to_number
+from pulumi_account.common.money import exact, parse_json, parse_number, parse_usd, to_number, usd
 from tests.support.helpers import NUMBERS, unhurried
 
 MONEY = st.decimals(0, 10**9, places=4, allow_nan=False)
@@ -144,3 +144,37 @@ def test_a_huge_integer_is_not_an_amount() -> None:
     """A number with more digits than Python converts to text is refused like any other."""
     with pytest.raises(ValueError, match=r"^must be an amount of USD"):
         parse_usd(10**5000)
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        ("0", "0.00"),
+        ("125.503000000000000001", "125.50"),
+        ("1234567.891", "1,234,567.89"),
+        ("0.5", "0.5000"),
+        ("0.0001", "0.0001"),
+        ("0.000001", "<0.0001"),
+        ("-0.000001", "\N{MINUS SIGN}<0.0001"),
+        ("-3.2", "\N{MINUS SIGN}3.20"),
+        ("1e999999", "1.00E+999999"),
+    ],
+)
+def test_usd(amount: str, shown: str) -> None:
+    """Two to four decimals; only zero reads as zero."""
+    assert usd(Decimal(amount)) == shown
+
+
+@pytest.mark.parametrize(
+    ("amount", "digits"),
+    [
+        ("1E-18", "0.000000000000000001"),
+        ("125.50", "125.50"),
+        ("1E+3", "1000"),
+        ("0E-18", "0.000000000000000000"),
+        ("1E+999999", "1E+999999"),
+    ],
+)
+def test_exact(amount: str, digits: str) -> None:
+    """All digits; an exponent only instead of dozens of zeros."""
+    assert exact(Decimal(amount)) == digits

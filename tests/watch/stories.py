@@ -10,7 +10,8 @@ from decimal import Decimal
 import pytest
 
 from pulumi_account.exceptions import AccountError
-from pulumi_account.watch.watcher import Crossing, Notifier, Threshold, Watch
+from pulumi_account.watch.messages import Crossing
+from pulumi_account.watch.watcher import Notifier, Threshold, Watch
 from tests.support.helpers import NOW
 
 __all__ = ["CROSSING", "RECOVERY", "Story"]

@@ -18,8 +18,8 @@ import httpx
 import pytest
 
 from pulumi_account.exceptions import ConfigurationError
+from pulumi_account.watch.messages import Crossing
 from pulumi_account.watch.notifiers import Command, Webhook
-from pulumi_account.watch.watcher import Crossing
 from tests.support.canaries import PROVISIONING_KEY, assert_clean
 from tests.support.helpers import refusal
 from tests.watch.stories import CROSSING, RECOVERY, Story

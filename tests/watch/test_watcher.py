@@ -14,7 +14,8 @@ from pulumi_account.exceptions import (
     ServerError,
     UnexpectedResponseError,
 )
-from pulumi_account.watch.watcher import LONGEST_PAUSE, Crossing, Threshold
+from pulumi_account.watch.messages import Crossing
+from pulumi_account.watch.watcher import LONGEST_PAUSE, Threshold
 from tests.support.helpers import NOW, refusal
 from tests.watch.stories import CROSSING, RECOVERY, Story
 
