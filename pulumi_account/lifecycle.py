@@ -12,20 +12,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
-from pulumi.dynamic import ResourceProvider
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
 
+from pulumi_account.core.properties import PLAINTEXTS
 from pulumi_account.exceptions import ConfigurationError
 from pulumi_account.process import LateClient, engine_is_gone, one_line_errors, peers, show_one_line_errors
 
 if TYPE_CHECKING:
-    # an SDK that is too old lacks some of these, and must reach the check below
     from pulumi.dynamic import (
-        CheckResult,
-        ConfigureRequest,
-        CreateResult,
-        DiffResult,
-        ReadResult,
-        UpdateResult,
+        ConfigureRequest,  # an SDK that is too old lacks it, and must reach the check below
     )
 
     from pulumi_account.api.client import AccountClient
@@ -92,7 +95,6 @@ class ApiKeyLifecycle(ResourceProvider):
 
         The engine prints the value of a failure's property, even a secret one: so no failure has a property.
         """
-        from pulumi.dynamic import CheckFailure, CheckResult
         from pulumi.output import UNKNOWN
 
         # a preview does not know a new name: the deployment draws another
@@ -108,8 +110,6 @@ class ApiKeyLifecycle(ResourceProvider):
 
         ``changes=None`` lets the engine compare the inputs itself, and name the changed ones.
         """
-        from pulumi.dynamic import DiffResult
-
         diff = self._keys.diff(_id, _olds, _news)
         return DiffResult(
             changes=True if diff.moved else None if diff.changed else False, replaces=diff.replaces
@@ -118,16 +118,12 @@ class ApiKeyLifecycle(ResourceProvider):
     @one_line_errors
     def create(self, props: dict[str, Any]) -> CreateResult:
         """POST, and PATCH where needed; or GET and PATCH for a key that is adopted."""
-        from pulumi.dynamic import CreateResult
-
         created = self._keys.create(props)
         return CreateResult(created.id, _sealed(created.outputs))
 
     @one_line_errors
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """A refresh or, where the engine gives no outputs, ``ApiKey.get``: GET, or one LIST for many."""
-        from pulumi.dynamic import ReadResult
-
         found = self._keys.read(id_, props)
         if found is None:
             return ReadResult("", {})
@@ -139,8 +135,6 @@ class ApiKeyLifecycle(ResourceProvider):
     @one_line_errors
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """PATCH with what changed."""
-        from pulumi.dynamic import UpdateResult
-
         return UpdateResult(_sealed(self._keys.update(_id, _olds, _news)))
 
     @one_line_errors
@@ -151,8 +145,6 @@ class ApiKeyLifecycle(ResourceProvider):
 
 def _sealed(bag: dict[str, Any]) -> dict[str, Any]:
     """The bag with its plaintexts as secrets."""
-    from pulumi_account.core.properties import PLAINTEXTS
-
     sealed = {name: {**_SECRET, "value": bag[name]} for name in PLAINTEXTS if isinstance(bag.get(name), str)}
     return {**bag, **sealed}
 
