@@ -139,7 +139,7 @@ class Keys:
                 if not _in_doubt(error):
                     raise
                 removed = self._remove_lost(draft, error)
-                _log.warning("%s; it had made %s", error, removed or f"no key named {draft.name!r} so far")
+                _log.warning("%s; it made %s", error, removed or f"no key named {draft.name!r} so far")
                 doubts.append((draft, error))
                 if len(doubts) == _POST_ATTEMPTS:
                     raise
@@ -203,7 +203,7 @@ class Keys:
                 _log.warning("%s", error)
                 continue
             if removed:
-                _log.warning("%s; it had made %s after all", doubt, removed)
+                _log.warning("%s; it later made %s", doubt, removed)
 
     def _commit(self, created: CreatedKey, wanted: ApiKeyInputs) -> CreatedKey:
         """PATCH the fields in which the new key still differs from its declaration."""

@@ -73,7 +73,7 @@ def test_a_lost_key_is_deleted(
     assert emulator.calls.operations[:4] == ["create_key", "list_keys", "delete_key", "create_key"]
     (warning,) = warnings(caplog)
     lost = emulator.calls[2].path.rpartition("/")[2]
-    assert warning.endswith(f"; it had made key {lost}, which is deleted")
+    assert warning.endswith(f"; it made key {lost}, which is deleted")
 
 
 @every_declaration
@@ -100,7 +100,7 @@ def test_a_post_that_came_to_nothing_is_made_again(
     assert emulator.calls.operations[:3] == ["create_key", "list_keys", "create_key"]
     (warning,) = warnings(caplog)
     name = emulator.calls[0].json["name"]
-    assert warning.endswith(f"; it had made no key named {name!r} so far")
+    assert warning.endswith(f"; it made no key named {name!r} so far")
 
 
 @every_declaration
@@ -118,7 +118,7 @@ def test_a_post_is_made_again_under_another_name(
 @pytest.mark.parametrize(
     ("cleaning", "told"),
     [
-        ([], "after all"),
+        ([], "it later made key"),
         ([Answer(500)], "a key named 'ci-0123abc', which could not be found or deleted "),
     ],
     ids=["deleted", "not deleted"],
