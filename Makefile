@@ -1,17 +1,17 @@
-# `make up` and `make test` are all a newcomer needs: both set up what they use, in .venv.
+# `make up` and `make test` are all that a newcomer needs: both install what they use in .venv.
 
 PYTHON ?= python3
 VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 KEPT := benchmarks/results
-# an error, but for what the SDK itself does on Python 3.12 and 3.13
+# deprecations are errors, except the one that the SDK itself causes on Python 3.12 and 3.13
 WARNINGS := error::DeprecationWarning,ignore:There is no current event loop:DeprecationWarning
 TRYOUT := $(BIN)/python -m pulumi_account.testing.tryout
 
 .PHONY: help up preview refresh destroy test lowest lint format docs reference dist bench reliability clean
 
-help: ## what there is
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(VENV)/.try ## deploy examples/environments to an emulated account
@@ -20,7 +20,7 @@ up: $(VENV)/.try ## deploy examples/environments to an emulated account
 preview: $(VENV)/.try ## show what `make up` would change
 	@$(TRYOUT) preview
 
-refresh: $(VENV)/.try ## take over what was changed behind Pulumi's back
+refresh: $(VENV)/.try ## update the state with changes made outside Pulumi
 	@$(TRYOUT) refresh
 
 destroy: $(VENV)/.try ## delete the keys again
@@ -29,7 +29,7 @@ destroy: $(VENV)/.try ## delete the keys again
 test: $(VENV)/.dev ## run every test, with coverage
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
-lowest: $(LOWEST)/.installed ## run the tests, but for those of faults, with the oldest versions that are admitted
+lowest: $(LOWEST)/.installed ## run the tests, except those of faults, with the oldest supported dependencies
 	PULUMI_ACCOUNT_LOWEST=1 PYTHONWARNINGS="$(WARNINGS)" \
 		$(LOWEST)/bin/python -m pytest --numprocesses auto --dist loadfile --ignore=tests/faults
 
@@ -41,20 +41,20 @@ lint: $(VENV)/.dev docs ## check style, types, spelling, workflows and the site
 	$(BIN)/typos
 	$(BIN)/zizmor --offline --quiet .github
 
-format: $(VENV)/.dev ## lay the code out
+format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.dev ## build the site in site/; a broken link or a page in no menu fails
+docs: $(VENV)/.dev ## build the site in site/; fails on a broken link, or a page that no menu lists
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
-dist: $(VENV)/.dev ## build sdist and wheel into dist, check them, and deploy the example from the wheel
+dist: $(VENV)/.dev ## build the sdist and the wheel in dist/, check them, and deploy the example from the wheel
 	$(BIN)/python -m tools.dist
 
-reference: $(VENV)/.dev ## write the generated parts of docs/ from docstrings, from the commands' help and from the exporter
+reference: $(VENV)/.dev ## write the generated parts of docs/ from docstrings, command help and the exporter
 	$(BIN)/python -m tools.reference
 
-bench: $(VENV)/.bench ## measure the speed, for some hours, and write benchmarks/RESULTS.md; OPTIONS=--quick only prints
+bench: $(VENV)/.bench ## measure the speed (takes hours) and write benchmarks/RESULTS.md; OPTIONS=--quick only prints
 	$(BIN)/python -m benchmarks run $(or $(OPTIONS),--out $(KEPT).json --picture $(KEPT).svg --into benchmarks/RESULTS.md)
 
 reliability: $(VENV)/.dev ## run every test with every fault, and write the cases that passed into docs/reliability.md
@@ -62,7 +62,7 @@ reliability: $(VENV)/.dev ## run every test with every fault, and write the case
 	PULUMI_ACCOUNT_EVERY_FAULT=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --junitxml=.local/tests.xml
 	$(BIN)/python -m tools.reliability .local/tests.xml
 
-clean: ## remove what a run made: the virtual environment, the emulated account, caches
+clean: ## remove everything that make created: virtual environments, emulated account, caches
 	rm -rf $(VENV) $(LOWEST) .local site dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis Pulumi.tryout.yaml
 
 $(VENV)/bin/python:

@@ -147,7 +147,7 @@ class AdoptionError(AccountError):
 class LeftoverError(AccountError):
     """A key whose plaintext is lost may have been left behind; the message names it.
 
-    ``key_id`` is its id where the answer that made it came, else None.
+    ``key_id`` is its id if the API returned it, else None.
     """
 
     def __init__(self, message: str, *, key_id: int | None = None) -> None:

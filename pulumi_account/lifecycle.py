@@ -1,8 +1,8 @@
 """The dynamic provider: an adapter from ``pulumi.dynamic`` to `core`.
 
-The users' stacks hold a reference to ``pulumi_account.lifecycle.ApiKeyLifecycle``: neither name may ever change,
-and the class must have no instance attributes when it is pickled. Programs import this module too, so what only
-the provider's process needs is imported in `configure`, and what only calls need at the first one.
+Users' stacks hold a reference to ``pulumi_account.lifecycle.ApiKeyLifecycle``: neither name may ever change, and
+the class must have no instance attributes when it is pickled. Programs import this module too, so `configure`
+imports what only the provider's process needs, and the first call imports what only calls need.
 """
 
 from __future__ import annotations
@@ -36,32 +36,32 @@ if TYPE_CHECKING:
 
 __all__ = ["OLDEST_SDK", "PREVIEW", "ApiKeyLifecycle", "OldSDKError"]
 
-#: the oldest SDK whose provider process does all that is relied on here; pyproject.toml has it, too
+#: the oldest SDK whose provider process does all that this module relies on; pyproject.toml names it, too
 OLDEST_SDK = (3, 268)
 
-#: The input by which a program says that this is a preview, which the engine does not. Names with two underscores
-#: are neither shown nor, as `check` drops this one, stored.
+#: The input by which a program marks a preview, because the engine does not say so. The engine shows no names with
+#: two underscores, and does not store this one, because `check` drops it.
 PREVIEW = "__preview"
-#: the output that marks a key which `ApiKey.get` reads, and this stack does not manage
+#: the output that marks a key that `ApiKey.get` reads and this stack does not manage
 _EXTERNAL = "__external"
-#: the engine's own mark of a secret in a bag: it holds whatever options and transforms a program applies
+#: the engine's own mark of a secret in a bag: no option or transform of a program can remove it
 _SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 
 
 class ApiKeyLifecycle(ResourceProvider):
     """Check, diff, create, read, update and delete of an API key, as the engine calls them."""
 
-    #: the pickled provider is a mere reference, so it holds nothing that would have to be a secret
+    #: the pickled provider is only a reference, so it contains no secret
     serialize_as_secret_always = False
 
     _keys: KeyResource
 
     @one_line_errors
     def configure(self, req: ConfigureRequest) -> None:
-        """Settle the one account of this process; its threads share the client, which the first call makes.
+        """Set the only account of this process; all threads share its client, which the first call makes.
 
-        :raises ConfigurationError: the endpoint or the provisioning key is missing or cannot be used, or the proxy or
-            the certificates that the environment names cannot.
+        :raises ConfigurationError: the endpoint or the provisioning key is missing or invalid, or the proxy or the
+            certificates that the environment names are invalid.
         """
         show_one_line_errors()
         from urllib.request import getproxies
@@ -79,7 +79,7 @@ class ApiKeyLifecycle(ResourceProvider):
         present = {name: value for name, value in given.items() if value is not None}
         settings = resolve(named | present, os.environ)
         client = LateClient(settings)
-        # a preview reports certificates and a proxy that cannot be used
+        # so a preview reports invalid certificates or an invalid proxy
         if settings.endpoint.lower().startswith("https:"):
             tls_files(os.environ)
         if getproxies():
@@ -91,13 +91,13 @@ class ApiKeyLifecycle(ResourceProvider):
 
     @one_line_errors
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Validate and normalize the inputs. No call is made, but in a preview a GET for a key to be adopted.
+        """Validate and normalize the inputs. The only call is a GET for a key to adopt, in a preview.
 
-        The engine prints the value of a failure's property, even a secret one: so no failure has a property.
+        The engine prints the value of a failure's property, even a secret one, so no failure names a property.
         """
         from pulumi.output import UNKNOWN
 
-        # a preview does not know a new name: the deployment draws another
+        # a preview does not know a new name: the deployment makes another
         draw = {"draw": lambda _: UNKNOWN} if PREVIEW in news else {}
         checked = self._keys.check(_olds, news, preview=PREVIEW in news, **draw)
         return CheckResult(
@@ -106,9 +106,9 @@ class ApiKeyLifecycle(ResourceProvider):
 
     @one_line_errors
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Compare. No call is made, but a GET where the provider instance is another one.
+        """Compare. The only call is a GET if the provider instance has changed.
 
-        ``changes=None`` lets the engine compare the inputs itself, and name the changed ones.
+        ``changes=None`` lets the engine compare the inputs and name the changed ones.
         """
         diff = self._keys.diff(_id, _olds, _news)
         return DiffResult(
@@ -117,24 +117,24 @@ class ApiKeyLifecycle(ResourceProvider):
 
     @one_line_errors
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """POST, and PATCH where needed; or GET and PATCH for a key that is adopted."""
+        """POST, and PATCH if needed; or GET and PATCH for an adopted key."""
         created = self._keys.create(props)
         return CreateResult(created.id, _sealed(created.outputs))
 
     @one_line_errors
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """A refresh or, where the engine gives no outputs, ``ApiKey.get``: GET, or one LIST for many."""
+        """A refresh or, if the engine passes no outputs, ``ApiKey.get``: GET, or one LIST for many keys."""
         found = self._keys.read(id_, props)
         if found is None:
             return ReadResult("", {})
-        # without inputs, even after a refresh: the next preview would show that they go
+        # no inputs, even after a refresh: the next preview would show their removal
         if "key_id" not in props or props.get(_EXTERNAL):
             return ReadResult(id_, _sealed(found.outputs) | {_EXTERNAL: True})
         return ReadResult(id_, _sealed(found.outputs), _sealed(found.inputs))
 
     @one_line_errors
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """PATCH with what changed."""
+        """PATCH the changed fields."""
         return UpdateResult(_sealed(self._keys.update(_id, _olds, _news)))
 
     @one_line_errors
@@ -154,7 +154,7 @@ class OldSDKError(ConfigurationError, pulumi.RunError):
 
 
 def _refuse_old_sdk() -> None:
-    """Programs and the provider's process both import this module; a refresh starts the latter alone."""
+    """Check this on import, in programs and in the provider's process, because a refresh starts only the latter."""
     try:
         from pulumi import _version  # importlib.metadata would take milliseconds
     except ImportError:

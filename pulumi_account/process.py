@@ -1,4 +1,4 @@
-"""What every provider process shares: is the engine still there, one-line errors, and late loading."""
+"""Parts of every provider process: whether its engine still runs, one-line errors, and late loading."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ __all__ = [
 ]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-#: The last argument of every provider process, of a plugin as of `pulumi.dynamic`: where its engine listens. No
-#: program has it last, so this distinguishes the two however the process was started.
+#: The last argument of every provider process, whether a plugin or `pulumi.dynamic`: the address of its engine. A
+#: program's last argument is never an address, so this distinguishes the two.
 _ENGINE = re.compile(r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):(?P<port>[0-9]{1,5})")
 
 
@@ -47,9 +47,9 @@ def is_provider() -> bool:
 
 
 def engine_is_gone() -> bool:
-    """Whether nothing listens any more where the engine of this process did; False where that cannot be known.
+    """Whether the engine of this process no longer listens; False if that cannot be known.
 
-    An engine that was killed leaves its provider running, and a key made after that would be lost.
+    A killed engine leaves its provider running, and a key made after that would be lost.
     """
     engine = _engine()
     if engine is None or not int(engine["port"]):
@@ -74,10 +74,10 @@ def peers() -> Peers | None:
 
 
 def one_line_errors(method: _F) -> _F:
-    """Let out nothing but this package's own one-line errors.
+    """Let a method raise only this package's own one-line errors.
 
-    Another library's message may quote what it was given, a plaintext included. So an unforeseen error is reported
-    by its kind and its place.
+    Another library's message may quote its arguments, even a plaintext. So an unexpected error is reported by its
+    type and its place.
     """
 
     @wraps(method)
@@ -86,7 +86,7 @@ def one_line_errors(method: _F) -> _F:
             return method(*args, **kwargs)
         except AccountError as error:
             raise error from None
-        except Exception as error:  # noqa: BLE001 - it is reported in other words, and not kept in what is raised
+        except Exception as error:  # noqa: BLE001 - the new error neither quotes nor holds it
             what = f"unexpected {type(error).__name__} at {place(error)}"
         raise InternalError(f"{what}: a defect of pulumi_account, please report it")
 
@@ -96,7 +96,7 @@ def one_line_errors(method: _F) -> _F:
 def show_one_line_errors() -> None:
     """In a provider process, let the SDK print errors without their tracebacks.
 
-    The SDK sends the engine a whole traceback for every exception. In a program's process this must not be done:
+    The SDK sends the engine a whole traceback for every exception. A program's process must not do this:
     it makes the CLI hang.
     """
     if is_provider():
@@ -104,7 +104,7 @@ def show_one_line_errors() -> None:
 
 
 class LateClient:
-    """Makes the client at the first call: a preview makes no call, and HTTP is slow to load."""
+    """Makes the client at the first call, because a preview makes no call and HTTP is slow to load."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -116,7 +116,7 @@ class LateClient:
         """The client."""
         with self._lock:
             if self._client is None:
-                # httpx would load its own command line, and with it rich, where that is installed
+                # httpx would load its own command line, and with it rich, if that is installed
                 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
                 from pulumi_account.api.client import AccountClient
 
@@ -130,9 +130,9 @@ class LateClient:
         return method
 
     def _load_models_meanwhile(self) -> None:
-        """Load what reads answers while the first one is on its way.
+        """Load the models while the first answer is on its way.
 
-        Where no more threads can be had, the thread that gets an answer loads it.
+        If no more threads can start, the thread that gets an answer loads them.
         """
         with self._lock:
             first, self._loads = not self._loads, True
@@ -142,9 +142,9 @@ class LateClient:
 
 
 def load_models() -> None:
-    """Load what reads answers, and exempt it from garbage collection.
+    """Load the models, and exempt them from garbage collection.
 
-    What is loaded stays: to look for garbage in it takes time now, and again with every few hundred keys.
+    They stay in memory, so searching them for garbage, again with every few hundred keys, would waste time.
     """
     gc.disable()
     with suppress(Exception):  # the thread that has the answer reports it

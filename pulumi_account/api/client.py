@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["AccountClient"]
 
 _CONNECT_TIMEOUT = 10.0
-#: clocks that differ by no more agree: a response takes time, and its date has whole seconds
+#: clocks agree if they differ by at most this: a response takes time, and its date has whole seconds
 _TOLERATED_SKEW = timedelta(minutes=2)
 #: the years from which leases and days can be counted; a ``Date`` in another year is ignored
 _YEARS = range(1970, 9000)
@@ -119,7 +119,7 @@ class AccountClient:
         return self._clock() + self._skew
 
     def told_time(self) -> datetime | None:
-        """The present instant by the API's clock; None until a response has had a date."""
+        """The present instant by the API's clock; None before the first response with a date."""
         return self.now() if self._has_server_time else None
 
     def get_balance(self) -> Balance:
@@ -169,7 +169,7 @@ class AccountClient:
         return self._read_key(key_id, self._call("PATCH", f"/v1/account/keys/{key_id}", changes))
 
     def delete_key(self, key_id: int) -> None:
-        """DELETE ``/v1/account/keys/{key_id}``: delete a key for good; its users lose access at once."""
+        """DELETE ``/v1/account/keys/{key_id}``: delete a key permanently; its users lose access at once."""
         response = self._call("DELETE", f"/v1/account/keys/{key_id}")
         # a captive portal or a wrong endpoint may answer 200 with a page: the key would still exist
         if response.content.strip():

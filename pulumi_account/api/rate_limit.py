@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 #: how long every thread waits after a 429 without a ``Retry-After``; doubles with each 429 in a row
 _PAUSE, _LONGEST_PAUSE = 0.5, 8.0
-#: two 429s that are further apart say nothing about the rate
+#: two 429s that are further apart do not show the rate
 _MEMORY = 30.0
 #: the interval between calls grows with a 429, and shrinks with each admitted call
 _SLOWER, _QUICKER = 1.3, 0.99
-#: a pause of at least so many seconds is logged, but not more often than every so many
+#: in seconds: the shortest pause that is logged, and the shortest time between two such lines
 _LONG, _LOG_EVERY = 1.0, 10.0
 
 _log = logging.getLogger(__name__)

@@ -42,7 +42,7 @@ _backoff = wait_random_exponential(multiplier=0.25, max=8)
 def give_up_after(seconds: float) -> Iterator[None]:
     """A deadline for all requests that this thread sends meanwhile: no further attempt begins after it.
 
-    :param seconds: as an engine's time-out for a resource; a longer one does not extend the transport's own deadline.
+    :param seconds: for example an engine's time-out for a resource; it cannot extend the transport's own deadline.
     """
     token = _give_up_at.set(time.monotonic() + seconds)
     try:

@@ -38,7 +38,7 @@ _COLUMNS = [
 
 
 class Order(str, Enum):
-    """The orders of keys; keys without an expiry or a limit come last in those."""
+    """The orders of keys; keys without an expiry or a limit come last when sorted by it."""
 
     ID = "id"
     NAME = "name"

@@ -76,7 +76,7 @@ _Recover = Annotated[
         "--recover",
         metavar="USD",
         parser=usd,
-        help="A balance of at least this has recovered; default: a tenth above --below.",
+        help="The balance at which it counts as recovered; default: a tenth above --below.",
     ),
 ]
 _Every = Annotated[
@@ -134,7 +134,7 @@ def watch(
 ) -> None:
     """Send a message when the balance is low, and when it recovers.
 
-    There is one message for each; a balance that wavers in between causes none. If the API is away, the command warns
+    There is one message for each; a balance that wavers in between causes none. If the API is down, the command warns
     once on stderr, and checks with growing pauses. SIGINT and SIGTERM end the command with status 0.
 
     A message has event (balance_below or balance_recovered), balance, below, recover, at, and text: one line for

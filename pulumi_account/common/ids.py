@@ -8,7 +8,7 @@ from pulumi_account.exceptions import InvalidInputError
 
 __all__ = ["LARGEST_ID", "parse_key_id"]
 
-#: the largest id of a key, as of any signed integer of eight bytes
+#: the largest id of a key: the largest signed integer of eight bytes
 LARGEST_ID = 2**63 - 1
 #: a stack reference turns a number into the text of a float
 _ID = re.compile(r"([0-9]{1,19})(\.0)?")

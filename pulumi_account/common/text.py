@@ -34,7 +34,7 @@ def count(number: int) -> str:
 
 
 def place(error: BaseException) -> str:
-    """Where an error came from, innermost frame first, without any values."""
+    """The place where an error was raised, innermost frame first, without any values."""
     frames = traceback.walk_tb(error.__traceback__)
     places = [f"{os.path.basename(frame.f_code.co_filename)}:{line}" for frame, line in frames]
     return " < ".join(reversed(places[-6:]))

@@ -1,8 +1,8 @@
-"""Who has which key in this run: no deletion may take a key away from a resource that holds it.
+"""Which resource has which key in this run: a deletion must not take a key away from a resource that holds it.
 
-The engine asks for a deletion without saying why, or whose the key is by now. Two entries of a state may name one
-key: the resource that had it, and the one that adopted it. So each adoption has an identity, which stays in the
-outputs of its resource, and a deletion goes through only if no resource with another identity keeps the key.
+The engine gives no reason for a deletion, and does not know which resource has the key by now. Two
+entries of a state may name one key: the resource that had it, and the one that adopted it. So each adoption has an
+identity, which stays in its resource's outputs, and a key is deleted only if no other identity has it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MADE, _OLDER = "", "?"
 
 
 class Adoptions:
-    """What the checks, diffs and creations of this run show of who has which key; safe for any number of threads.
+    """Records which resource has which key, as the steps of this run show it; safe for any number of threads.
 
     :param peers: the other processes of this run, which may see other resources of the same account.
     """
@@ -40,17 +40,17 @@ class Adoptions:
         self._wanted_as_before: set[int] = set()
         self._undecided: set[int] = set()  # their resources' adopt_key_id is not known yet
         self._holders: dict[int, set[str]] = {}  # the identities of the resources that have a key
-        self._refreshed: Counter[int] = Counter()  # read, with a diff yet to come
+        self._refreshed: Counter[int] = Counter()  # read, but not compared yet
 
     def want(self, key_ids: Iterable[float]) -> None:
-        """Note that these keys are to be adopted, if only by resources that are declared later."""
+        """Note that resources will adopt these keys; the program may declare some of those resources later."""
         with self._lock:
             self._wanted.update(int(key_id) for key_id in key_ids)
 
     def declare(self, key_id: int, olds: Mapping[str, Any]) -> str | None:
-        """Note that a resource with these old inputs is to adopt a key; returns why it cannot.
+        """Note that a resource with these old inputs will adopt a key; returns the reason if it cannot.
 
-        The engine checks a resource without its old inputs when it makes it, and once more when it replaces it.
+        The engine passes no old inputs when it checks a new resource, and again when it checks a replacement.
         """
         with self._lock:
             self._wanted.add(key_id)
@@ -69,7 +69,7 @@ class Adoptions:
     def keep(self, key_id: int, olds: Mapping[str, Any], news: Mapping[str, Any], *, stays: bool) -> None:
         """Note that a resource has this key, and whether it keeps it.
 
-        :raises AdoptionError: another resource is to adopt it.
+        :raises AdoptionError: another resource will adopt it.
         """
         adopts = news.get("adopt_key_id")
         undecided = adopts is not None and not isinstance(adopts, (int, float))
@@ -80,7 +80,7 @@ class Adoptions:
                 return
             if key_id in self._wanted and adopts != key_id and not undecided:
                 raise AdoptionError(
-                    f"key {key_id} is this resource's, and another one of this stack is to adopt it: "
+                    f"key {key_id} belongs to this resource, but another resource of this stack would adopt it: "
                     "remove one of the two"
                 )
             self._managed.add(key_id)
@@ -104,7 +104,7 @@ class Adoptions:
     def adopt(self, key_id: int, outputs: Mapping[str, Any], identity: str = "") -> dict[str, str]:
         """Note that a resource has adopted this key; returns the output that holds the adoption's identity.
 
-        :param identity: what no other resource has, not even this one's replacement; random by default.
+        :param identity: a text that no other resource has, not even the replacement of this one; random by default.
         """
         identity = identity or secrets.token_hex(8)
         with self._lock:
@@ -112,9 +112,9 @@ class Adoptions:
         return {ADOPTION: identity}
 
     def may_delete(self, key_id: int, outputs: Mapping[str, Any]) -> bool:
-        """Whether a resource with these outputs may delete its key; False if another has it, which may do so later.
+        """Whether a resource with these outputs may delete its key; False if another has it, which may delete it later.
 
-        :raises AdoptionError: that cannot be known, or it is to be adopted and has not been.
+        :raises AdoptionError: the holder is not known, or a resource will adopt the key but has not done so yet.
         """
         identity = _identity(key_id, outputs)
         with self._lock, self._peers.alone() if self._peers else nullcontext():
@@ -131,7 +131,7 @@ class Adoptions:
             if key_id in self._wanted | self._undecided:
                 raise AdoptionError(
                     f"key {key_id} is not deleted, as adopt_key_id gives it to a resource of this stack, which may be "
-                    "the very one that is replaced: to keep the key, undo what forces the replacement "
+                    "the one that is being replaced: to keep the key, undo what forces the replacement "
                     "(`pulumi state untaint`); to replace it, remove adopt_key_id and run `pulumi up` first"
                 )
         return True
@@ -144,7 +144,7 @@ class Adoptions:
 
 
 def is_new(olds: Mapping[str, Any]) -> bool:
-    """Whether these old inputs are none: the key is to be made, as a first one or as a replacement."""
+    """Whether there are no old inputs, so that the key is new or a replacement."""
     return "is_enabled" not in olds
 
 
@@ -154,12 +154,12 @@ def _identity(key_id: int, outputs: Mapping[str, Any]) -> str:
 
 
 def _name(key_id: int, outputs: Mapping[str, Any]) -> str:
-    """The key's name among processes, which may be of several accounts: whole seconds, as a server may keep no more."""
+    """The key's name in all processes and accounts; in whole seconds, because a server may keep no fractions."""
     return f"{key_id}@{str(outputs.get('created_at'))[:19]}"
 
 
 def _managed_already(key_id: int) -> str:
     return (
-        f"adopt_key_id {key_id}: this key is managed by a resource of this stack already; "
-        "if it is the one to be replaced, remove adopt_key_id from it first"
+        f"adopt_key_id {key_id}: a resource of this stack already manages this key; "
+        "if that resource is to be replaced, first remove adopt_key_id from it"
     )

@@ -1,4 +1,4 @@
-"""What a user may declare of a key, and every rule about it. Light to import, because every preview does."""
+"""What a user may declare about a key, with all rules. Quick to import, because every preview imports it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["ApiKeyInputs", "declared"]
 _LARGEST_ID = 2**53
 #: an id in a key's `id`, and in a stack reference
 _ID_AS_TEXT = re.compile(r"[0-9]{1,16}(\.0)?")
-#: what YAML makes of a date without quotes, and Pulumi of that
+#: how Pulumi writes a date that YAML has parsed because it had no quotes
 _READ_BY_YAML = re.compile(r"([0-9-]{10}) ([0-9:.]{8,18}) ([+-]\d\d)(\d\d) (UTC|[+-]\d{4})", re.ASCII)
 #: text that an error may quote: no credential consists of these characters alone
 _QUOTABLE = re.compile(r"[0-9TtZz:+\-. /]{1,40}", re.ASCII)
@@ -30,7 +30,7 @@ _QUOTABLE = re.compile(r"[0-9TtZz:+\-. /]{1,40}", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKeyInputs:
-    """What a user declares of a key, valid: amounts in USD, instants in UTC. Made by `declared`."""
+    """A valid declaration of a key, made by `declared`: amounts in USD, instants in UTC."""
 
     name: str | None = None
     name_prefix: str | None = None
@@ -55,11 +55,11 @@ def declared(
 
     :param properties: the declared properties that are known; None counts as absent.
     :param now: the present instant, in UTC.
-    :param settled: the expiry that is already in force and may therefore lie in the past.
-    :param rotated: the key is to be replaced by a new one, for which it may not.
-    :param auto_named: the name that auto-naming gave; it may stand beside its ``name_prefix``.
-    :param unknown: names of the properties that are declared, but not known yet.
-    :raises InvalidInputError: with one sentence for each broken rule, all at once.
+    :param settled: the expiry that is already in force, which may be in the past.
+    :param rotated: a new key will replace this one, and its expiry must not be in the past.
+    :param auto_named: the name that auto-naming made; it may be given together with its ``name_prefix``.
+    :param unknown: names of the declared properties whose values are not known yet.
+    :raises InvalidInputError: with one sentence for each broken rule.
     """
     given = {name: value for name, value in properties.items() if value is not None}
     own_name = auto_named is None or given.get("name") != auto_named
@@ -87,7 +87,7 @@ def _rules(now: datetime, settled: datetime | None, rotated: bool) -> dict[str, 
 def _validated(
     given: Mapping[str, object], rules: Mapping[str, Callable[[object], object]]
 ) -> tuple[dict[str, Any], list[str]]:
-    """The values that obey their rules, and a sentence for each that does not."""
+    """The valid values, and a sentence for each invalid one."""
     values: dict[str, Any] = {}
     failures = []
     for name, rule in rules.items():
@@ -107,16 +107,16 @@ def _conflicts(given: Collection[str], *, own_name: bool) -> list[str]:
             own_name and {"name", "name_prefix"} <= set(given)
         ),
         "name or name_prefix must be given": not {"name", "name_prefix"} & set(given),
-        "adopt_key_id needs name: say which name the adopted key shall have": (
+        "adopt_key_id needs name: give the name that the adopted key is to have": (
             "adopt_key_id" in given and "name" not in given
         ),
-        "adopt_key goes with adopt_key_id: give both": "adopt_key" in given and "adopt_key_id" not in given,
+        "adopt_key needs adopt_key_id: give both": "adopt_key" in given and "adopt_key_id" not in given,
     }
     return [rule for rule, broken in rules.items() if broken]
 
 
 def _kind(value: object) -> str:
-    """What a wrong value is, in words that cannot hold a credential."""
+    """Describe an invalid value in words that cannot contain a credential."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         short = isinstance(value, float) or abs(value) <= 10**MAGNITUDE
         return str(value) if short else f"one of more than {MAGNITUDE} digits"
@@ -159,19 +159,21 @@ def _expires_at(now: datetime, settled: datetime | None, rotated: bool, value: o
     text = _text(value)
     if read := _READ_BY_YAML.fullmatch(text):
         offset = "Z" if read[5] == "UTC" else f"{read[3]}:{read[4]}"
-        raise ValueError(f'{text!r} is a date that YAML has read: quote it, as "{read[1]}T{read[2]}{offset}"')
+        raise ValueError(
+            f'{text!r} is a date that YAML has parsed: quote it, as "{read[1]}T{read[2]}{offset}"'
+        )
     quoted = repr(text) if _QUOTABLE.fullmatch(text) else f"text of {len(text)} characters"
     try:
         moment = parse_declared_instant(text)
     except ValueError as error:
         raise ValueError(f"{quoted} {error}") from None
-    # one that is already in force may have passed: it must not block a deployment
+    # an expiry that is already in force may be in the past: it must not block a deployment
     in_force = same_instant(moment, settled)
     if moment <= now and in_force and rotated:
-        raise ValueError(f"{format_instant(moment)} is over: a new key needs a later one, or none")
+        raise ValueError(f"{format_instant(moment)} is in the past: a new key needs a later one, or none")
     if moment <= now and not in_force:
         raise ValueError(
-            f"{format_instant(moment)} lies in the past: this machine's clock says {format_instant(now)}"
+            f"{format_instant(moment)} is in the past: this machine's clock says {format_instant(now)}"
         )
     return moment
 

@@ -1,4 +1,4 @@
-"""A key on the server: make, adopt, read, change, delete. A key is made by reserve and commit: see `reservations`."""
+"""A key on the server: make, adopt, read, change, delete. `reservations` explains how a key is made."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 def differences(key: Key | KnownKey, wanted: ApiKeyInputs | Key) -> dict[str, object]:
-    """What a PATCH must say to make the key as it is declared: only the fields that differ."""
+    """The fields that a PATCH must change to make the key match its declaration."""
     pairs: dict[str, tuple[object, bool]] = {
         "name": (wanted.name, key.name == wanted.name),
         "is_enabled": (wanted.is_enabled, key.is_enabled == wanted.is_enabled),
@@ -51,7 +51,7 @@ class Keys:
     """The keys of one account; safe for any number of threads.
 
     :param client: the account's API.
-    :param abandoned: whether the engine that requests keys has exited: then the plaintext of one would be lost.
+    :param abandoned: returns whether the engine that requests keys has exited, so that a plaintext would be lost.
     """
 
     def __init__(self, client: AccountClient, *, abandoned: Callable[[], bool] = lambda: False) -> None:
@@ -62,7 +62,7 @@ class Keys:
     def make(self, wanted: ApiKeyInputs) -> CreatedKey:
         """Make a key as declared, and return it with its plaintext.
 
-        The plaintext is returned only when all is done. If it cannot be done, the key just made is deleted.
+        It returns the plaintext only when the key is complete. If a step fails, it deletes the new key.
 
         :raises AbandonedError: the engine that requested it has exited, so the key was deleted.
         :raises LeftoverError: a key may have been left behind; the message names it.
@@ -75,7 +75,7 @@ class Keys:
             self._reads.wrote()
 
     def adopt(self, key_id: int, wanted: ApiKeyInputs) -> Key:
-        """Adopt an existing key: make it as declared, and return it.
+        """Adopt an existing key: change it to match its declaration, and return it.
 
         :raises AdoptionError: there is no such key.
         """
@@ -87,7 +87,7 @@ class Keys:
         return self.change(key_id, changes) if changes else key
 
     def read(self, key_id: int) -> Key | None:
-        """The key as it is now; None where the API itself says that there is none."""
+        """The current key; None if the API itself reports that it does not exist."""
         return self._reads.read(key_id)
 
     def change(self, key_id: int, changes: dict[str, object]) -> Key:
@@ -105,16 +105,16 @@ class Keys:
             self._reads.wrote()
 
     def delete(self, key_id: int) -> None:
-        """Delete the key for good; a missing key is reported, but is no error."""
+        """Delete the key permanently; a missing key causes a warning, not an error."""
         if not self._delete(key_id):
             _log.warning(
-                "key %d is gone already: it was deleted elsewhere, or by an attempt whose answer was lost, or this is "
-                "not the account that it was made in",
+                "key %d is gone already: it was deleted elsewhere, or by an attempt whose answer was lost, or the "
+                "endpoint or the provisioning key is that of another account",
                 key_id,
             )
 
     def _delete(self, key_id: int) -> bool:
-        """Delete the key; False if there is none: a retry finds gone what an attempt with a lost answer deleted."""
+        """Delete the key; False if it does not exist, as in a retry after a deletion whose answer was lost."""
         try:
             self._client.delete_key(key_id)
         except NotFoundError:
@@ -124,7 +124,7 @@ class Keys:
         return True
 
     def _post(self, wanted: ApiKeyInputs) -> CreatedKey:
-        """POST until there is an answer, and remove what the lost ones may have made."""
+        """POST until an answer arrives, and delete the keys that attempts with lost answers may have made."""
         doubts: list[tuple[Draft, AccountError]] = []
         clock_mended = False
         while True:
@@ -139,7 +139,7 @@ class Keys:
                 if not _in_doubt(error):
                     raise
                 removed = self._remove_lost(draft, error)
-                _log.warning("%s; it had made %s", error, removed or f"no key named {draft.name!r} so far")
+                _log.warning("%s; it made %s", error, removed or f"no key named {draft.name!r} so far")
                 doubts.append((draft, error))
                 if len(doubts) == _POST_ATTEMPTS:
                     raise
@@ -150,7 +150,7 @@ class Keys:
     def _draft(self, wanted: ApiKeyInputs, *, again: bool) -> Draft:
         """The declaration, if it has a name that no other key has; else a reservation.
 
-        The first POST of an auto-named key may be carried out late: its name is not used a second time.
+        The server may carry out the first POST of an auto-named key late, so that name is not used again.
         """
         assert wanted.name is not None
         if wanted.name_prefix is not None and not again:
@@ -158,7 +158,7 @@ class Keys:
         return Draft.reservation(self._client.now())
 
     def _send(self, draft: Draft) -> CreatedKey:
-        """POST; an answer about a key that this cannot have made, as a stale cache gives, is no answer to it."""
+        """POST; refuse an answer about a key that this POST cannot have made, such as one from a stale cache."""
         sent = self._reads.event()
         created = self._client.create_key(
             draft.name, credit_limit=draft.credit_limit, expires_at=draft.expires_at
@@ -166,11 +166,11 @@ class Keys:
         now = self._client.told_time()
         old = now is not None and created.created_at < now - LEASE
         odd = old or self._reads.heard_before(created.id, sent)
-        # no other key has the name: the key that bears it was made by this POST, whatever else looks odd
+        # no other key has this name, so this POST made the key, whatever else looks odd
         if not draft.fits(created) or (odd and not self._is_named(created.id, draft.name)):
             raise UnexpectedResponseError(
                 f"POST /v1/account/keys: the answer is about key {created.id}, made at "
-                f"{format_instant(created.created_at)}, which is not the one that was requested",
+                f"{format_instant(created.created_at)}, not about the requested key",
                 status=200,
             )
         return created
@@ -179,7 +179,7 @@ class Keys:
         return any(key.id == key_id and key.name == name for key in self._reads.all())
 
     def _remove_lost(self, draft: Draft, doubt: AccountError) -> str | None:
-        """Delete the key that a POST in doubt has made, if it has made one."""
+        """Delete the key that a POST in doubt made, if it made one."""
         try:
             found = [key for key in self._reads.all() if key.name == draft.name]
             proven = len(found) == 1 and draft.made(found[0])
@@ -187,15 +187,15 @@ class Keys:
                 self._delete(found[0].id)
         except AccountError as error:
             raise LeftoverError(
-                f"{doubt}; whether it made a key named {draft.name!r} could not be found out, or the key could "
-                f"not be deleted ({error}); if it exists, {draft.harm()}"
+                f"{doubt}; it may have made a key named {draft.name!r}, which could not be found or deleted "
+                f"({error}); if it exists, {draft.harm()}"
             ) from None
         if found and not proven:
             raise LeftoverError(f"{doubt}; {_unproven(found, draft.name)}")
         return f"key {found[0].id}, which is deleted" if found else None
 
     def _look_again(self, doubts: list[tuple[Draft, AccountError]]) -> None:
-        """What was in doubt may have been carried out late, by now: before any key bears the declared name."""
+        """Delete what the server made late for POSTs in doubt, before any key gets the declared name."""
         for draft, doubt in doubts:
             try:
                 removed = self._remove_lost(draft, doubt)
@@ -203,10 +203,10 @@ class Keys:
                 _log.warning("%s", error)
                 continue
             if removed:
-                _log.warning("%s; it had made %s after all", doubt, removed)
+                _log.warning("%s; it later made %s", doubt, removed)
 
     def _commit(self, created: CreatedKey, wanted: ApiKeyInputs) -> CreatedKey:
-        """The PATCH for whatever the key just made still differs in from its declaration."""
+        """PATCH the fields in which the new key still differs from its declaration."""
         changes = differences(created, wanted)
         if not changes:
             return created
@@ -229,31 +229,31 @@ class Keys:
         raise gone
 
     def _withdraw(self, created: CreatedKey, cause: BaseException) -> None:
-        """Delete a key that could not be made as declared, and whose plaintext has not been passed on."""
+        """Delete a key that could not be completed, and whose plaintext has not been returned."""
         try:
             self._delete(created.id)
         except AccountError as error:
             raise LeftoverError(
-                f"{cause}; key {created.id}, made for it, could not be deleted ({error}): delete it, "
-                "its plaintext is lost",
+                f"{cause}; the new key {created.id} could not be deleted ({error}): delete it, "
+                "because its plaintext is lost",
                 key_id=created.id,
             ) from None
 
 
 class _OtherKeyError(Exception):
-    """An answer is about another key of the same id: which of the two answers is wrong cannot be known."""
+    """An answer is about another key with the same id; either of the two answers may be wrong."""
 
 
 def _require_carried_out(key: Key, created: CreatedKey, wanted: ApiKeyInputs) -> None:
-    """Refuse a key that still has something of a reservation; a server may round what it was given, no more.
+    """Refuse a key that still has a value of its reservation; a server may only round the given values.
 
-    :raises _OtherKeyError: it is another key, so this one must not be written to again.
+    :raises _OtherKeyError: it is another key, so nothing more may be written to this one.
     """
     if not same_instant(key.created_at, created.created_at):
         raise _OtherKeyError(
-            f"POST answered that key {key.id} was made at {format_instant(created.created_at)}, PATCH that it was at "
-            f"{format_instant(key.created_at)}: it was left as it is; look whose key it is, and whether "
-            f"there is one named {created.name!r} to delete"
+            f"key {key.id} was made at {format_instant(created.created_at)} according to POST, but at "
+            f"{format_instant(key.created_at)} according to PATCH, so it was not changed further: find out whose key "
+            f"it is, and delete a key named {created.name!r} if there is one"
         )
     reserved = created.name.startswith(RESERVATION_PREFIX)
     changed = differences(key, created)
@@ -267,13 +267,13 @@ def _require_carried_out(key: Key, created: CreatedKey, wanted: ApiKeyInputs) ->
     ]
     if ignored:
         raise UnexpectedResponseError(
-            f"PATCH /v1/account/keys/{key.id}: the API answered 200, but left {', '.join(ignored)} as it was",
+            f"PATCH /v1/account/keys/{key.id}: the API answered 200, but did not change {', '.join(ignored)}",
             status=200,
         )
 
 
 def _in_doubt(error: AccountError) -> bool:
-    """Whether the request may have been carried out all the same."""
+    """Whether the API may have carried out the request in spite of this error."""
     if isinstance(error, ServerError):
         return True
     if isinstance(error, UnexpectedResponseError):
@@ -282,11 +282,11 @@ def _in_doubt(error: AccountError) -> bool:
 
 
 def _about_lease(error: InvalidRequestError, draft: Draft) -> InvalidRequestError:
-    """The user knows nothing of a reservation that was refused."""
+    """Explain a refused reservation, which the user did not declare."""
     if not draft.is_reservation or draft.expires_at is None:
         return error
     return InvalidRequestError(
-        f"{error}; this was a reservation for the key, expiring at {format_instant(draft.expires_at)}, "
+        f"{error}; the request was for a reservation that expires at {format_instant(draft.expires_at)}, "
         "an hour from now by this machine's clock",
         status=error.status,
         type=error.type,
@@ -294,10 +294,10 @@ def _about_lease(error: InvalidRequestError, draft: Draft) -> InvalidRequestErro
 
 
 def _unproven(found: list[Key], name: str) -> str:
-    """Why none of these is deleted, though they have the name that was to be unique."""
+    """Why none of these keys is deleted, although they have the name that should be unique."""
     if len(found) == 1:
         return (
-            f"key {found[0].id} is named {name!r}, but is not as it was requested, so it was not deleted: "
+            f"key {found[0].id} is named {name!r}, but differs from the request, so it was not deleted: "
             "delete it if it is yours"
         )
     ids = ", ".join(str(key.id) for key in found)

@@ -8,7 +8,7 @@ __all__ = ["MAX_NAME", "MAX_NAME_PREFIX", "SUFFIX_DIGITS", "auto_name", "digits_
 
 #: the most characters that the API admits
 MAX_NAME = 255
-#: what auto-naming adds to a prefix: seven random hex digits, Pulumi's own habit
+#: what auto-naming adds to a prefix: seven random hex digits, as Pulumi does
 SUFFIX_DIGITS = 7
 MAX_NAME_PREFIX = MAX_NAME - SUFFIX_DIGITS
 
@@ -25,9 +25,9 @@ def is_auto_name(name: str, prefix: str) -> bool:
 
 
 def digits_of(name: object, prefix: object) -> str | None:
-    """The digits that auto-naming gave to a name; None where the name was not drawn, or was changed since.
+    """The digits that auto-naming gave to a name; None if it made no name, or the name has changed since.
 
-    What stands before them may be an older prefix: `ignore_changes` keeps the name while the prefix changes.
+    The text before them may be an older prefix: `ignore_changes` keeps the name while the prefix changes.
     """
     if not isinstance(name, str) or not isinstance(prefix, str):
         return None

@@ -1,9 +1,9 @@
 """How the provider processes of one run share which keys their resources have.
 
-Each provider instance has a process of its own, and several may use one account. A deletion in one of them must
-know what a resource in another has adopted. All start with the address of the same engine, so each writes its keys
-into a file named after it, and locks the file as long as it lives: ids, instants and identities, no secret. POSIX
-only, as the locks are.
+Each provider instance has its own process, and several may use one account. A deletion in one process must not
+overlook what a resource in another has adopted. All processes know the address of the same engine. Each writes its keys
+into a file named after that address, and locks the file until it ends. The file contains ids, instants and identities,
+but no secret. The locks need POSIX.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _log = logging.getLogger(__name__)
 class Peers:
     """The provider processes of one run. Where files cannot be written, a process sees only its own resources.
 
-    :param run: the name of the run, different from that of every other run under way.
-    :param folder: where the files are; by default this user's own folder among the temporary files.
+    :param run: the name of the run, which no other run in progress has.
+    :param folder: the folder of the files; by default a folder of this user among the temporary files.
     """
 
     def __init__(self, run: str, folder: Path | None = None) -> None:
@@ -45,7 +45,7 @@ class Peers:
             self._mine.close()
 
     def tell(self, key: str, identity: str, *, has: bool = True) -> None:
-        """Tell the others that the resource of this identity has a key, or has it no longer."""
+        """Report to the others that the resource of this identity has a key, or no longer has it."""
         try:
             self._mine = self._mine or self._opened()
             self._mine.write(f"{'+' if has else '-'}{key} {identity}\n")
@@ -54,7 +54,7 @@ class Peers:
             if not self._warned:
                 self._warned = True
                 _log.warning(
-                    "%s: the providers of this run cannot share which keys they have; where one adopts a key that "
+                    "%s: the providers of this run cannot share which keys they have; if one adopts a key that "
                     "another had, use `pulumi state delete`",
                     error,
                 )
@@ -70,7 +70,7 @@ class Peers:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep the other processes out between a look and what follows from it."""
+        """Lock out the other processes while this one reads and then acts on it."""
         with ExitStack() as last:
             with suppress(OSError):
                 self._mine = self._mine or self._opened()  # which needs the lock as well
@@ -88,7 +88,7 @@ class Peers:
     def _require_own(self) -> None:
         status = self._folder.lstat()
         if not S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
-            raise PermissionError(f"{self._folder} is not this user's own")
+            raise PermissionError(f"{self._folder} does not belong to this user")
 
     def _opened(self) -> TextIO:
         with self._locked():
@@ -103,7 +103,7 @@ class Peers:
         return self._mine is not None and os.path.samestat(os.fstat(self._mine.fileno()), path.stat())
 
     def _lines(self, path: Path) -> set[str]:
-        """What a process has written so far; each call reads on from where the last one ended."""
+        """All lines that a process has written; each call reads only the new ones."""
         size, lines = self._seen.get(path, (0, set()))
         with path.open() as file:
             file.seek(size)

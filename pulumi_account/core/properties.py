@@ -1,4 +1,4 @@
-"""Properties of a key as states hold them: their names, and their way to values and back. Light to import."""
+"""Properties of a key as states hold them: their names, and conversions to and from values. Quick to import."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ADOPTING", "API_KEY_TYPE", "DEFAULT_PREFIX", "INSTANCE_ID", "PLAINTEXTS"]
 
-#: what a state or an engine passes: names and plain values, an absent name for a value that is not set
+#: what a state or an engine passes: names and plain values; a value that is not set has no name in it
 Bag = Mapping[str, Any]
 
 #: the type of a key in a state
@@ -25,10 +25,10 @@ API_KEY_TYPE = "pulumi-python:dynamic/account:ApiKey"
 
 #: the inputs that the server has
 ON_SERVER = ("name", "credit_limit", "is_enabled", "expires_at")
-#: the inputs that only program and state have: outputs repeat them, and a refresh takes them from there
+#: the inputs that only program and state have: outputs repeat them, and a refresh copies them from the state
 DECLARED_ONLY = ("name_prefix", "rotation_triggers", "adopt_key_id", "adopt_key")
 INPUTS = (*ON_SERVER, *DECLARED_ONLY)
-#: the properties that a front end must keep secret, whatever a program says
+#: the properties that a front end must always keep secret
 PLAINTEXTS = ("key", "adopt_key")
 
 # Two underscores hide a property from the engine's displays.
@@ -38,14 +38,14 @@ ADOPTING = "__adopting"
 DEFAULT_PREFIX = "__default_prefix"
 #: output: the name of the explicit provider instance that made the key
 INSTANCE = "__instance"
-#: input and output: the id that the engine gave to that instance; it survives a new name
+#: input and output: the id that the engine gave to that instance; it stays when the name changes
 INSTANCE_ID = "__instance_id"
 #: input: the id of the instance that had the key before, which `check` knows and `diff` does not
 FORMER_INSTANCE_ID = "__former_instance_id"
 
 
 class KnownKey(NamedTuple):
-    """A key as a state knows it. A `Key` would load pydantic before the call that it is for."""
+    """A key as a state has it. A `Key` would load pydantic before a call needs it."""
 
     id: int
     name: str | None
@@ -69,7 +69,7 @@ class KnownKey(NamedTuple):
 
 
 def kept(bag: Bag, *names: str) -> dict[str, Any]:
-    """The properties of these names that a bag has."""
+    """The properties in a bag that have one of these names."""
     return {name: bag[name] for name in names if name in bag}
 
 
@@ -91,7 +91,7 @@ def split(bag: Bag, is_unknown: Callable[[object], bool]) -> tuple[dict[str, Any
 
 
 def merged(known: Bag, unknown: Bag) -> dict[str, Any]:
-    """What `split` has separated."""
+    """Undo `split`."""
     return {
         **known,
         **{k: {**known.get(k, {}), **v} if isinstance(v, dict) else v for k, v in unknown.items()},
@@ -99,7 +99,7 @@ def merged(known: Bag, unknown: Bag) -> dict[str, Any]:
 
 
 def of_server(key: Key | KnownKey | ApiKeyInputs) -> dict[str, Any]:
-    """The inputs that the server has, as a state holds them."""
+    """The inputs that the server stores, as a state holds them."""
     return _present(
         name=key.name,
         credit_limit=None if key.credit_limit is None else to_number(key.credit_limit),

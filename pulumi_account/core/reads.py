@@ -1,4 +1,4 @@
-"""Reading keys: a few one by one, then one list for everyone; and which keys this process has heard of, since when."""
+"""Reading keys: a few one by one, then one list for all threads; and when an answer first mentioned each key."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pulumi_account.api.client import AccountClient
     from pulumi_account.api.models import Key
 
-#: A few reads are cheaper one by one; beyond, one list serves them all. To callers of four threads the list is
-#: asked for while the single answers are still on their way.
+#: Up to this number, single reads are cheaper; beyond it, one list serves all. With four threads, the request for the
+#: list is sent while the single answers are still on their way.
 _SINGLE_READS = 3
 
 
@@ -30,12 +30,12 @@ class Reads:
         self._lock = threading.Lock()
         self._count = 0
         self._shared: Future[dict[int, Key]] | None = None
-        # when each key was first heard of, counted in events
+        # when an answer first mentioned each key, counted in events
         self._events = itertools.count()
         self._heard: dict[int, int] = {}
 
     def read(self, key_id: int) -> Key | None:
-        """The key as it is now; None where the API itself says that there is none."""
+        """The current key; None if the API itself reports that it does not exist."""
         with self._lock:
             self._count += 1
             alone = self._count <= _SINGLE_READS
@@ -47,7 +47,7 @@ class Reads:
             return None
 
     def get(self, key_id: int) -> Key:
-        """The key, asked for alone.
+        """The key, from a request for it alone.
 
         :raises NotFoundError: there is no such key.
         """
@@ -56,7 +56,7 @@ class Reads:
         return key
 
     def all(self) -> list[Key]:
-        """All keys, asked for now."""
+        """All keys, from a new request."""
         keys = self._client.list_keys()
         self._hear(keys)
         return keys
@@ -70,7 +70,7 @@ class Reads:
         return self._heard.get(key_id, event) < event
 
     def wrote(self, deleted: int | None = None) -> None:
-        """Drop the list, which a write made stale; a server may give the id of a deleted key once more."""
+        """Drop the list, which a write made stale; a server may use the id of a deleted key again."""
         with self._lock:
             self._shared = None
             if deleted is not None:

@@ -1,9 +1,9 @@
-"""Reservations: what a key with an exact name is before it has that name, and what a crash may leave behind.
+"""Reservations: a key with an exact name begins as one, and a crash may leave one behind.
 
-POST takes no idempotency key, and names need not be unique: a lost answer would leave a key that nothing tells from
-others. So every POST carries a name that no other key has. An auto-named key has such a name. For an exact name, POST
-makes a *reservation*: a random name, credit limit 0, expiring within the hour. The PATCH that follows turns it into
-what was declared.
+POST takes no idempotency key, and names need not be unique: a lost answer would leave a key that cannot be
+distinguished from others. So every POST sends a name that no other key has. An auto-named key has such a name. For an
+exact name, POST makes a *reservation*: a key with a random name and credit limit 0 that expires within the hour. The
+PATCH that follows turns it into the declared key.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ __all__ = ["IN_USE", "LEASE", "RESERVATION_PREFIX", "Draft", "find_reservations"
 
 #: how the name of a reservation begins; 32 random hex digits follow
 RESERVATION_PREFIX = "pulumi-account-reservation-"
-#: how long a reservation lives when nothing turns it into a key
+#: how long a reservation lives if no PATCH turns it into a key
 LEASE = timedelta(hours=1)
 #: the age from which no run can be turning a reservation into a key: after a POST in doubt there may be two lists, two
 #: deletions and the PATCH, each retried for 90 seconds and waited for half a minute longer
 IN_USE = timedelta(minutes=20)
 
 _NAME = re.compile(RESERVATION_PREFIX + "[0-9a-f]{32}")
-#: how far a server may round a limit, in USD, and an expiry that it is given
+#: how far a server may round a given limit, in USD, and a given expiry
 _ROUNDED, _CUT_OFF = Decimal(1), timedelta(minutes=1)
 
 
 class Draft(NamedTuple):
-    """What a POST says: the declaration itself, or a reservation for it."""
+    """The content of a POST: the declaration itself, or a reservation for it."""
 
     name: str
     credit_limit: Decimal | None
@@ -58,7 +58,7 @@ class Draft(NamedTuple):
         return self.is_reservation and self.expires_at is not None and self.expires_at < moment
 
     def made(self, key: Key) -> bool:
-        """Whether this draft can have made the key: its name alone is no proof."""
+        """Whether this draft can have made the key; the name alone does not prove that."""
         return (
             key.is_enabled
             and key.credit_limit == self.credit_limit
@@ -66,7 +66,7 @@ class Draft(NamedTuple):
         )
 
     def fits(self, key: Key) -> bool:
-        """Whether an answer can be about the key that this draft makes; the server may round what it was given."""
+        """Whether an answer can be about the key of this draft; the server may round the given values."""
         return (
             key.name == self.name
             and _close(key.credit_limit, self.credit_limit, _ROUNDED)
@@ -74,21 +74,21 @@ class Draft(NamedTuple):
         )
 
     def harm(self) -> str:
-        """What a key that this draft has left behind can do, and what to do about it."""
+        """What a key that this draft left behind can spend, and what the user must do about it."""
         if self.is_reservation and self.expires_at:
             return f"it can spend nothing and expires at {format_instant(self.expires_at)}"
         return "delete it: its plaintext is lost, but it is enabled"
 
 
 def _close(one: Any, other: Any, most: Any) -> bool:
-    """Whether two values differ by no more than that, or are both None; 0 is as special as None."""
+    """Whether two values differ by at most this, or are both None; 0 equals only 0."""
     if not one or not other:
         return bool(one == other)
     return bool(abs(one - other) <= most)
 
 
 def is_reservation(key: Key) -> bool:
-    """Whether a key is a reservation: a name that holds 128 random bits, credit limit 0, and an expiry."""
+    """Whether a key is a reservation: it has a name with 128 random bits, credit limit 0, and an expiry."""
     return bool(_NAME.fullmatch(key.name)) and key.credit_limit == 0 and key.expires_at is not None
 
 
@@ -100,15 +100,13 @@ def find_reservations(client: AccountClient) -> list[Key]:
 def remove(client: AccountClient, reservation: Key, *, in_use: timedelta = IN_USE) -> str:
     """Delete a reservation unless a run may be using it: GET and DELETE ``/v1/account/keys/{key_id}``.
 
-    The GET is needed because what was a reservation a moment ago may be a key in use by now.
+    The GET is needed because a run may have just turned the reservation into a key.
 
-    :returns: in a few words what was done, or why not.
+    :returns: a few words that say what was done, or why nothing was.
     """
     age = client.now() - reservation.created_at
     if age < in_use:
-        return (
-            f"kept: made {max(age.total_seconds(), 0) / 60:.0f} minutes ago, a run may be making a key of it"
-        )
+        return f"kept: made {max(age.total_seconds(), 0) / 60:.0f} minutes ago, so a run may still need it"
     try:
         if not is_reservation(client.get_key(reservation.id)):
             return "kept: it has become a key"

@@ -1,9 +1,9 @@
-"""Check, diff, create, read, update and delete of a key, on plain values: what an engine's steps mean.
+"""Check, diff, create, read, update and delete a key, on plain values: the meaning of an engine's steps.
 
-A front end translates: it gives each step bags of plain values, says how an unknown value is recognized, whether
-this is a preview and how an auto-name is drawn, and turns the results into those of its engine. Inputs that leave
-`check` are normalized, so that an engine can compare them; outputs are the key as the server has it, with the
-declared inputs that the server does not have.
+A front end translates: it gives each step bags of plain values, defines how to recognize an unknown value, whether
+this is a preview and how to make an auto-name, and converts the results to those of its engine. `check` returns
+normalized inputs, so that an engine can compare them. Outputs are the key as the server has it, with the declared
+inputs that the server does not store.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Checked:
 class Diff:
     """The names of the inputs that change; the key is replaced because of those in ``replaces``.
 
-    ``moved``: the key is in another account, so it is replaced because its provider is another one.
+    ``moved``: the key is replaced because its provider has changed and uses another account.
     """
 
     changed: list[str] = field(default_factory=list)
@@ -81,7 +81,7 @@ class Created:
 
 @dataclass(frozen=True)
 class ReadKey:
-    """A key as it is now: its outputs, and the inputs that would declare it."""
+    """The current key: its outputs, and the inputs that would declare it."""
 
     outputs: dict[str, Any] = field(repr=False)
     inputs: dict[str, Any] = field(repr=False)
@@ -93,7 +93,7 @@ class KeyResource:
     :param keys: the account's keys.
     :param instance: the name of the explicit provider instance; empty for the default one.
     :param peers: the other provider processes of this run.
-    :param is_unknown: whether a value stands for one that a preview does not know yet.
+    :param is_unknown: returns whether a value stands for one that a preview does not know yet.
     """
 
     def __init__(
@@ -115,14 +115,14 @@ class KeyResource:
     ) -> Checked:
         """Validate and normalize the inputs, and report all failures at once.
 
-        No call is made, but in a preview a GET for a key to be adopted.
+        The only call is a GET for a key to adopt, in a preview.
 
-        :param olds: the inputs of the resource as it is; empty where it is to be made.
-        :param draw: makes a new name from a prefix; a preview that cannot know it gives an unknown.
+        :param olds: the current inputs of the resource; empty for a new one.
+        :param draw: makes a new name from a prefix; returns an unknown in a preview that cannot know the name.
         """
         if news.get(
             DEFAULT_PREFIX
-        ):  # it is for a new key; an old one keeps its prefix, whatever its resource's name
+        ):  # only for a new key; an old one keeps its prefix if its resource is renamed
             news = {**news, **kept(olds, "name_prefix")}
         known, unknown = split(news, self._is_unknown)
         self._adoptions.want(news.get(ADOPTING) or ())
@@ -149,20 +149,20 @@ class KeyResource:
         return Checked(checked | self._instance_ids(olds, news))
 
     def diff(self, key_id: str, olds: Bag, news: Bag) -> Diff:
-        """Compare what is declared with what is known of the key.
+        """Compare the declaration with the known state of the key.
 
-        No call is made, unless the provider instance is another one: then a GET asks it whether it has this key.
+        The only call is a GET if the provider instance has changed: it shows whether its account has this key.
 
-        :raises AdoptionError: the replacement would adopt the very key that it is about to delete, or another
+        :raises AdoptionError: the replacement would adopt the same key that it is about to delete, or another
             resource has the key.
         """
         number = parse_key_id("id", key_id)
         moved = self._moved(number, olds, news)
-        # where the provider changed, the engine would merely note it, and look for the key in another account
+        # if only the provider changed, the engine would replace nothing, and look for the key in another account
         replaces = ["provider"] if moved else _replaces(number, olds, news)
         if replaces and news.get("adopt_key_id") == number:
             raise AdoptionError(
-                f"{replaces[0]} changed, but adopt_key_id {key_id} would adopt again the very key that the "
+                f"{replaces[0]} changed, but adopt_key_id {key_id} would adopt the same key that the "
                 "replacement deletes: remove adopt_key_id"
             )
         if moved:
@@ -174,9 +174,9 @@ class KeyResource:
     def create(self, props: Bag, *, identity: str = "") -> Created:
         """Make the key, or adopt it: POST, and PATCH where needed; or GET and PATCH.
 
-        :param identity: tells this resource from every other that may have the key, its own replacement included;
-            drawn at random by default.
-        :raises LeftoverError: the key was made, but not as declared, and could not be deleted; ``key_id`` is its id.
+        :param identity: a text that no other resource has that may have the key, not even the replacement of this
+            one; random by default.
+        :raises LeftoverError: the key was made, but could not be completed or deleted; ``key_id`` is its id.
         """
         inputs = self._declared(props)
         if inputs.adopt_key_id is None:
@@ -191,10 +191,10 @@ class KeyResource:
         return Created(str(adopted.id), outputs | self._adoptions.adopt(adopted.id, outputs, identity))
 
     def read(self, key_id: str, state: Bag) -> ReadKey | None:
-        """The key as it is now, with the plaintext that the state has; None only where the API says it is gone.
+        """The current key, with the plaintext from the state; None only if the API reports that it does not exist.
 
         :param state: the resource's outputs; without ``key_id`` for a key that no state has yet.
-        :raises NotFoundError: there is no such key, and no state has it.
+        :raises NotFoundError: the key does not exist, and no state has it.
         """
         key = self._keys.read(parse_key_id("id", key_id))
         if key is None and "key_id" not in state:
@@ -213,9 +213,9 @@ class KeyResource:
         return ReadKey(inputs | facts(key, state.get("key")) | self._instance | kept(state, ADOPTION), inputs)
 
     def update(self, key_id: str, olds: Bag, news: Bag, *, identity: str = "") -> dict[str, Any]:
-        """One PATCH with just what changed; returns the outputs, with the plaintext that the state has.
+        """PATCH the changed fields; returns the outputs, with the plaintext from the state.
 
-        :param identity: as for `create`, where an update adopts the key.
+        :param identity: as in `create`, for an update that adopts the key.
         """
         wanted = self._declared(news)
         before = KnownKey.of(parse_key_id("id", key_id), olds)
@@ -238,7 +238,7 @@ class KeyResource:
             _log.warning("key %s is kept: adopt_key_id gave it to another resource of this stack", key_id)
 
     def _declared(self, props: Bag) -> ApiKeyInputs:
-        """Inputs that `check` has passed; the API refuses an expiry that has passed since then."""
+        """Read inputs that `check` has returned; the API refuses an expiry that has passed since then."""
         known, _ = split(props, self._is_unknown)
         settled = read_instant(props.get("expires_at"))
         return declared(known, now=utc_now(), settled=settled, auto_named=known.get("name"))
@@ -252,7 +252,7 @@ class KeyResource:
         )
 
     def _auto_name(self, inputs: Bag, olds: Bag, draw: Callable[[str], object]) -> object:
-        """A name that keeps its digits until the key is replaced; unknown where its prefix is."""
+        """A name that keeps its digits until the key is replaced; unknown if its prefix is."""
         prefix = inputs["name_prefix"]
         if self._is_unknown(prefix):
             return prefix
@@ -260,9 +260,9 @@ class KeyResource:
         return prefix + digits if digits else draw(prefix)
 
     def _instance_ids(self, olds: Bag, news: Bag) -> dict[str, Any]:
-        """The provider instance's id, and the one that the resource had before if that was another.
+        """The id of the provider instance, and that of the former instance if it was another.
 
-        A program passes the id of an explicit instance even where a transform has removed the instance.
+        A program passes the id of an explicit instance even if a transform has removed the instance.
         """
         if not self._instance:
             return {}
@@ -271,7 +271,7 @@ class KeyResource:
         return {name: value for name, value in ids.items() if value is not None}
 
     def _announce(self, key_id: int, wanted: ApiKeyInputs, unknown: Bag) -> str | None:
-        """Report what an adoption will change, which the preview of a creation does not show; returns what bars it."""
+        """Report what an adoption will change, which no preview shows; returns the reason if it is impossible."""
         key = self._keys.read(key_id)
         if key is None:
             return f"adopt_key_id {key_id}: the account has no such key"
@@ -286,7 +286,7 @@ class KeyResource:
         return None
 
     def _warn_if_expired(self, key_id: str, expires_at: datetime | None) -> None:
-        """Report once that a key has expired: nothing of it has changed, so nothing else would."""
+        """Warn once that a key has expired: none of its inputs has changed, so no diff shows that."""
         if expires_at and expires_at <= utc_now() and key_id not in self._expired:
             self._expired.add(key_id)
             _log.warning(
@@ -296,12 +296,12 @@ class KeyResource:
     def _moved(self, key_id: int, olds: Bag, news: Bag) -> bool:
         """Whether the key is in another account than this one.
 
-        An instance with another name or id may still be the same account's, and an SDK may have dropped the output
-        that named it: only the account can tell.
+        An instance with another name or id may still use the same account, and an SDK may have dropped the output
+        that named it: only a call to the account can decide.
         """
         former, present = news.get(FORMER_INSTANCE_ID, olds.get(INSTANCE_ID)), news.get(INSTANCE_ID)
         same_name = olds.get(INSTANCE, "") == self._instance.get(INSTANCE, "")
-        same_id = None in (former, present) or former == present  # an unknown equals nothing
+        same_id = None in (former, present) or former == present  # an unknown id equals no other
         if same_name and same_id and not self._is_unknown(present):
             return False
         key, created_at = self._keys.read(key_id), read_instant(olds.get("created_at"))
@@ -309,7 +309,7 @@ class KeyResource:
 
 
 def _replaces(key_id: int, olds: Bag, news: Bag) -> list[str]:
-    """What cannot be changed in place: a rotation makes a new key, and so does the adoption of another one."""
+    """The inputs whose changes need another key: a rotation makes one, and an adoption takes an existing one."""
     adopts = news.get("adopt_key_id")
     other = ["adopt_key_id"] if adopts is not None and adopts != key_id else []
     return (["rotation_triggers"] if _rotates(olds, news) else []) + other
@@ -324,10 +324,10 @@ def _plaintext(inputs: ApiKeyInputs) -> str | None:
 
 
 def _require_same_key(key: Key | KnownKey, created_at: datetime | None, what_was_done: str = "") -> None:
-    """Ids are small numbers: another account has the same ones."""
+    """Refuse the key of another account: ids are small numbers, so accounts share them."""
     if key.created_at and created_at and not same_instant(key.created_at, created_at):
         raise ConfigurationError(
-            f"key {key.id} was made at {format_instant(key.created_at)}, but the state's at "
+            f"key {key.id} was made at {format_instant(key.created_at)}, but the one in the state at "
             f"{format_instant(created_at)}: the endpoint or the provisioning key is that of another account"
             f"{what_was_done}"
         )

@@ -45,7 +45,7 @@ def write_instant(instant: datetime, style: TimestampStyle, *, fractions: bool) 
 def parse_instant(text: str) -> datetime | None:
     """An ISO 8601 instant with an offset, in UTC; None for any other text.
 
-    `datetime.fromisoformat` alone does not do: what it accepts differs between Python 3.10 and 3.11.
+    `datetime.fromisoformat` alone is not enough: what it accepts differs between Python 3.10 and 3.11.
     """
     match = _INSTANT.fullmatch(text)
     if match is None:

@@ -16,7 +16,7 @@ def new_plaintext() -> str:
 
 
 def digest(plaintext: str) -> str:
-    """What is kept of a key: enough to recognize it, not enough to use it.
+    """The stored form of a key: enough to recognize it, not enough to use it.
 
     A plain hash is enough, because the keys are long and random: there is nothing to guess.
     """

@@ -104,7 +104,7 @@ class Emulator:
         self._running: tuple[Store, ServerThread] | None = None
 
     def start(self) -> None:
-        """Start the server, as `with` does. After a restart only a file has kept the account."""
+        """Start the server, as `with` does. A restart keeps the account only if `db` is a file."""
         if self._running is not None:
             raise RuntimeError("the emulator is running already")
         with ExitStack() as undo:

@@ -3,7 +3,7 @@
 Faults(
     Fault(Answer(503, retry_after=1), operation="create_key"),          # the first POST only
     Fault(Drop(commit=True), operation="create_key", skip=1),           # the second POST only
-    Fault(latency=0.05, times=None, probability=0.1),                   # a tenth of all calls, without end
+    Fault(latency=0.05, times=None, probability=0.1),                   # a tenth of all calls, forever
     seed=7,
 )
 """
@@ -131,7 +131,7 @@ class Fault:
 
     :ivar action: what happens instead of the real answer; None only adds the latency.
     :ivar path: a pattern such as `"/v1/account/keys/*"`.
-    :ivar times: None is without end.
+    :ivar times: None means no end.
     :ivar latency: seconds to wait before the call is handled. The call continues even if the client gives up.
     :raises ValueError: an unknown operation, or a number out of range.
     """

@@ -110,7 +110,7 @@ class Rules:
         if instant is None:
             raise self._invalid("expires_at must be an ISO 8601 date and time with an offset, or null.")
         if instant <= self._clock.now():
-            raise self._invalid("expires_at must lie in the future.")
+            raise self._invalid("expires_at must be in the future.")
         return Expiry(instant, str(value))
 
     def _invalid(self, message: str) -> ApiError:

@@ -38,17 +38,17 @@ class Exporter:
     """Serves metrics of an account at ``url`` while in a ``with`` statement.
 
     It answers a request only if its ``Host`` is this machine's loopback, the address it listens on (for a wildcard, the
-    one that was reached) or one of ``allowed_hosts``; else with 421. So no web page can read the metrics through a name
-    of its own that resolves to this machine (DNS rebinding).
+    one that was reached) or one of ``allowed_hosts``; else with 421. So no web page can read the metrics through its own
+    name that resolves to this machine (DNS rebinding).
 
     :param client: reads the account; the caller closes it.
     :param host: the address to listen on; by default, only this machine can reach it.
     :param port: 0 takes any free port.
     :param days: the period of the usage, 1 to 30. Limits and the runway always use 30 days.
-    :param max_keys: the number of keys with series of their own; the others are summed up. Every key that needs
+    :param max_keys: the number of keys with their own series; the others are summed up. Every key that needs
         attention (over or near its limit, about to expire, expired) has its own, even beyond this number; then come
         the most expensive ones.
-    :param max_models: the number of models with series of their own, the most expensive ones.
+    :param max_models: the number of models with their own series, the most expensive ones.
     :param allowed_hosts: further names and addresses of this exporter, without ports.
     """
 

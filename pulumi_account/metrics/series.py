@@ -31,7 +31,7 @@ from pulumi_account.spend.usage import (
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-#: stands for the keys, and for the models, that have no series of their own
+#: stands for the keys, and for the models, without their own series
 _OTHER = "other"
 #: this name, and those that `_label` makes from it
 _LIKE_OTHER = re.compile(r"other( \(name\))*")
@@ -132,7 +132,7 @@ def _models(activity: Activity, most: int) -> Iterator[_Family]:
     # equal labels are one series
     groups = grouped(labeled, itemgetter(0))
     shown = {label: total(model for _, model in group) for label, group in groups.items()}
-    yield _one("models_folded", "Models without series of their own; other is their sum.", len(models[most:]))
+    yield _one("models_folded", "Models without their own series; other is their sum.", len(models[most:]))
     yield from _usages("model", "model", shown)
     tokens = [([label, "input"], row.input_tokens) for label, row in shown.items()]
     tokens += [([label, "output"], row.output_tokens) for label, row in shown.items()]
@@ -152,7 +152,7 @@ def _keys(
     infos += [([_OTHER, _OTHER, ""], 1)] if folded else []
     text = "The key's name and state, for joins."
     yield _Family("key_info", text, ["key_id", "key_name", "state"], infos)
-    yield _one("keys_folded", "Keys without series of their own; other stands for them.", len(folded))
+    yield _one("keys_folded", "Keys without their own series; other stands for them.", len(folded))
 
 
 def _existing(listed: list[KeySpending], folded: list[KeySpending], now: datetime) -> Iterator[_Family]:
@@ -188,5 +188,5 @@ def _one(name: str, text: str, value: Decimal | float) -> _Family:
 
 
 def _label(name: str) -> str:
-    """A name as a label, which is never that of the others, nor that of another name."""
+    """Convert a name to a label that differs from `_OTHER` and from the label of every other name."""
     return elided(visible(f"{name} (name)" if _LIKE_OTHER.fullmatch(name) else name), _LONGEST_LABEL)

@@ -1,4 +1,4 @@
-"""The exporter's reads of the account: each in a thread of its own, with the last good answer."""
+"""The exporter's reads of the account: each in its own thread, with the last good answer."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Source(Generic[_T]):
 
 
 class Sources:
-    """All reads: one that hangs delays no other."""
+    """All reads; one that hangs does not delay the others."""
 
     def __init__(self, client: AccountClient, days: int) -> None:
         self._stop = stop = threading.Event()

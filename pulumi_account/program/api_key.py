@@ -160,7 +160,7 @@ class ApiKey(Resource, module="account", name="ApiKey"):
         return prop
 
     def _hints(self, opts: pulumi.ResourceOptions | None) -> dict[str, Deferred]:
-        """Inputs that only help `check`. Each takes time, so none is added without need."""
+        """Inputs that only help `check`; each takes time, so it is added only if needed."""
         provider = provider_of(opts)
 
         async def instance_id(found: pulumi.ProviderResource) -> str | None:
@@ -168,7 +168,7 @@ class ApiKey(Resource, module="account", name="ApiKey"):
 
         async def adopting() -> list[float] | None:
             # all ids that keys of this instance adopt, those that are declared later included: a key with
-            # delete_before_replace is deleted before the engine hears of them
+            # delete_before_replace is deleted before the engine sees them
             adopters = _adopters.get(get_monitor(), ())
             return [key_id for key, key_id in adopters if key._provider is self._provider] or None
 

@@ -1,8 +1,8 @@
-"""Functions: what a program asks its account while it runs, also in previews. They only read.
+"""Functions that read the account while a program runs, also in previews.
 
 The ``_output`` form of each takes Outputs and returns one. ``opts`` selects another account, by ``provider`` or by
-``parent``. In one run of a program, the same question is asked once; a question that depends on resources is asked
-again after they are made. A failure is a `FunctionError`, which Pulumi shows as one line instead of a traceback.
+``parent``. In one run of a program, each question is asked once, and again after the resources that it depends on are
+made. A failure is a `FunctionError`, which Pulumi shows as one line instead of a traceback.
 Under ``pulumi.runtime.set_mocks`` the mocks answer (the tokens are in `mocks`), and nothing is sent.
 """
 
@@ -53,7 +53,7 @@ class InsufficientBalanceError(AccountError):
 
     def __init__(self, balance: Decimal, minimum: Decimal) -> None:
         super().__init__(
-            f"the account's balance is {_usd(balance)}, but at least {_usd(minimum)} are needed: top it up, "
+            f"the account's balance is {_usd(balance)}, but at least {_usd(minimum)} is needed: top it up, "
             "or require less"
         )
         self.balance = balance

@@ -168,7 +168,7 @@ def plain_value(value: Any) -> Any:
         return dict(map(_entry, value.items()))
     if isinstance(value, str) and not value.isascii():
         is_whole = value.encode(errors="replace").decode() == value
-        _require(is_whole, "must be Unicode text, without half characters")
+        _require(is_whole, "must be Unicode text without lone surrogates")
     elif isinstance(value, int):
         _require(abs(value) <= _LARGEST, f"must be a number of at most {_LARGEST:.0e}")
     else:

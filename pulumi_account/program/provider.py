@@ -90,5 +90,5 @@ def warn_about_plain_text_key(opts: pulumi.ResourceOptions | pulumi.InvokeOption
     if pulumi.runtime.get_config(_PROVISIONING_KEY) and not is_config_secret(_PROVISIONING_KEY):
         pulumi.log.warn(
             f"{_PROVISIONING_KEY} is in plain text in the stack's file and its state: "
-            f"`pulumi config set --secret {_PROVISIONING_KEY}`, and have the account give you another one"
+            f"`pulumi config set --secret {_PROVISIONING_KEY}`, then replace the key"
         )

@@ -32,9 +32,9 @@ __all__ = [
 
 #: days; the API has no longer period
 LONGEST_PERIOD = 30
-#: a key needs attention from this share of its limit up, and when it expires this soon
+#: a key needs attention if it has spent this share of its limit, or if it expires within this time
 NEAR_LIMIT, SOON = Decimal("0.9"), timedelta(days=7)
-#: the API's periods are shorter; an absurd one must not fill the memory
+#: the API's periods are shorter; an absurdly long one must not fill the memory
 _MOST_DAYS = 366
 
 _T = TypeVar("_T")

@@ -53,7 +53,7 @@ def read_export(name: str) -> list[StackKey]:
         return list(_keys(deployment))
     except OSError as error:
         problem = error.strerror or "cannot be read"
-    except (ValueError, KeyError, RecursionError):  # their messages may contain all of it
+    except (ValueError, KeyError, RecursionError):  # their messages may contain the whole file
         problem = "not what `pulumi stack export` prints"
     raise ExportError(f"{name}: {problem}")
 

@@ -20,8 +20,8 @@ from pulumi_account.testing.state import StateError
 
 _VERBS = {
     "preview": "show what an update would do",
-    "up": "make the stack what the program declares",
-    "refresh": "make the state what the providers report of the resources",
+    "up": "update the stack to match the program",
+    "refresh": "update the state to match the actual resources",
     "destroy": "delete all resources of the stack",
     "output": "print the stack's outputs",
 }
@@ -55,7 +55,7 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     )
     add("--secret", action="append", default=[], metavar="ns:key[=value]", help=about)
     if verb == "output":
-        add("--show-secrets", action="store_true", help="print secret outputs in clear")
+        add("--show-secrets", action="store_true", help="print secret outputs in plain text")
     else:
         add("--diff", action="store_true", help="show every property, not one line for each resource")
     if verb in ("preview", "output"):

@@ -1,4 +1,4 @@
-"""One run over one stack: takes registrations one at a time, plans each, and has its steps done."""
+"""One run over one stack: takes registrations one at a time, plans each, and carries out its steps."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Deployment:
             return self._default
 
     def register(self, goal: Goal) -> Resource:
-        """Bring a declared resource about; returns it with its outputs."""
+        """Deploy a declared resource; returns it with its outputs."""
         return self._bring_about(goal, self._plan)
 
     def read(self, goal: Goal) -> Resource:
@@ -139,7 +139,7 @@ class Deployment:
         return provider.diff(old, inputs, (new or old).ignore_changes)
 
     def _refuse_protected(self, old: Resource, new: Resource) -> None:
-        """Fail a run that would replace what is protected; a preview goes on, to show why it would."""
+        """Fail a run that would replace a protected resource; a preview continues, to show the reason."""
         if old.protect and new.protect:
             message = (
                 f'unable to replace resource "{new.urn}"\nas it is currently marked for protection. To unprotect the '
@@ -174,7 +174,7 @@ class Deployment:
                 return
 
     def refresh(self) -> None:
-        """Read every resource and take what the providers report into the state; go on when one read fails."""
+        """Read every resource and store what the providers report in the state; continue when a read fails."""
         steps = [Step("refresh", old, old) for old in self._snapshot.base]
         self.execution.side_by_side(steps)
         self._snapshot.replace_base([step.new for step in steps if step.new])
@@ -194,7 +194,7 @@ def _is_stack(urn: str) -> bool:
 
 
 def _as_go_prints(value: object) -> str:
-    """The value as the CLI prints it, except that a secret is not in clear."""
+    """The value as the CLI prints it, except that a secret is masked."""
     if isinstance(value, list):
         return "[" + " ".join(f"{{{_as_go_prints(item)}}}" for item in value) + "]"
     if isinstance(value, dict):

@@ -67,14 +67,14 @@ class LocalEngine:
         return self._run("preview", replace)
 
     def up(self, *, replace: Sequence[str] = ()) -> Result:
-        """Make the stack what the program declares.
+        """Update the stack to match the program.
 
         :param replace: the URNs of resources to replace though they have not changed.
         """
         return self._run("up", replace)
 
     def refresh(self) -> Result:
-        """Make the state what the providers report of the resources."""
+        """Update the state to match what the providers report about the resources."""
         return self._run("refresh")
 
     def destroy(self) -> Result:

@@ -36,7 +36,7 @@ class Execution:
     :ivar wake: set when the program has declared everything or has ended, and when the run stops.
     :ivar errored: whether the run failed; `step_failed`: in a step.
     :ivar terminated: whether the run ends without waiting for the steps that are running.
-    :ivar done: the last step that brought a resource about, by URN.
+    :ivar done: the last step that deployed a resource, by URN.
     """
 
     def __init__(self, snapshot: Snapshot, providers: Providers, report: Report, *, preview: bool) -> None:
@@ -150,7 +150,7 @@ class Execution:
         self._snapshot.end(new, new=new, done=old if old and old.pending_replacement else None)
 
     def _previewed(self, new: Resource, provider: Provider) -> bool:
-        """In a preview, take the inputs for the outputs; with an unknown configuration, nothing is known."""
+        """In a preview, use the inputs as the outputs; with an unknown configuration, nothing is known."""
         if self._preview:
             new.outputs = dict(new.inputs) if provider.known else {}
         return self._preview
@@ -224,7 +224,7 @@ class Execution:
         if old.external:
             step.result = "update" if changes(old.outputs, new.outputs) else "same"
             return
-        # what the next update would do with an unchanged program, seen from the other side
+        # the reverse of what the next update would do with an unchanged program
         diff = provider.diff(new, old.inputs, old.ignore_changes)
         if diff.some:
             turned = {"add": "delete", "delete": "add", "update": "update"}

@@ -1,4 +1,4 @@
-"""Decides a resource's URN, and which resource of the last run it stands for, under that URN or an alias."""
+"""Decides a resource's URN, and which resource of the last run it continues, under that URN or an alias."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a program in a process of its own, as the CLI's language host does: ``python -m`` with the settings as JSON."""
+"""Runs a program in a separate process, as the CLI's language host does: ``python -m`` with the settings as JSON."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _run(program: str, pool: ThreadPoolExecutor) -> int:
 
 
 def _end_with(engine: int) -> None:
-    # When the engine is killed, the SDK waits for its answers without end.
+    # When the engine is killed, the SDK waits forever for its answers.
     while os.getppid() == engine:
         time.sleep(0.5)
     os._exit(1)

@@ -94,7 +94,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         return empty_pb2.Empty()
 
     def RegisterResource(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Bring one resource about; answers when it exists."""
+        """Deploy one resource; answers when it exists."""
         return self._answer(context, request, self._register)
 
     def ReadResource(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -135,7 +135,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             check_endpoint(goal.inputs.get("account:endpoint"), source)
         made = self._deployment.register(goal)
         self._transforms.hand_down(made.urn, request)
-        # A component's outputs come later, in a call of their own.
+        # A component's outputs come later, in a separate call.
         outputs = made.outputs if request.custom else {}
         return resource_pb2.RegisterResourceResponse(urn=made.urn, id=made.id, object=encode(outputs))
 

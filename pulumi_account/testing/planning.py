@@ -1,4 +1,4 @@
-"""Decides which steps bring a declared resource about, from values alone: providers are asked elsewhere."""
+"""Decides which steps deploy a declared resource, from values alone: other modules ask the providers."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def inputs_to_check(goal: Goal, old: Resource | None, *, anew: bool) -> tuple[Pr
 def steps_without_diff(old: Resource | None, new: Resource, fallen: list[str] | None) -> list[Step]:
     """The steps that depend on no difference; empty when old and new must be compared.
 
-    :param fallen: the fields that required to delete the old resource together with one it depends on.
+    :param fallen: the fields because of which the old resource was deleted together with one it depends on.
     """
     if not old:
         return [Step("create", new=new)]

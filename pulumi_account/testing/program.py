@@ -1,4 +1,4 @@
-"""The program's process: starts it, serves what it asks for, passes on what it prints, and ends it."""
+"""The program's process: starts it, serves its requests, passes on its output, and ends it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _GRACE = 2.0  # seconds for a program to end on its own when the run has stopped
 
 
 def environment(project: Project, stack: str, config: Mapping[str, str | Secret]) -> dict[str, str]:
-    """What the environment of the program and of provider processes has beside the user's."""
+    """The variables that the program and the provider processes get in addition to the user's."""
     return {
         "ACCOUNT_LOOPBACK_ONLY": "1",
         "PULUMI_PROJECT": project.name,
@@ -93,7 +93,7 @@ class Program:
         run, self._served = deployment.execution, True
 
         def log(severity: str, urn: str, message: str) -> None:
-            # When the run stops, the program reports that its calls were aborted: not an error of its own.
+            # When the run stops, the program reports that its calls were aborted, which is not its own error.
             if not (severity == "error" and run.stopped.is_set()):
                 self._report.diagnostic(severity, urn, message)
 

@@ -1,4 +1,4 @@
-"""What a run reports: its messages, steps and counts, and the result that has them all."""
+"""What a run reports: messages, steps and counts, and the result that contains them all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pulumi_account.testing.values import visible
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """A message: severity is ``info``, ``warning`` or ``error``; the URN is empty when it is the stack's."""
+    """A message: severity is ``info``, ``warning`` or ``error``; the URN is empty for the stack."""
 
     severity: str
     urn: str

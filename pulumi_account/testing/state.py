@@ -117,7 +117,7 @@ class Snapshot:
     def taint(self, urn: str) -> None:
         """Mark a resource for replacement.
 
-        :raises StateError: there is none with this URN.
+        :raises StateError: no resource has this URN.
         """
         resource = self._only([item for item in self.base if item.urn == urn and not item.delete], urn)
         resource.taint = True
@@ -126,7 +126,7 @@ class Snapshot:
     def give_name(self, urn: str, name: str) -> None:
         """Rename a resource, and all that refers to it.
 
-        :raises StateError: there is none with this URN, or more than one, or another has the new name.
+        :raises StateError: no resource or more than one has this URN, or another has the new name.
         """
         new = f"{urn.rpartition('::')[0]}::{name}"
         resource = self._only([item for item in self.base if item.urn == urn], urn)
@@ -187,7 +187,7 @@ class Snapshot:
             resource.text = ""
 
     def replace_base(self, found: Iterable[Resource]) -> None:
-        """Take what a refresh found for the last run's resources, without references to those that are gone."""
+        """Use what a refresh found as the last run's resources, without references to those that are gone."""
         left: dict[str, Resource] = {}
         for new in found:
             new.parent = new.parent if new.parent in left else ""
@@ -202,7 +202,7 @@ class Snapshot:
         self.save(*self.base)
 
     def save(self, *changed: Resource) -> None:
-        """Have the file hold all changes so far; changes that come during a write share the next one."""
+        """Write all changes so far to the file; changes during a write share the next write."""
         if self.read_only:
             return
         with self._lock:

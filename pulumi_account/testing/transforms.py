@@ -1,4 +1,4 @@
-"""The program's transforms: functions in its own process that change a registration before it is planned."""
+"""The program's transforms: functions in the program's process that change a registration before it is planned."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def output_urns(value: struct_pb2.Value) -> set[str]:
 
 
 def plain(value: Value) -> Value:
-    """The value with every secret in clear."""
+    """The value with every secret in plain text."""
     return plain(value.value) if isinstance(value, Secret) else _walk(value, plain)
 
 
@@ -170,7 +170,7 @@ def has_unknown(value: Value) -> bool:
 
 
 def annotate(outs: Properties, ins: Mapping[str, Value]) -> Properties:
-    """Make secret in `outs`, which a provider gave in clear, what has a secret under the same name in `ins`."""
+    """Mark those values in `outs`, which has no secrets, as secret whose names have a secret in `ins`."""
     for key, was in ins.items():
         now = outs.get(key)
         if isinstance(now, dict) and isinstance(was, dict):

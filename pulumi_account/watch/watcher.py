@@ -20,13 +20,13 @@ from pulumi_account.watch.messages import Crossing
 
 __all__ = ["Notifier", "Threshold", "Watch"]
 
-#: the longest pause, in seconds, while the API is away, unless the watch itself is slower
+#: the longest pause, in seconds, while the API is down, unless the watch itself is slower
 LONGEST_PAUSE = 900.0
 #: such an API may recover soon; any other first answer means that the watch is configured wrongly
 _AWAY = (NetworkError, RateLimitError, ServerError)
 
 
-#: sends a message; returns whether that is settled, or must be tried again
+#: sends a message; returns False if it must be tried again
 Notifier: TypeAlias = Callable[[Crossing], bool]
 
 
@@ -54,7 +54,7 @@ class Threshold:
 class Watch:
     """Checks the balance again and again, and sends messages.
 
-    If the API is away, the watch warns once, checks with growing pauses, and keeps the state of the threshold. A
+    If the API is down, the watch warns once, checks with growing pauses, and keeps the state of the threshold. A
     notifier that fails is tried again at each check. It gets a crossing before its recovery; a later crossing replaces
     both.
 

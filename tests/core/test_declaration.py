@@ -173,7 +173,7 @@ WRONG: list[tuple[str, object, str]] = [
     (
         "expires_at",
         "2026-06-01T12:00:00Z",
-        "2026-06-01T12:00:00Z lies in the past: this machine's clock says 2026-06-01T12:00:00Z",
+        "2026-06-01T12:00:00Z is in the past: this machine's clock says 2026-06-01T12:00:00Z",
     ),
     ("rotation_triggers", "x", "must be a map of texts, not text"),
     ("rotation_triggers", ["x"], "must be a map of texts, not a list"),
@@ -290,8 +290,8 @@ def test_unknown_properties_are_named() -> None:
 
 BOTH = "name and name_prefix exclude each other: give one of them"
 NEITHER = "name or name_prefix must be given"
-NAMELESS = "adopt_key_id needs name: say which name the adopted key shall have"
-KEY_ALONE = "adopt_key goes with adopt_key_id: give both"
+NAMELESS = "adopt_key_id needs name: give the name that the adopted key is to have"
+KEY_ALONE = "adopt_key needs adopt_key_id: give both"
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_a_new_expiry_lies_ahead(moment: datetime) -> None:
     if moment > NOW:
         assert inputs(properties).expires_at == moment
     else:
-        assert "lies in the past" in failures(properties)[0]
+        assert "is in the past" in failures(properties)[0]
 
 
 @given(AROUND_NOW, OFFSETS)
@@ -360,7 +360,10 @@ def test_a_rotated_key_needs_an_expiry_that_lies_ahead(moment: datetime) -> None
         assert inputs(properties, settled=moment, rotated=True).expires_at == moment
     else:
         (line,) = failures(properties, settled=moment, rotated=True)
-        assert line == f"expires_at {format_instant(moment)} is over: a new key needs a later one, or none"
+        assert (
+            line
+            == f"expires_at {format_instant(moment)} is in the past: a new key needs a later one, or none"
+        )
 
 
 @pytest.mark.parametrize(
@@ -374,7 +377,7 @@ def test_a_rotated_key_needs_an_expiry_that_lies_ahead(moment: datetime) -> None
 def test_a_date_that_yaml_has_read(text: str, meant: str) -> None:
     """What becomes of a date without quotes in a stack's file: the line says how to write it."""
     (line,) = failures({"name": "n", "expires_at": text})
-    assert line == f'expires_at {text!r} is a date that YAML has read: quote it, as "{meant}"'
+    assert line == f'expires_at {text!r} is a date that YAML has parsed: quote it, as "{meant}"'
     assert inputs({"name": "n", "expires_at": meant})
 
 
@@ -387,7 +390,7 @@ def test_an_adopted_id_may_be_text(number: int, end: str) -> None:
 def test_another_expiry_in_the_past_is_refused() -> None:
     """Only the very expiry that is in force may lie in the past."""
     properties = {"name": "n", "expires_at": format_instant(NOW - timedelta(days=2))}
-    assert "lies in the past" in failures(properties, settled=NOW - timedelta(days=1))[0]
+    assert "is in the past" in failures(properties, settled=NOW - timedelta(days=1))[0]
 
 
 @pytest.mark.parametrize("name", sorted({*FIELDS, "unknown"}))

@@ -81,7 +81,7 @@ def test_a_front_end_may_name_its_resources(resource: FrontEnd, emulator: Emulat
     assert adopted.outputs["__adoption"] == "urn:pulumi:dev::project::account:ApiKey::n"
     steps.delete(str(key_id), {"created_at": adopted.outputs["created_at"]})
     assert emulator.key(key_id) is not None
-    with pytest.raises(AdoptionError, match="managed by a resource"):
+    with pytest.raises(AdoptionError, match="already manages this key"):
         steps.create(inputs, identity="urn:pulumi:dev::project::account:ApiKey::other")
 
 

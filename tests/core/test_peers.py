@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_used_is_told_once(
     for key in ("5@2026", "6@2026"):
         one.tell(key, "a")
     (record,) = caplog.records
-    assert "peers is not this user's own: the providers of this run cannot share" in record.message
+    assert "peers does not belong to this user: the providers of this run cannot share" in record.message
 
 
 def test_what_lies_about_is_no_news(make: Make, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_reservation_is_removed(client: AccountClient, emulator: Emulator) -> 
 def test_a_run_may_be_using_it(client: AccountClient, emulator: Emulator) -> None:
     """A reservation made just now is kept: to delete it would fail the run that made it."""
     reserve(emulator, IN_USE - MINUTE)
-    assert remove_all(client) == ["kept: made 19 minutes ago, a run may be making a key of it"]
+    assert remove_all(client) == ["kept: made 19 minutes ago, so a run may still need it"]
     assert emulator.calls.operations == ["list_keys"]
 
 

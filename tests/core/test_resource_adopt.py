@@ -44,7 +44,7 @@ def test_a_key_is_adopted_once(resource: FrontEnd, emulator: Emulator) -> None:
     """Two resources of a stack cannot adopt the same key."""
     key_id, _ = emulator.add("n")
     _, inputs, _ = made(resource, name="n", adopt_key_id=float(key_id))
-    with pytest.raises(AdoptionError, match=f"adopt_key_id {key_id}: .* managed by a resource"):
+    with pytest.raises(AdoptionError, match=f"adopt_key_id {key_id}: a resource .* already manages this key"):
         resource.create(inputs)
 
 
@@ -54,8 +54,8 @@ def test_a_managed_key_is_not_adopted(resource: FrontEnd) -> None:
     resource.diff(key_id, outs, olds)
     _, failures = resource.check({"name": "n", "adopt_key_id": float(key_id)})
     assert failures == [
-        f"adopt_key_id {key_id}: this key is managed by a resource of this stack already; "
-        "if it is the one to be replaced, remove adopt_key_id from it first"
+        f"adopt_key_id {key_id}: a resource of this stack already manages this key; "
+        "if that resource is to be replaced, first remove adopt_key_id from it"
     ]
 
 
@@ -67,7 +67,7 @@ def test_a_managed_key_is_not_adopted_in_the_other_order_either(
     outs = resource.found(str(key_id)).outputs
     _, failures = resource.check({"name": "n", "adopt_key_id": float(key_id)})
     assert failures == []
-    with pytest.raises(AdoptionError, match=rf"key {key_id} is this resource's, and another one"):
+    with pytest.raises(AdoptionError, match=rf"key {key_id} belongs to this resource, but another resource"):
         resource.diff(str(key_id), outs, outs)
 
 
@@ -115,7 +115,7 @@ def test_a_forced_replacement_of_an_adopted_key_is_refused(
     adopting = {"name": "n", "adopt_key_id": float(key_id)}
     _, inputs, _ = made(resource, **adopting)
     assert next_run.check(adopting, inputs)[1] == []
-    assert "remove adopt_key_id from it first" in next_run.check(adopting)[1][0]
+    assert "first remove adopt_key_id from it" in next_run.check(adopting)[1][0]
 
 
 def test_a_key_that_is_yet_to_be_adopted_is_not_deleted(

@@ -133,7 +133,7 @@ def test_expiry_in_the_past_is_refused_when_new(resource: FrontEnd) -> None:
     _, failures = resource.check({"name": "n", "expires_at": "2001-01-01T00:00:00Z"})
     assert len(failures) == 1
     assert failures[0].startswith(
-        "expires_at 2001-01-01T00:00:00Z lies in the past: this machine's clock says 2"
+        "expires_at 2001-01-01T00:00:00Z is in the past: this machine's clock says 2"
     )
 
 

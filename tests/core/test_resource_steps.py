@@ -137,7 +137,9 @@ def test_an_expired_key_is_not_rotated(resource: FrontEnd) -> None:
     """The new key would be expired, too: the first check says what to do."""
     olds = {"name": "n", "is_enabled": True, "expires_at": "2020-01-01T00:00:00Z"}
     _, failures = resource.check({**olds, "rotation_triggers": {"a": "b"}}, olds)
-    assert failures == ["expires_at 2020-01-01T00:00:00Z is over: a new key needs a later one, or none"]
+    assert failures == [
+        "expires_at 2020-01-01T00:00:00Z is in the past: a new key needs a later one, or none"
+    ]
 
 
 def test_get_of_no_id_is_an_error(resource: FrontEnd) -> None:

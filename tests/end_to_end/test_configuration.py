@@ -27,7 +27,7 @@ def test_a_date_without_quotes_in_the_stacks_file(project: Project) -> None:
     file.write_text(stored.replace("config:\n", "config:\n  story:expires: 2035-01-01T10:00:00+01:00\n"))
     (line,) = ended_with(project.run("preview"))
     assert line.endswith(
-        "expires_at '2035-01-01 10:00:00 +0100 +0100' is a date that YAML has read: quote it, as "
+        "expires_at '2035-01-01 10:00:00 +0100 +0100' is a date that YAML has parsed: quote it, as "
         '"2035-01-01T10:00:00+01:00"'
     )
 

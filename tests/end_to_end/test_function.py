@@ -95,7 +95,7 @@ def test_functions_in_a_program(project: Project) -> None:
         assert_clean(project.files(), json.dumps(project.engine().export()))
 
 
-SHORT = "the account's balance is 49.999999 USD, but at least 50 USD are needed: top it up, or require less"
+SHORT = "the account's balance is 49.999999 USD, but at least 50 USD is needed: top it up, or require less"
 
 
 @pytest.mark.parametrize("command", ["preview", "up"])

@@ -27,7 +27,7 @@ WRONG = {
     "fast": "this machine's clock is 60 minutes ahead of the API's",
     "slow": "this machine's clock is 60 minutes behind the API's",
 }
-OVER = {"fast": " lies in the past: this machine's clock says ", "slow": f"; {WRONG['slow']})"}
+OVER = {"fast": " is in the past: this machine's clock says ", "slow": f"; {WRONG['slow']})"}
 #: the provider's threads, each of which may make its first key before any response has had a date
 _THREADS = 4
 _HALF_AN_HOUR = timedelta(minutes=30)

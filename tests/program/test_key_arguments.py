@@ -67,7 +67,7 @@ def test_both_forms_at_once_are_refused() -> None:
     [
         ("expires_at", date(2099, 1, 1), "must not be of type date"),
         ("name", b"n", "must not be of type bytes"),
-        ("name", "\ud83d", "must be Unicode text, without half characters"),
+        ("name", "\ud83d", "must be Unicode text without lone surrogates"),
         ("credit_limit", 10**400, "must be a number of at most 1e+300"),
         ("credit_limit", 1j, "must not be of type complex"),
         ("credit_limit", Decimal("1.0000000000000000001"), "must have 15 digits at most, not 20"),

@@ -73,7 +73,7 @@ def test_a_key_that_cannot_be_finished_nor_deleted_is_named(
     for_ever(emulator, "delete_key", action)
     error = refusal(err.LeftoverError, lambda: keys.make(declaration))
     (left,) = emulator.keys()
-    assert f"key {left['id']}, made for it, could not be deleted" in str(error)
+    assert f"the new key {left['id']} could not be deleted" in str(error)
 
 
 @PATCHED
@@ -210,7 +210,7 @@ def test_deleting_a_key_that_is_gone(
     assert emulator.calls.operations == ["delete_key"]
     (warning,) = warnings(caplog)
     assert warning.startswith("key 4711 is gone already: ")
-    assert warning.endswith("or this is not the account that it was made in")
+    assert warning.endswith("or the endpoint or the provisioning key is that of another account")
 
 
 def test_deleting_with_a_lost_answer(

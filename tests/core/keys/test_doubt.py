@@ -73,7 +73,7 @@ def test_a_lost_key_is_deleted(
     assert emulator.calls.operations[:4] == ["create_key", "list_keys", "delete_key", "create_key"]
     (warning,) = warnings(caplog)
     lost = emulator.calls[2].path.rpartition("/")[2]
-    assert warning.endswith(f"; it had made key {lost}, which is deleted")
+    assert warning.endswith(f"; it made key {lost}, which is deleted")
 
 
 @every_declaration
@@ -100,7 +100,7 @@ def test_a_post_that_came_to_nothing_is_made_again(
     assert emulator.calls.operations[:3] == ["create_key", "list_keys", "create_key"]
     (warning,) = warnings(caplog)
     name = emulator.calls[0].json["name"]
-    assert warning.endswith(f"; it had made no key named {name!r} so far")
+    assert warning.endswith(f"; it made no key named {name!r} so far")
 
 
 @every_declaration
@@ -118,8 +118,8 @@ def test_a_post_is_made_again_under_another_name(
 @pytest.mark.parametrize(
     ("cleaning", "told"),
     [
-        ([], "after all"),
-        ([Answer(500)], "a key named 'ci-0123abc' could not be found out, or the key could not be"),
+        ([], "it later made key"),
+        ([Answer(500)], "a key named 'ci-0123abc', which could not be found or deleted "),
     ],
     ids=["deleted", "not deleted"],
 )
@@ -198,7 +198,7 @@ def test_a_patch_that_was_not_carried_out_is_no_success(
     transport = Stubborn(emulator.url, ignored, emptied=emptied)
     with (
         AccountClient(emulator.url, PROVISIONING_KEY, transport=transport) as client,
-        pytest.raises(err.UnexpectedResponseError, match=f"left {ignored} as it was$"),
+        pytest.raises(err.UnexpectedResponseError, match=f"did not change {ignored}$"),
     ):
         Keys(client).make(DISABLED)
     assert emulator.keys() == []
@@ -266,7 +266,7 @@ def test_an_answer_that_is_never_believed_is_told(keys: Keys, emulator: Emulator
     refusal(
         err.UnexpectedResponseError,
         lambda: keys.make(EXACT),
-        match=f"the answer is about key {other_id}, made at 2020-01-01T00:00:00Z, which is not the one",
+        match=f"the answer is about key {other_id}, made at 2020-01-01T00:00:00Z, not about the requested key",
     )
     assert [key["id"] for key in emulator.keys()] == [other_id]
 
@@ -274,7 +274,9 @@ def test_an_answer_that_is_never_believed_is_told(keys: Keys, emulator: Emulator
 def test_two_answers_about_two_keys(keys: Keys, emulator: Emulator) -> None:
     """Where the PATCH's answer is about a key made at another instant, the key is left, and the error says so."""
     fails(emulator, "update_key", Edit(replace={"created_at": "2020-01-01T00:00:00Z"}))
-    refusal(err.LeftoverError, lambda: keys.make(EXACT), match="it was left as it is; look whose key it is")
+    refusal(
+        err.LeftoverError, lambda: keys.make(EXACT), match="not changed further: find out whose key it is"
+    )
     assert "delete_key" not in emulator.calls.operations
 
 
@@ -358,7 +360,7 @@ def test_several_candidates_are_all_named(keys: Keys, emulator: Emulator) -> Non
 def test_a_name_alone_is_no_proof(
     emulator: Emulator, declaration: ApiKeyInputs, change: dict[str, Any]
 ) -> None:
-    """A key that has the name, but is not as it was requested, is not deleted: the error names it."""
+    """A key that has the name, but differs from the request, is not deleted: the error names it."""
 
     def somebody_else(request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
@@ -373,9 +375,7 @@ def test_a_name_alone_is_no_proof(
     ):
         error = refusal(err.LeftoverError, lambda: Keys(client).make(declaration))
     (left,) = emulator.keys()
-    said = (
-        f"key {left['id']} is named {left['name']!r}, but is not as it was requested, so it was not deleted"
-    )
+    said = f"key {left['id']} is named {left['name']!r}, but differs from the request, so it was not deleted"
     assert said in str(error)
     assert emulator.calls.operations == ["create_key", "list_keys"]
 

@@ -137,7 +137,7 @@ def test_a_reservation_that_is_refused_is_explained(keys: Keys, emulator: Emulat
     error = refusal(err.InvalidRequestError, lambda: keys.make(EXACT))
     expiry = emulator.calls[0].json["expires_at"]
     assert str(error).endswith(
-        f"; this was a reservation for the key, expiring at {expiry}, an hour from now by this machine's clock"
+        f"; the request was for a reservation that expires at {expiry}, an hour from now by this machine's clock"
     )
     assert emulator.calls.operations == ["create_key"]
 
