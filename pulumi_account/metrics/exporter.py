@@ -38,8 +38,8 @@ class Exporter:
     """Serves metrics of an account at ``url`` while in a ``with`` statement.
 
     It answers a request only if its ``Host`` is this machine's loopback, the address it listens on (for a wildcard, the
-    one that was reached) or one of ``allowed_hosts``; else with 421. So no web page can read the metrics through its own
-    name that resolves to this machine (DNS rebinding).
+    one that was reached) or one of ``allowed_hosts``; else with 421. So no web page can read the metrics through a name
+    that it resolves to this machine (DNS rebinding).
 
     :param client: reads the account; the caller closes it.
     :param host: the address to listen on; by default, only this machine can reach it.
