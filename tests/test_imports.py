@@ -54,6 +54,12 @@ def test_wrong_arrows_are_found(tmp_path: Path, room: str, line: str, wrong: str
     assert house.wrong_arrows(tmp_path) == ([f"{room}/__init__.py imports {wrong}"] if wrong else [])
 
 
+def test_a_room_without_a_row_is_reported(tmp_path: Path) -> None:
+    """A new room is not overlooked, and its imports are no reason to fail with a traceback."""
+    (tmp_path / "new.py").write_text("import pulumi_account.core.keys\n")
+    assert house.wrong_arrows(tmp_path) == ["new has no row in ROWS of tools/rooms.py"]
+
+
 def test_every_module_says_what_it_is_for() -> None:
     """The table of rooms has no empty line."""
     assert [line for line in house.table().splitlines() if line.endswith("|  |")] == []

@@ -59,10 +59,14 @@ def imports(file: Path) -> Iterator[str]:
 
 
 def wrong_arrows(package: Path = PACKAGE) -> list[str]:
-    """Each import that points upward or sideways, and each relative one, as a line."""
+    """Each room without a row, each import that points upward or sideways, and each relative one, as a line."""
+    placed = {*_ROW, *BESIDE}
     return [
+        f"{room} has no row in ROWS of tools/rooms.py" for room in rooms(package) if room not in placed
+    ] + [
         f"{file.relative_to(package)} imports {target}"
         for room in rooms(package)
+        if room in placed
         for file in _files(package, room)
         for target in imports(file)
         if not _may_import(room, target.partition(".")[0])
@@ -91,7 +95,7 @@ def table(*, modules: bool = True) -> str:
     lines = ["| room | what it is for |", "|---|---|"]
     for room in [name for row in [*ROWS, BESIDE] for name in row]:
         for file in _files(PACKAGE, room):
-            is_room = file.name in ("__init__.py", f"{room}.py")
+            is_room = file in (PACKAGE / room / "__init__.py", PACKAGE / f"{room}.py")
             if modules or is_room:
                 path = str(file.relative_to(PACKAGE)).removesuffix("__init__.py")
                 lines.append(f"| {'**`{}`**' if is_room else '`{}`'} | {{}} |".format(path, _summary(file)))
@@ -105,5 +109,4 @@ def _summary(file: Path) -> str:
 
 if __name__ == "__main__":
     sys.stdout.write(f"{table()}\n")
-    for arrow in wrong_arrows():
-        sys.exit(arrow)
+    sys.exit("\n".join(wrong_arrows()) or 0)

@@ -18,7 +18,7 @@ staging = account.ApiKey(
     expires_at="2035-07-01T00:00:00+02:00",
 )
 
-# auto-named: "development-" and seven random digits
+# auto-named: "development-" and seven random hex digits
 development = account.ApiKey("development", credit_limit=20)
 
 # a new key every quarter; the old one is deleted after the new one is in place
