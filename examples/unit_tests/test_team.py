@@ -22,7 +22,7 @@ def test_each_member_has_a_key(account_mocks: AccountMocks) -> pulumi.Output[Non
 
 def test_no_money_no_keys(account_mocks: AccountMocks) -> None:
     account_mocks.balance = "39.99"
-    with pytest.raises(account.FunctionError, match="at least 40 USD are needed"):
+    with pytest.raises(account.FunctionError, match="at least 40 USD is needed"):
         team_keys(["ada", "grace"], limit=20)
     assert account_mocks.resources == []
 

@@ -50,7 +50,7 @@ def test_a_changed_trigger_is_refused(project: Project, first: bool) -> None:
     project.write("import pulumi, pulumi_account as account\n" + adopting("k", options + "'b'"))
     for command in ("preview", "up"):
         (line,) = ended_with(project.run(command))
-        assert "remove adopt_key_id from it first" in line
+        assert "first remove adopt_key_id from it" in line
     assert ids(project) == [1]
     assert up(project, adopting("k", options + "'a'")).changes == {"same": 2}
 

@@ -282,12 +282,12 @@ def test_enough_is_left(emulator: Emulator, minimum: Any) -> None:
 @pytest.mark.parametrize(
     ("balance", "minimum", "line"),
     [
-        ("12.34", 50, "is 12.34 USD, but at least 50 USD are needed"),
-        ("49.999999", 50, "is 49.999999 USD, but at least 50 USD are needed"),
-        ("0.000000000000000001", "0.01", "is 0.000000000000000001 USD, but at least 0.01 USD are needed"),
-        ("49.999999999999999999", 50.0, "is 49.999999999999999999 USD, but at least 50.0 USD are needed"),
-        ("-3", 0, "is -3 USD, but at least 0 USD are needed"),
-        ("5", Decimal("1E+300"), "is 5 USD, but at least 1E+300 USD are needed"),
+        ("12.34", 50, "is 12.34 USD, but at least 50 USD is needed"),
+        ("49.999999", 50, "is 49.999999 USD, but at least 50 USD is needed"),
+        ("0.000000000000000001", "0.01", "is 0.000000000000000001 USD, but at least 0.01 USD is needed"),
+        ("49.999999999999999999", 50.0, "is 49.999999999999999999 USD, but at least 50.0 USD is needed"),
+        ("-3", 0, "is -3 USD, but at least 0 USD is needed"),
+        ("5", Decimal("1E+300"), "is 5 USD, but at least 1E+300 USD is needed"),
     ],
 )
 def test_too_little_is_left(emulator: Emulator, balance: str, minimum: Any, line: str) -> None:
