@@ -97,7 +97,7 @@ def uses(node: Any) -> list[str]:
     "file", sorted(path.relative_to(ROOT) for path in (ROOT / ".github").rglob("*.yml")), ids=str
 )
 def test_actions_are_pinned(file: Path) -> None:
-    """An action of others is named by its commit's full hash, with the version beside it."""
+    """An action of others is named by its commit's full hash, with its version in a comment."""
     text = (ROOT / file).read_text(encoding="utf-8")
     foreign = [action for action in uses(yaml.safe_load(text)) if not action.startswith("$/")]
     assert [action for action in foreign if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action)] == []

@@ -193,7 +193,7 @@ def _open(path: str, *, create: bool) -> sqlite3.Connection:
 
 
 def _narrow(path: str) -> None:
-    """Remove the rights of all but the owner from the database and the files that SQLite keeps beside it.
+    """Remove the rights of all but the owner from the database and SQLite's files next to it.
 
     New files get the mode of the database from SQLite.
     """

@@ -47,7 +47,7 @@ def modes(folder: Path) -> dict[str, int]:
 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o777])
 def test_a_file_is_private(mask: int, tmp_path: Path) -> None:
-    """Its mode is 0600, whatever the umask is, and so is that of the files that SQLite keeps beside it."""
+    """Its mode is 0600, whatever the umask is, and so is that of SQLite's files next to it."""
     with umask(mask), Emulator(db=tmp_path / "a.db") as emulator:
         emulator.add("x")
         found = modes(tmp_path)
@@ -55,7 +55,7 @@ def test_a_file_is_private(mask: int, tmp_path: Path) -> None:
 
 
 def test_a_file_that_others_can_open_is_narrowed(tmp_path: Path) -> None:
-    """The mode of an old database is corrected, and of all files that a killed server left beside it."""
+    """The mode of an old database is corrected, and of all files that a killed server left next to it."""
     with Emulator(db=tmp_path / "a.db") as emulator:
         emulator.add("x")
         for path in tmp_path.iterdir():

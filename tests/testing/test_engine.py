@@ -37,7 +37,7 @@ def test_no_secret_leaves_the_engine_in_clear(bench: Workbench, capfd: pytest.Ca
 
 
 def test_a_wrong_passphrase_stops_before_anything_runs(bench: Workbench) -> None:
-    """It is told in one line, and neither the program nor a provider is left running."""
+    """It is reported in one line, and neither the program nor a provider is left running."""
     bench.write('Thing("s", secret=config.require_secret("pw"))')
     assert engine_for(bench, secrets=SECRETS).up().ok
     bench.calls()

@@ -31,7 +31,7 @@ def test_commands_print_what_happened_and_set_the_status(bench: Workbench) -> No
 
 
 def test_wrong_commands_have_status_2(bench: Workbench, capsys: pytest.CaptureFixture[str]) -> None:
-    """Usage errors are told apart from failures."""
+    """Usage errors and failures have different exit statuses."""
     for args in (
         [],
         ["up", "--config", "novalue"],
@@ -85,7 +85,7 @@ def test_no_error_of_the_command_line_tells_a_secret(
 
 
 def test_the_environments_endpoint_is_not_quoted(bench: Workbench) -> None:
-    """An endpoint that is refused may hold a password: its host is all that is told."""
+    """An endpoint that is refused may hold a password: only its host is shown."""
     done = command(bench, "up", ACCOUNT_ENDPOINT="https://user:hunter22@api.invalid/hunter22")
     assert (done.returncode, "hunter22" in done.stdout + done.stderr) == (1, False)
     assert "ACCOUNT_ENDPOINT is on api.invalid" in done.stderr

@@ -131,7 +131,7 @@ def test_a_look_up_can_be_covered(engine: MakeEngine, bench: Workbench) -> None:
 def test_a_failing_programs_words_tell_no_secret(
     bench: Workbench, engine: MakeEngine, failure: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither in the display nor beside it."""
+    """Neither in the display nor in other output."""
     bench.write(f"import sys\npw = config.require('pw')\n{failure}")
     result = engine(bench.project, secrets={"pw": "hunter22"}, env=bench.env).up()
     shown = result.text + "".join(capfd.readouterr())

@@ -15,7 +15,7 @@ from tests.testing.conftest import SECRETS, engine_for, state_file
 
 
 def test_a_state_file_is_private_and_keeps_ciphertexts(bench: Workbench) -> None:
-    """Mode 0600; what has not changed is not encrypted anew; nothing else is left beside it but the lock."""
+    """Mode 0600; what has not changed is not encrypted anew; only the lock remains next to it."""
     bench.write('Thing("s", secret=config.require_secret("pw"), size=int(config.get("n") or 1))')
     assert engine_for(bench, secrets=SECRETS).up().ok
     first = state_file(bench).read_text().count("ciphertext"), _ciphertexts(bench)
