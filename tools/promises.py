@@ -189,7 +189,10 @@ PROMISES = (
         "Mocks reach no network",
         "Under mocks the package sends nothing, whatever the environment contains, and invalid inputs "
         "fail as they do in a preview.",
-        ("program/test_mocks",),
+        (
+            "program/test_mock_checks",
+            "program/test_mocks",
+        ),
     ),
     Promise(
         "A rate limit fails no deployment",
@@ -243,6 +246,8 @@ PROMISES = (
         (
             "api/test_connections",
             "api/test_bodies",
+            "api/test_proxies",
+            "api/test_certificates",
             "api/test_models::test_a_flood_of_values",
             "api/test_models::test_many_wrong_items",
             "core/keys/test_doubt::test_a_key_whose_answer_drips_is_deleted",
