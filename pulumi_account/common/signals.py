@@ -15,15 +15,15 @@ _NAP = 0.5
 
 
 @contextmanager
-def interrupted_by_signals() -> Iterator[None]:
-    """Make SIGINT and SIGTERM raise KeyboardInterrupt in the block, and restore their handlers afterwards.
+def interrupted_by_signals(*numbers: signal.Signals) -> Iterator[None]:
+    """Make these signals, by default SIGINT and SIGTERM, raise KeyboardInterrupt in the block.
 
     SIGINT gets a handler too, because a shell's background jobs ignore it. Outside the main thread, which alone can
     handle signals, this does nothing.
     """
     is_main = threading.current_thread() is threading.main_thread()
-    numbers = (signal.SIGINT, signal.SIGTERM) if is_main else ()
-    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    handled = (numbers or (signal.SIGINT, signal.SIGTERM)) if is_main else ()
+    before = {number: signal.signal(number, signal.default_int_handler) for number in handled}
     try:
         yield
     finally:

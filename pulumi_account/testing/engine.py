@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, TextIO
 
 from pulumi_account.common.files import narrow, private_folder
+from pulumi_account.common.signals import interrupted_by_signals
 from pulumi_account.testing.deployment import Deployment
 from pulumi_account.testing.display import Display
 from pulumi_account.testing.execution import Execution
@@ -128,26 +128,10 @@ class LocalEngine:
         check_endpoints(env, config)
         launch = Launch(self._python, str(project.folder), {**env, **environment(project, stack, config)})
         load = partial(self._snapshot, read_only=kind == "preview")
-        with self._locked(), _terminable():
+        # SIGTERM ends a run as an interrupt does: running steps finish, and processes are stopped
+        with self._locked(), interrupted_by_signals(signal.SIGTERM):
             report = Report(Display(kind, stack, project.name, self._diff, self._echo), config)
             return _Run(kind, project, stack, config, launch, load, report).go(replace)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end a run as an interrupt does: running steps finish, processes are stopped."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @dataclass(frozen=True)

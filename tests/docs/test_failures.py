@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from pulumi_account.emulator import Answer, Drop, Emulator, Fault, Hang
-from tests.end_to_end.test_keys import Bench
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY
 from tests.support.pages import Page
+from tests.support.projects import Project as Bench
 from tests.support.provider_process import ProviderError, ProviderProcess
 
 pytestmark = pytest.mark.timeout(200)

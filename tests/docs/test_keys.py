@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pulumi_account.emulator import Emulator
-from tests.end_to_end.test_keys import Bench
-from tests.end_to_end.test_keys import bench as bench
 from tests.support.pages import PLAIN, Page, engine_of
+from tests.support.projects import Project
+from tests.support.projects import project as project  # a fixture
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -30,11 +30,11 @@ account.ApiKey("service", expires_at=pulumi.Config().require("expires"))
     assert engine.preview().ok
 
 
-def test_the_preview_of_an_adoption(bench: Bench) -> None:
+def test_the_preview_of_an_adoption(project: Project) -> None:
     """It prints the page's lines for the page's program."""
-    bench.emulator.add("legacy", expires_at="2033-01-01T00:00:00Z")
+    project.emulator.add("legacy", expires_at="2033-01-01T00:00:00Z")
     program = PROGRAMS["adopting.py"].replace("42", "1").replace('config.require_secret("legacyKey")', "None")
-    bench.write(program)
-    printed = bench.run("preview").text
+    project.write(program)
+    printed = project.run("preview").text
     for line in PAGE.shown("preview of an adoption").splitlines():
         assert line.replace("42", "1") in printed

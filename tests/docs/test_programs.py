@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pulumi_account.emulator import Emulator
-from tests.end_to_end.test_keys import Bench
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY
 from tests.support.pages import Page
+from tests.support.projects import Project as Bench
 
 #: pages whose programs are run elsewhere are not here; of a stack reference there is nothing on LocalEngine
 PROGRAMS = [

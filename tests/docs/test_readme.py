@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pulumi_account.emulator import Emulator
-from tests.end_to_end.test_keys import Bench
 from tests.support.canaries import PROVISIONING_KEY
 from tests.support.pages import README, Page
+from tests.support.projects import Project
 from tests.testing.test_tryout import Newcomer
 
 pytestmark = pytest.mark.timeout(300)
@@ -50,7 +50,7 @@ def test_each_use_runs(tmp_path: Path) -> None:
     program = "\n".join([first, *map(textwrap.dedent, uses)]).replace("adopt_key_id=42", "adopt_key_id=1")
     with Emulator(provisioning_key=PROVISIONING_KEY, balance="125.50") as emulator:
         emulator.add("legacy")
-        bench = Bench("local", tmp_path, emulator)
+        bench = Project("local", tmp_path, emulator)
         bench.options["secrets"] = {"readme:euProvisioningKey": PROVISIONING_KEY}
         endpoint = f'"eu", endpoint={emulator.url!r}'
         bench.write(program.replace('"eu"', endpoint), name="readme")

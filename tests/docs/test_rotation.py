@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from pulumi_account.emulator import Emulator
-from tests.end_to_end.test_keys import Bench
-from tests.end_to_end.test_keys import bench as bench
 from tests.support.canaries import OTHER_PROVISIONING_KEY
 from tests.support.cli import CliEngine
 from tests.support.pages import PLAIN, Page, engine_of, rotated
+from tests.support.projects import Project
+from tests.support.projects import project as project  # a fixture
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -106,19 +106,19 @@ pulumi.export("key_id", key.key_id)
 
 
 @pytest.mark.parametrize("command", ["preview", "up"])
-def test_a_protected_key_is_not_rotated(bench: Bench, command: str) -> None:
+def test_a_protected_key_is_not_rotated(project: Project, command: str) -> None:
     """The line is the page's, and the account is as before; without the protection, one deployment rotates."""
-    bench.write(PROTECTED, name="keys")
-    assert bench.run("up", turn="1").ok
-    before = bench.emulator.keys()
-    result = bench.run(command, turn="2")
+    project.write(PROTECTED, name="keys")
+    assert project.run("up", turn="1").ok
+    before = project.emulator.keys()
+    result = project.run(command, turn="2")
     assert not result.ok
     shown = re.findall(r"```text\nerror: (unable .*\n.*)\n```", PAGE.text)[0].replace(":dev::", ":local::")
     assert " ".join(shown.split()) in " ".join(result.text.split())
-    assert bench.emulator.keys() == before
-    bench.write(PROTECTED.replace("True", "False"), name="keys")
-    assert bench.run("up", turn="2").changes["replace"] == 1
-    assert len(bench.emulator.keys()) == 1
+    assert project.emulator.keys() == before
+    project.write(PROTECTED.replace("True", "False"), name="keys")
+    assert project.run("up", turn="2").changes["replace"] == 1
+    assert len(project.emulator.keys()) == 1
 
 
 def test_a_key_unprotected_in_the_state_is_rotated(tmp_path: Path, account: Emulator) -> None:

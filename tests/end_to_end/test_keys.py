@@ -9,13 +9,9 @@ import pytest
 from pulumi_account.emulator import Answer, Emulator, Fault
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PLAINTEXT, PROVISIONING_KEY, assert_clean
 from tests.support.cli import CliEngine, require_cli
-from tests.support.projects import Project, ended_with, project
+from tests.support.projects import Project, ended_with
 
 pytestmark = pytest.mark.timeout(400)
-
-#: the names under which the tests of documents import them
-Bench = Project
-bench = project
 
 
 def test_wrong_values_are_told_in_the_preview(project: Project) -> None:
