@@ -337,9 +337,10 @@ def test_a_reader_that_exits(shell: Shell, emulator: Emulator) -> None:
 def test_interrupted(emulator: Emulator) -> None:
     """SIGINT ends a command silently, with status 130."""
     emulator.faults.add(Fault(Hang()))
+    # Python handles a signal that arrives between its last check and the wait for an answer only after the wait
     with subprocess.Popen(
         [sys.executable, "-m", "pulumi_account", "balance"],
-        env=environment(emulator), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=environment(emulator) | {"ACCOUNT_TIMEOUT": "5"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
         while "get_balance" not in emulator.calls.operations:
             time.sleep(0.02)
