@@ -19,6 +19,7 @@
     │   └── ServerError             5xx after all retries
     ├── KeyGoneError                the key to change was deleted elsewhere
     ├── AdoptionError               the key cannot be adopted
+    ├── KeyInUseError               ``delete_guard`` keeps a key from deletion: it was used, or its use is not known
     ├── LeftoverError               a key whose plaintext is lost may have been left behind; the message names it
     ├── AbandonedError              the engine that requested a key has exited, so the new key was deleted
     └── InternalError               a defect of this package; the message says where
@@ -42,6 +43,7 @@ __all__ = [
     "InvalidInputError",
     "InvalidRequestError",
     "KeyGoneError",
+    "KeyInUseError",
     "LeftoverError",
     "NetworkError",
     "NotFoundError",
@@ -142,6 +144,10 @@ class KeyGoneError(AccountError):
 
 class AdoptionError(AccountError):
     """The key named by ``adopt_key_id`` cannot be adopted."""
+
+
+class KeyInUseError(AccountError):
+    """The key was used within its ``delete_guard``, or its use is not known, so it is not deleted."""
 
 
 class LeftoverError(AccountError):

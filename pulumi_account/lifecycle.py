@@ -70,6 +70,7 @@ class ApiKeyLifecycle(ResourceProvider):
 
         from pulumi_account.api.certificates import tls_files
         from pulumi_account.api.settings import ENDPOINT, INSTANCE, PROVISIONING_KEY, resolve
+        from pulumi_account.core.delete_guard import DeleteGuard
         from pulumi_account.core.keys import Keys
         from pulumi_account.core.resource import KeyResource
 
@@ -86,7 +87,11 @@ class ApiKeyLifecycle(ResourceProvider):
             client.made()
         keys = Keys(cast("AccountClient", client), abandoned=engine_is_gone)
         self._keys = KeyResource(
-            keys, str(given[INSTANCE] or ""), peers(), is_unknown=lambda value: isinstance(value, Unknown)
+            keys,
+            str(given[INSTANCE] or ""),
+            peers(),
+            guard=DeleteGuard(keys.activity, ignored=settings.ignores_delete_guard),
+            is_unknown=lambda value: isinstance(value, Unknown),
         )
 
     @one_line_errors
@@ -139,7 +144,7 @@ class ApiKeyLifecycle(ResourceProvider):
 
     @one_line_errors
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """DELETE, unless another resource has adopted the key."""
+        """DELETE, unless another resource has adopted the key; `delete_guard` asks for the account's activity first."""
         self._keys.delete(_id, _props)
 
 

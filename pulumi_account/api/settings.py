@@ -51,6 +51,7 @@ class Settings:
     provisioning_key: str = field(repr=False)
     retry_deadline: float = DEFAULT_RETRY_DEADLINE
     timeout: float = DEFAULT_TIMEOUT
+    ignores_delete_guard: bool = False
 
 
 def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
@@ -63,6 +64,7 @@ def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> 
 
     ``ACCOUNT_RETRY_DEADLINE`` sets for how many seconds a call is retried (default 90; 0 means one attempt), and
     ``ACCOUNT_TIMEOUT`` how many seconds an attempt may take until its whole response has arrived (default 30).
+    ``ACCOUNT_DELETE_GUARD=none`` deletes keys without regard to their ``delete_guard``.
     ``ACCOUNT_LOOPBACK_ONLY`` refuses any endpoint that is not on this machine.
 
     :param configuration: all names of the stack's configuration, with any values: one may be misspelled.
@@ -78,6 +80,7 @@ def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> 
         provisioning_key=_provisioning_key(key, instance),
         retry_deadline=_seconds(environ, "ACCOUNT_RETRY_DEADLINE", DEFAULT_RETRY_DEADLINE, 0),
         timeout=_seconds(environ, "ACCOUNT_TIMEOUT", DEFAULT_TIMEOUT, 0.1),
+        ignores_delete_guard=_ignores_delete_guard(environ),
     )
 
 
@@ -167,6 +170,13 @@ def _seconds(environ: Mapping[str, str], name: str, default: float, least: float
     if not least <= seconds <= 86_400:
         raise ConfigurationError(f"{name} must be a number of seconds from {least} to 86400, not {text!r}")
     return seconds
+
+
+def _ignores_delete_guard(environ: Mapping[str, str]) -> bool:
+    text = environ.get("ACCOUNT_DELETE_GUARD", "")
+    if text not in ("", "none"):
+        raise ConfigurationError(f"ACCOUNT_DELETE_GUARD must be none or not set, not {text!r}")
+    return text == "none"
 
 
 def is_loopback(endpoint: str) -> bool:

@@ -66,9 +66,10 @@ class Adoptions:
         with self._lock:
             self._refreshed[key_id] += 1
 
-    def keep(self, key_id: int, olds: Mapping[str, Any], news: Mapping[str, Any], *, stays: bool) -> None:
+    def keep(self, key_id: int, olds: Mapping[str, Any], news: Mapping[str, Any], *, stays: bool) -> bool:
         """Note that a resource has this key, and whether it keeps it.
 
+        :returns: whether a refresh asks, so that the news are those of the state.
         :raises AdoptionError: another resource will adopt it.
         """
         adopts = news.get("adopt_key_id")
@@ -77,7 +78,7 @@ class Adoptions:
             self._hold(key_id, olds, _identity(key_id, olds), has=stays)
             if self._refreshed[key_id]:
                 self._refreshed[key_id] -= 1
-                return
+                return True
             if key_id in self._wanted and adopts != key_id and not undecided:
                 raise AdoptionError(
                     f"key {key_id} belongs to this resource, but another resource of this stack would adopt it: "
@@ -85,6 +86,7 @@ class Adoptions:
                 )
             self._managed.add(key_id)
             (self._undecided.add if undecided else self._undecided.discard)(key_id)
+            return False
 
     def make(self, key_id: int) -> None:
         """Note that a resource has made this key."""

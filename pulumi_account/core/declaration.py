@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from pulumi_account.common.durations import parse_duration
 from pulumi_account.common.instants import format_instant, parse_declared_instant, same_instant
 from pulumi_account.common.money import MAGNITUDE, parse_number
 from pulumi_account.common.secret import Secret
 from pulumi_account.core.naming import MAX_NAME, MAX_NAME_PREFIX
 from pulumi_account.exceptions import InvalidInputError
 
-__all__ = ["ApiKeyInputs", "declared"]
+__all__ = ["ApiKeyInputs", "declared", "delete_guard"]
 
 #: above it, the engine's numbers, which are floats, do not distinguish two ids
 _LARGEST_ID = 2**53
@@ -25,7 +26,9 @@ _ID_AS_TEXT = re.compile(r"[0-9]{1,16}(\.0)?")
 #: how Pulumi writes a date that YAML has parsed because it had no quotes
 _READ_BY_YAML = re.compile(r"([0-9-]{10}) ([0-9:.]{8,18}) ([+-]\d\d)(\d\d) (UTC|[+-]\d{4})", re.ASCII)
 #: text that an error may quote: no credential consists of these characters alone
-_QUOTABLE = re.compile(r"[0-9TtZz:+\-. /]{1,40}", re.ASCII)
+_QUOTABLE = re.compile(r"[0-9TtZzWwDdHhMmSsP:+\-. /]{1,40}", re.ASCII)
+#: days; the API has no longer period of activity
+_LONGEST_GUARD = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,9 @@ class ApiKeyInputs:
     credit_limit: Decimal | None = None
     is_enabled: bool = True
     expires_at: datetime | None = None
+    expires_in: timedelta | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    delete_guard: timedelta | None = None
     rotation_triggers: Mapping[str, str] = field(default_factory=dict)
     adopt_key_id: int | None = None
     adopt_key: Secret | None = None
@@ -78,7 +84,10 @@ def _rules(now: datetime, settled: datetime | None, rotated: bool) -> dict[str, 
         "credit_limit": _credit_limit,
         "is_enabled": _is_enabled,
         "expires_at": partial(_expires_at, now, settled, rotated),
-        "rotation_triggers": _rotation_triggers,
+        "expires_in": _duration,
+        "labels": _map_of_texts,
+        "delete_guard": delete_guard,
+        "rotation_triggers": _map_of_texts,
         "adopt_key_id": _adopt_key_id,
         "adopt_key": _adopt_key,
     }
@@ -107,6 +116,9 @@ def _conflicts(given: Collection[str], *, own_name: bool) -> list[str]:
             own_name and {"name", "name_prefix"} <= set(given)
         ),
         "name or name_prefix must be given": not {"name", "name_prefix"} & set(given),
+        "expires_at and expires_in exclude each other: give one of them": (
+            {"expires_at", "expires_in"} <= set(given)
+        ),
         "adopt_key_id needs name: give the name that the adopted key is to have": (
             "adopt_key_id" in given and "name" not in given
         ),
@@ -162,11 +174,10 @@ def _expires_at(now: datetime, settled: datetime | None, rotated: bool, value: o
         raise ValueError(
             f'{text!r} is a date that YAML has parsed: quote it, as "{read[1]}T{read[2]}{offset}"'
         )
-    quoted = repr(text) if _QUOTABLE.fullmatch(text) else f"text of {len(text)} characters"
     try:
         moment = parse_declared_instant(text)
     except ValueError as error:
-        raise ValueError(f"{quoted} {error}") from None
+        raise ValueError(f"{_quoted(text)} {error}") from None
     # an expiry that is already in force may be in the past: it must not block a deployment
     in_force = same_instant(moment, settled)
     if moment <= now and in_force and rotated:
@@ -178,7 +189,30 @@ def _expires_at(now: datetime, settled: datetime | None, rotated: bool, value: o
     return moment
 
 
-def _rotation_triggers(value: object) -> dict[str, str]:
+def _duration(value: object) -> timedelta:
+    text = _text(value)
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ValueError(f"{_quoted(text)} {error}") from None
+
+
+def delete_guard(value: object) -> timedelta:
+    """The rule of ``delete_guard``.
+
+    :raises ValueError: the value is not the text of a duration of 1 to 30 whole days.
+    """
+    guard = _duration(value)
+    if guard % timedelta(days=1) or guard.days > _LONGEST_GUARD:
+        raise ValueError(f"must be 1 to {_LONGEST_GUARD} whole days, such as 7d, not {value}")
+    return guard
+
+
+def _quoted(text: str) -> str:
+    return repr(text) if _QUOTABLE.fullmatch(text) else f"text of {len(text)} characters"
+
+
+def _map_of_texts(value: object) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise ValueError(f"must be a map of texts, not {_kind(value)}")
     wrong = [

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pulumi_account.common.instants import format_instant, same_instant
+from pulumi_account.core.expiry import counted
 from pulumi_account.core.reads import Reads
 from pulumi_account.core.reservations import LEASE, RESERVATION_PREFIX, Draft
 from pulumi_account.exceptions import (
@@ -25,13 +28,15 @@ from pulumi_account.exceptions import (
 
 if TYPE_CHECKING:
     from pulumi_account.api.client import AccountClient
-    from pulumi_account.api.models import CreatedKey, Key
+    from pulumi_account.api.models import Activity, CreatedKey, Key
     from pulumi_account.core.declaration import ApiKeyInputs
     from pulumi_account.core.properties import KnownKey
 
 __all__ = ["Keys", "differences"]
 
 _POST_ATTEMPTS = 3
+#: how far the expiry of a new key may be from its creation plus `expires_in`: clocks differ, and a POST takes time
+_TOLERATED_SKEW = timedelta(minutes=1)
 
 _log = logging.getLogger(__name__)
 
@@ -78,17 +83,24 @@ class Keys:
         """Adopt an existing key: change it to match its declaration, and return it.
 
         :raises AdoptionError: there is no such key.
+        :raises InvalidInputError: ``expires_in`` has passed since the key was made.
         """
         try:
             key = self._reads.get(key_id)
         except NotFoundError:
             raise AdoptionError(f"adopt_key_id {key_id}: the account has no such key") from None
+        if wanted.expires_in:
+            wanted = replace(wanted, expires_at=counted(wanted.expires_in, key, self._client.now()))
         changes = differences(key, wanted)
         return self.change(key_id, changes) if changes else key
 
     def read(self, key_id: int) -> Key | None:
         """The current key; None if the API itself reports that it does not exist."""
         return self._reads.read(key_id)
+
+    def activity(self, days: int) -> Activity:
+        """The account's usage of the last 1 to 30 days."""
+        return self._client.get_activity(days)
 
     def change(self, key_id: int, changes: dict[str, object]) -> Key:
         """Change what ``changes`` names, in one PATCH.
@@ -132,7 +144,7 @@ class Keys:
             try:
                 created = self._send(draft)
             except InvalidRequestError as error:
-                if clock_mended or not draft.expires_by(self._client.now() + LEASE / 2):
+                if clock_mended or not draft.is_half_over(self._client.now()):
                     raise _about_lease(error, draft) from None
                 clock_mended = True  # the refusal gave the API's time: the next lease is counted from that
             except AccountError as error:
@@ -154,7 +166,8 @@ class Keys:
         """
         assert wanted.name is not None
         if wanted.name_prefix is not None and not again:
-            return Draft(wanted.name, wanted.credit_limit, wanted.expires_at)
+            expires_at = self._client.now() + wanted.expires_in if wanted.expires_in else wanted.expires_at
+            return Draft(wanted.name, wanted.credit_limit, expires_at, wanted.expires_in)
         return Draft.reservation(self._client.now())
 
     def _send(self, draft: Draft) -> CreatedKey:
@@ -207,6 +220,7 @@ class Keys:
 
     def _commit(self, created: CreatedKey, wanted: ApiKeyInputs) -> CreatedKey:
         """PATCH the fields in which the new key still differs from its declaration."""
+        wanted = _expiring(wanted, created)
         changes = differences(created, wanted)
         if not changes:
             return created
@@ -238,6 +252,17 @@ class Keys:
                 "because its plaintext is lost",
                 key_id=created.id,
             ) from None
+
+
+def _expiring(wanted: ApiKeyInputs, created: CreatedKey) -> ApiKeyInputs:
+    """The declaration with the expiry of this new key; that of its POST stays if it is close enough."""
+    if not wanted.expires_in:
+        return wanted
+    expires_at = created.created_at + wanted.expires_in
+    posted = created.expires_at if created.name == wanted.name else None
+    if posted and abs(posted - expires_at) <= _TOLERATED_SKEW:
+        expires_at = posted
+    return replace(wanted, expires_at=expires_at)
 
 
 class _OtherKeyError(Exception):

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pulumi_account.common.durations import format_duration
 from pulumi_account.common.instants import format_instant, read_instant, same_instant
 from pulumi_account.common.money import to_number
 from pulumi_account.common.text import visible
@@ -26,7 +27,10 @@ API_KEY_TYPE = "pulumi-python:dynamic/account:ApiKey"
 #: the inputs that the server has
 ON_SERVER = ("name", "credit_limit", "is_enabled", "expires_at")
 #: the inputs that only program and state have: outputs repeat them, and a refresh copies them from the state
-DECLARED_ONLY = ("name_prefix", "rotation_triggers", "adopt_key_id", "adopt_key")
+DECLARED_ONLY = (
+    *("name_prefix", "expires_in", "labels", "delete_guard"),
+    *("rotation_triggers", "adopt_key_id", "adopt_key"),
+)
 INPUTS = (*ON_SERVER, *DECLARED_ONLY)
 #: the properties that a front end must always keep secret
 PLAINTEXTS = ("key", "adopt_key")
@@ -112,6 +116,9 @@ def declared_bag(inputs: ApiKeyInputs) -> dict[str, Any]:
     """All inputs, as a state holds them."""
     return of_server(inputs) | _present(
         name_prefix=inputs.name_prefix,
+        expires_in=inputs.expires_in and format_duration(inputs.expires_in),
+        labels=inputs.labels or None,
+        delete_guard=inputs.delete_guard and format_duration(inputs.delete_guard),
         rotation_triggers=inputs.rotation_triggers or None,
         adopt_key_id=inputs.adopt_key_id,
         adopt_key=inputs.adopt_key and inputs.adopt_key.reveal(),
@@ -129,7 +136,7 @@ def differs(name: str, old: Any, new: Any) -> bool:
     """Whether two values of a property differ in meaning."""
     if name == "expires_at" and isinstance(old, str) and isinstance(new, str):
         return not same_instant(read_instant(old), read_instant(new))
-    if name == "rotation_triggers":
+    if name in ("labels", "rotation_triggers"):
         return bool((old or {}) != (new or {}))
     return bool(old != new)
 

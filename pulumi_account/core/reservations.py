@@ -37,25 +37,29 @@ _ROUNDED, _CUT_OFF = Decimal(1), timedelta(minutes=1)
 
 
 class Draft(NamedTuple):
-    """The content of a POST: the declaration itself, or a reservation for it."""
+    """The content of a POST: the declaration itself, or a reservation for it.
+
+    ``lease``: the duration of which ``expires_at`` is the end; None for an expiry that was declared as an instant.
+    """
 
     name: str
     credit_limit: Decimal | None
     expires_at: datetime | None
+    lease: timedelta | None = None
 
     @classmethod
     def reservation(cls, now: datetime) -> Draft:
         """A new reservation; ``now`` is the present instant by the API's clock."""
-        return cls(RESERVATION_PREFIX + secrets.token_hex(16), Decimal(0), now + LEASE)
+        return cls(RESERVATION_PREFIX + secrets.token_hex(16), Decimal(0), now + LEASE, LEASE)
 
     @property
     def is_reservation(self) -> bool:
         """Whether it is a reservation."""
         return self.name.startswith(RESERVATION_PREFIX)
 
-    def expires_by(self, moment: datetime) -> bool:
-        """Whether it is a reservation whose lease is over at that moment."""
-        return self.is_reservation and self.expires_at is not None and self.expires_at < moment
+    def is_half_over(self, now: datetime) -> bool:
+        """Whether less than half of the lease remains, because it was counted from a wrong clock."""
+        return bool(self.lease and self.expires_at and self.expires_at < now + self.lease / 2)
 
     def made(self, key: Key) -> bool:
         """Whether this draft can have made the key; the name alone does not prove that."""

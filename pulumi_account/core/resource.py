@@ -9,15 +9,18 @@ inputs that the server does not store.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from pulumi_account.common.durations import format_duration, parse_duration
 from pulumi_account.common.ids import parse_key_id
 from pulumi_account.common.instants import format_instant, read_instant, same_instant, utc_now
 from pulumi_account.core.adoption import ADOPTION, Adoptions, is_new
-from pulumi_account.core.declaration import ApiKeyInputs, declared
+from pulumi_account.core.declaration import ApiKeyInputs, declared, delete_guard
+from pulumi_account.core.delete_guard import DeleteGuard
+from pulumi_account.core.expiry import counted, found
 from pulumi_account.core.keys import Keys, differences
 from pulumi_account.core.naming import auto_name, digits_of
 from pulumi_account.core.properties import (
@@ -40,7 +43,14 @@ from pulumi_account.core.properties import (
     shown,
     split,
 )
-from pulumi_account.exceptions import AdoptionError, ConfigurationError, InvalidInputError, NotFoundError
+from pulumi_account.core.results import Checked, Created, Diff, ReadKey
+from pulumi_account.exceptions import (
+    AdoptionError,
+    ConfigurationError,
+    InvalidInputError,
+    KeyInUseError,
+    NotFoundError,
+)
 
 if TYPE_CHECKING:
     from pulumi_account.api.models import Key
@@ -51,48 +61,13 @@ __all__ = ["Checked", "Created", "Diff", "KeyResource", "ReadKey"]
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Checked:
-    """The normalized inputs, or one sentence for each broken rule; a sentence names its property."""
-
-    inputs: dict[str, Any]
-    failures: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Diff:
-    """The names of the inputs that change; the key is replaced because of those in ``replaces``.
-
-    ``moved``: the key is replaced because its provider has changed and uses another account.
-    """
-
-    changed: list[str] = field(default_factory=list)
-    replaces: list[str] = field(default_factory=list)
-    moved: bool = False
-
-
-@dataclass(frozen=True)
-class Created:
-    """The id of a key that was made or adopted, and its outputs; those named in `PLAINTEXTS` are secrets."""
-
-    id: str
-    outputs: dict[str, Any] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class ReadKey:
-    """The current key: its outputs, and the inputs that would declare it."""
-
-    outputs: dict[str, Any] = field(repr=False)
-    inputs: dict[str, Any] = field(repr=False)
-
-
 class KeyResource:
     """The steps for the keys of one account; safe for any number of threads.
 
     :param keys: the account's keys.
     :param instance: the name of the explicit provider instance; empty for the default one.
     :param peers: the other provider processes of this run.
+    :param guard: refuses the deletion of keys in use; by default one that asks for the account's activity.
     :param is_unknown: returns whether a value stands for one that a preview does not know yet.
     """
 
@@ -102,11 +77,13 @@ class KeyResource:
         instance: str = "",
         peers: Peers | None = None,
         *,
+        guard: DeleteGuard | None = None,
         is_unknown: Callable[[object], bool] = lambda _: False,
     ) -> None:
         self._keys = keys
         self._instance = {INSTANCE: instance} if instance else {}
         self._adoptions = Adoptions(peers)
+        self._guard = guard or DeleteGuard(keys.activity)
         self._is_unknown = is_unknown
         self._expired: set[str] = set()
 
@@ -155,6 +132,7 @@ class KeyResource:
 
         :raises AdoptionError: the replacement would adopt the same key that it is about to delete, or another
             resource has the key.
+        :raises InvalidInputError: a new ``expires_in`` has passed since the key was made.
         """
         number = parse_key_id("id", key_id)
         moved = self._moved(number, olds, news)
@@ -167,9 +145,17 @@ class KeyResource:
             )
         if moved:
             return Diff(replaces=replaces, moved=True)
-        self._adoptions.keep(number, olds, news, stays=not replaces)
-        self._warn_if_expired(key_id, read_instant(news.get("expires_at")))
-        return Diff([name for name in INPUTS if differs(name, olds.get(name), news.get(name))], replaces)
+        is_refresh = self._adoptions.keep(number, olds, news, stays=not replaces)
+        counts = news.get("expires_in") is not None
+        changed = [name for name in INPUTS if differs(name, olds.get(name), news.get(name))]
+        if counts and "expires_at" in changed:
+            changed.remove("expires_at")  # it follows from expires_in
+        if "expires_in" in changed and isinstance(news.get("expires_in"), str):
+            if not is_refresh and not replaces:
+                counted(parse_duration(news["expires_in"]), KnownKey.of(number, olds), utc_now())
+        else:
+            self._warn_if_expired(key_id, "expires_in" if counts else "expires_at", olds if counts else news)
+        return Diff(changed, replaces)
 
     def create(self, props: Bag, *, identity: str = "") -> Created:
         """Make the key, or adopt it: POST, and PATCH where needed; or GET and PATCH.
@@ -209,8 +195,13 @@ class KeyResource:
         _require_same_key(key, read_instant(state.get("created_at")))
         if "key_id" in state:
             self._adoptions.refresh(key.id)
-        inputs = of_server(key) | kept(state, *DECLARED_ONLY, INSTANCE_ID)
-        return ReadKey(inputs | facts(key, state.get("key")) | self._instance | kept(state, ADOPTION), inputs)
+        inputs = of_server(key) | kept(state, *DECLARED_ONLY, INSTANCE_ID) | {"expires_in": found(key, state)}
+        if inputs["expires_in"] is None:
+            del inputs["expires_in"]
+        outputs = inputs | facts(key, state.get("key")) | self._instance | kept(state, ADOPTION)
+        if "expires_in" in inputs:
+            del inputs["expires_at"]
+        return ReadKey(outputs, inputs)
 
     def update(self, key_id: str, olds: Bag, news: Bag, *, identity: str = "") -> dict[str, Any]:
         """PATCH the changed fields; returns the outputs, with the plaintext from the state.
@@ -219,6 +210,10 @@ class KeyResource:
         """
         wanted = self._declared(news)
         before = KnownKey.of(parse_key_id("id", key_id), olds)
+        if wanted.expires_in:
+            moves = olds.get("expires_in") != format_duration(wanted.expires_in)
+            ends = counted(wanted.expires_in, before, utc_now()) if moves else before.expires_at
+            wanted = replace(wanted, expires_at=ends)
         changes = differences(before, wanted)
         key = self._keys.change(before.id, changes) if changes else before
         _require_same_key(key, before.created_at, "; it has been changed there")
@@ -230,12 +225,28 @@ class KeyResource:
         return self._outputs(key, wanted, news, plaintext) | token
 
     def delete(self, key_id: str, outputs: Bag) -> None:
-        """Delete the key, unless another resource of this stack keeps it."""
+        """Delete the key, unless another resource of this stack keeps it.
+
+        :raises KeyInUseError: its ``delete_guard`` does not allow it.
+        """
         number = parse_key_id("id", key_id)
-        if self._adoptions.may_delete(number, outputs):
-            self._keys.delete(number)
-        else:
+        if not self._adoptions.may_delete(number, outputs):
             _log.warning("key %s is kept: adopt_key_id gave it to another resource of this stack", key_id)
+            return
+        if outputs.get("delete_guard") is not None:
+            self._require_unused(number, outputs)
+        self._keys.delete(number)
+
+    def _require_unused(self, key_id: int, outputs: Bag) -> None:
+        try:
+            guard = delete_guard(outputs["delete_guard"])
+        except ValueError as error:
+            raise InvalidInputError([f"delete_guard {error}"]) from None
+        try:
+            self._guard.require_unused(key_id, str(outputs.get("name")), guard)
+        except KeyInUseError:
+            if self._keys.read(key_id) is not None:  # else it was deleted elsewhere
+                raise
 
     def _declared(self, props: Bag) -> ApiKeyInputs:
         """Read inputs that `check` has returned; the API refuses an expiry that has passed since then."""
@@ -275,9 +286,13 @@ class KeyResource:
         key = self._keys.read(key_id)
         if key is None:
             return f"adopt_key_id {key_id}: the account has no such key"
-        before, after = of_server(key), of_server(wanted)
+        try:
+            ends = counted(wanted.expires_in, key, utc_now()) if wanted.expires_in else wanted.expires_at
+        except InvalidInputError as error:
+            return str(error)
+        before, after = of_server(key), of_server(replace(wanted, expires_at=ends))
         for name in ON_SERVER:
-            if name in unknown:
+            if name in unknown or (name == "expires_at" and "expires_in" in unknown):
                 _log.warning("adopt_key_id %d: %s %s => not known yet", key_id, name, shown(name, before))
             elif differs(name, before.get(name), after.get(name)):
                 _log.warning(
@@ -285,12 +300,14 @@ class KeyResource:
                 )
         return None
 
-    def _warn_if_expired(self, key_id: str, expires_at: datetime | None) -> None:
+    def _warn_if_expired(self, key_id: str, declared_by: str, bag: Bag) -> None:
         """Warn once that a key has expired: none of its inputs has changed, so no diff shows that."""
+        expires_at = read_instant(bag.get("expires_at"))
         if expires_at and expires_at <= utc_now() and key_id not in self._expired:
             self._expired.add(key_id)
             _log.warning(
-                "key %s expired at %s: change expires_at, or remove it", key_id, format_instant(expires_at)
+                "key %s expired at %s: change %s, or remove it",
+                *(key_id, format_instant(expires_at), declared_by),
             )
 
     def _moved(self, key_id: int, olds: Bag, news: Bag) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, overload
 from weakref import WeakKeyDictionary
@@ -35,7 +35,7 @@ class ApiKey(Resource, module="account", name="ApiKey"):
     deployment fails with an error of the tree in `exceptions`.
 
     API calls: POST ``/v1/account/keys`` makes the key (and PATCH, if the name is exact), PATCH changes it, GET reads
-    it, DELETE removes it.
+    it, DELETE removes it; ``delete_guard`` asks for GET ``/v1/account/activity`` before.
 
     :ivar key: the plaintext, always a secret. Only the state has it: the API shows it once, when the key is made. None
         for an adopted key without ``adopt_key``.
@@ -45,7 +45,11 @@ class ApiKey(Resource, module="account", name="ApiKey"):
     :ivar name_prefix: as declared, or None.
     :ivar credit_limit: USD, or None if there is no limit.
     :ivar is_enabled: whether the key can be used.
-    :ivar expires_at: ISO 8601 text in UTC, or None if the key never expires.
+    :ivar expires_at: ISO 8601 text in UTC, or None if the key never expires. With ``expires_in``, the preview of a
+        creation, a replacement or an update does not know it, because it counts from the key's creation.
+    :ivar expires_in: as declared, in the largest whole unit, such as ``90d``, or None.
+    :ivar labels: as declared, or None.
+    :ivar delete_guard: as declared, in days, such as ``7d``, or None.
     :ivar rotation_triggers: as declared, or None.
     :ivar adopt_key_id: as declared, or None.
     """
@@ -61,6 +65,9 @@ class ApiKey(Resource, module="account", name="ApiKey"):
         credit_limit: pulumi.Output[float | None]
         is_enabled: pulumi.Output[bool]
         expires_at: pulumi.Output[str | None]
+        expires_in: pulumi.Output[str | None]
+        labels: pulumi.Output[Mapping[str, str] | None]
+        delete_guard: pulumi.Output[str | None]
         rotation_triggers: pulumi.Output[Mapping[str, str] | None]
 
     @overload
@@ -79,6 +86,9 @@ class ApiKey(Resource, module="account", name="ApiKey"):
         credit_limit: pulumi.Input[float | Decimal] | None = None,
         is_enabled: pulumi.Input[bool] | None = None,
         expires_at: pulumi.Input[str | datetime] | None = None,
+        expires_in: pulumi.Input[str | timedelta] | None = None,
+        labels: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+        delete_guard: pulumi.Input[str | timedelta] | None = None,
         rotation_triggers: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         adopt_key_id: pulumi.Input[int] | None = None,
         adopt_key: pulumi.Input[str | None] | None = None,
@@ -180,6 +190,7 @@ class ApiKey(Resource, module="account", name="ApiKey"):
 
 for _output in (
     *("name_prefix", "credit_limit", "expires_at", "rotation_triggers", "adopt_key_id", "key"),  # may be None
+    *("expires_in", "labels", "delete_guard"),
     *("key_id", "id"),  # each follows from the other
 ):
     setattr(ApiKey, _output, PreviewedProperty(_output))

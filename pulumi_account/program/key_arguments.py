@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from inspect import isawaitable
 from typing import Any
 
 import pulumi
 
+from pulumi_account.common.durations import format_duration
 from pulumi_account.core.naming import MAX_NAME_PREFIX
 from pulumi_account.core.properties import DEFAULT_PREFIX
 from pulumi_account.exceptions import InvalidInputError
@@ -41,6 +42,13 @@ class ApiKeyArgs:
     :param is_enabled: whether the key can be used. Default: true.
     :param expires_at: the instant at which the key stops working: ISO 8601 text with an offset, or an aware
         ``datetime``. It must be in the future when it is set or changed. Default: the key never expires.
+    :param expires_in: how long the key works, counted from its creation, instead of ``expires_at``: text such as
+        ``90d``, ``36h`` or ISO 8601 ``P90D``, or a ``timedelta``. A later deployment does not move the expiry. A
+        changed duration counts from the key's creation, too; the replacement of a key counts from its own.
+    :param labels: any map of texts, such as the key's team. Only the state has it; a change makes no call.
+    :param delete_guard: 1 to 30 whole days, as text such as ``7d`` or ISO 8601 ``P7D``, or a ``timedelta``. The key is
+        deleted, also after a replacement, only if the account's activity shows no use of it in this time; otherwise
+        the deletion fails with a `KeyInUseError`. Default: the key is deleted in any case.
     :param rotation_triggers: any map of texts. When it changes, the key is replaced: the new key is made before the
         old one is deleted.
     :param adopt_key_id: the id of an existing key, which this resource adopts instead of making a new key; the key is
@@ -55,6 +63,9 @@ class ApiKeyArgs:
     credit_limit: pulumi.Input[float | Decimal] | None = None
     is_enabled: pulumi.Input[bool] | None = None
     expires_at: pulumi.Input[str | datetime] | None = None
+    expires_in: pulumi.Input[str | timedelta] | None = None
+    labels: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None
+    delete_guard: pulumi.Input[str | timedelta] | None = None
     rotation_triggers: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None
     adopt_key_id: pulumi.Input[int] | None = None
     adopt_key: pulumi.Input[str | None] | None = field(default=None, repr=False)
@@ -154,7 +165,7 @@ def id_input(resource_name: str, value: Any) -> Any:
 
 
 def plain_value(value: Any) -> Any:
-    """Convert an instant to text and a ``Decimal`` to a number; leave other values for `check` to judge.
+    """Convert an instant or a duration to text and a ``Decimal`` to a number; leave other values for `check` to judge.
 
     :raises pulumi.RunError: the engine cannot carry the value.
     """
@@ -162,6 +173,9 @@ def plain_value(value: Any) -> Any:
         return value.apply(plain_value)
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        _require(not value % timedelta(seconds=1), "must be a duration of whole seconds")
+        return format_duration(value)
     if isinstance(value, Decimal):
         return _number(value)
     if isinstance(value, Mapping):

@@ -70,6 +70,8 @@ class PreviewedOutputs(dict[str, pulumi.Output[Any]]):
             # an answer with created_at is the whole state, not just the inputs: no output is missing from it
             is_whole = await outputs["created_at"].is_known()
             return None if is_whole or (adopts and await self._derive("adopt_key") is None) else UNKNOWN
+        if name == "expires_at" and await self._has_duration():
+            return None if await outputs["created_at"].is_known() else UNKNOWN
         declared = self._declared[name]
         if isinstance(declared, pulumi.Output):
             return await declared.future() if await declared.is_known() else UNKNOWN
@@ -78,6 +80,12 @@ class PreviewedOutputs(dict[str, pulumi.Output[Any]]):
             return UNKNOWN
         # SDKs carry numbers as floats
         return float(declared) if name == "credit_limit" and isinstance(declared, int) else declared
+
+    async def _has_duration(self) -> bool:
+        """Whether an ``expires_in`` may be in force, which counts from an instant that only the deployment knows."""
+        known = self._outputs["expires_in"]
+        in_force = await known.future() if await known.is_known() else await self._derive("expires_in")
+        return in_force is not None
 
 
 class PreviewedProperty:
