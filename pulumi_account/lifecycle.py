@@ -8,6 +8,7 @@ imports what only the provider's process needs, and the first call imports what 
 from __future__ import annotations
 
 import os
+import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
@@ -32,9 +33,12 @@ if TYPE_CHECKING:
     )
 
     from pulumi_account.api.client import AccountClient
+    from pulumi_account.api.settings import Settings
+    from pulumi_account.core.account import Account
     from pulumi_account.core.resource import KeyResource
+    from pulumi_account.core.rotating import RotatingKeyResource
 
-__all__ = ["OLDEST_SDK", "PREVIEW", "ApiKeyLifecycle", "OldSDKError"]
+__all__ = ["OLDEST_SDK", "PREVIEW", "ApiKeyLifecycle", "OldSDKError", "RotatingApiKeyLifecycle"]
 
 #: the oldest SDK whose provider process does all that this module relies on; pyproject.toml names it, too
 OLDEST_SDK = (3, 268)
@@ -48,51 +52,26 @@ _EXTERNAL = "__external"
 _SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 
 
-class ApiKeyLifecycle(ResourceProvider):
-    """Check, diff, create, read, update and delete of an API key, as the engine calls them."""
+class _Lifecycle(ResourceProvider):
+    """The steps of a resource, as the engine calls them."""
 
     #: the pickled provider is only a reference, so it contains no secret
     serialize_as_secret_always = False
 
-    _keys: KeyResource
+    _steps: KeyResource | RotatingKeyResource
 
     @one_line_errors
     def configure(self, req: ConfigureRequest) -> None:
-        """Set the only account of this process; all threads share its client, which the first call makes.
+        """Set the only account of this process; all threads and resources share it.
 
         :raises ConfigurationError: the endpoint or the provisioning key is missing or invalid, or the proxy or the
             certificates that the environment names are invalid.
         """
         show_one_line_errors()
-        from urllib.request import getproxies
+        self._steps = self._steps_in(_account(req))
 
-        from pulumi.output import Unknown
-
-        from pulumi_account.api.certificates import tls_files
-        from pulumi_account.api.settings import ENDPOINT, INSTANCE, PROVISIONING_KEY, resolve
-        from pulumi_account.core.delete_guard import DeleteGuard
-        from pulumi_account.core.keys import Keys
-        from pulumi_account.core.resource import KeyResource
-
-        given = {name: req.config.get(name) for name in (ENDPOINT, PROVISIONING_KEY, INSTANCE)}
-        # the SDK has no public way to ask for the names
-        named = dict.fromkeys(getattr(req.config, "_props", ()))
-        present = {name: value for name, value in given.items() if value is not None}
-        settings = resolve(named | present, os.environ)
-        client = LateClient(settings)
-        # so a preview reports invalid certificates or an invalid proxy
-        if settings.endpoint.lower().startswith("https:"):
-            tls_files(os.environ)
-        if getproxies():
-            client.made()
-        keys = Keys(cast("AccountClient", client), abandoned=engine_is_gone)
-        self._keys = KeyResource(
-            keys,
-            str(given[INSTANCE] or ""),
-            peers(),
-            guard=DeleteGuard(keys.activity, ignored=settings.ignores_delete_guard),
-            is_unknown=lambda value: isinstance(value, Unknown),
-        )
+    def _steps_in(self, account: Account) -> KeyResource | RotatingKeyResource:
+        raise NotImplementedError
 
     @one_line_errors
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
@@ -104,7 +83,7 @@ class ApiKeyLifecycle(ResourceProvider):
 
         # a preview does not know a new name: the deployment makes another
         draw = {"draw": lambda _: UNKNOWN} if PREVIEW in news else {}
-        checked = self._keys.check(_olds, news, preview=PREVIEW in news, **draw)
+        checked = self._steps.check(_olds, news, preview=PREVIEW in news, **draw)
         return CheckResult(
             _sealed(checked.inputs), [CheckFailure("", failure) for failure in checked.failures]
         )
@@ -115,21 +94,20 @@ class ApiKeyLifecycle(ResourceProvider):
 
         ``changes=None`` lets the engine compare the inputs and name the changed ones.
         """
-        diff = self._keys.diff(_id, _olds, _news)
-        return DiffResult(
-            changes=True if diff.moved else None if diff.changed else False, replaces=diff.replaces
-        )
+        diff = self._steps.diff(_id, _olds, _news)
+        changes = None if diff.changed else diff.silent
+        return DiffResult(changes=True if diff.moved else changes, replaces=diff.replaces)
 
     @one_line_errors
     def create(self, props: dict[str, Any]) -> CreateResult:
         """POST, and PATCH if needed; or GET and PATCH for an adopted key."""
-        created = self._keys.create(props)
+        created = self._steps.create(props)
         return CreateResult(created.id, _sealed(created.outputs))
 
     @one_line_errors
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """A refresh or, if the engine passes no outputs, ``ApiKey.get``: GET, or one LIST for many keys."""
-        found = self._keys.read(id_, props)
+        found = self._steps.read(id_, props)
         if found is None:
             return ReadResult("", {})
         # no inputs, even after a refresh: the next preview would show their removal
@@ -140,12 +118,78 @@ class ApiKeyLifecycle(ResourceProvider):
     @one_line_errors
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """PATCH the changed fields."""
-        return UpdateResult(_sealed(self._keys.update(_id, _olds, _news)))
+        return UpdateResult(_sealed(self._steps.update(_id, _olds, _news)))
 
     @one_line_errors
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """DELETE, unless another resource has adopted the key; `delete_guard` asks for the account's activity first."""
-        self._keys.delete(_id, _props)
+        self._steps.delete(_id, _props)
+
+
+class ApiKeyLifecycle(_Lifecycle):
+    """The steps of an `ApiKey`. Users' states name this class."""
+
+    def _steps_in(self, account: Account) -> KeyResource:
+        from pulumi_account.core.resource import KeyResource
+
+        return KeyResource(account)
+
+
+class RotatingApiKeyLifecycle(_Lifecycle):
+    """The steps of a `RotatingApiKey`. Users' states name this class."""
+
+    def _steps_in(self, account: Account) -> RotatingKeyResource:
+        from pulumi_account.core.rotating import RotatingKeyResource
+
+        return RotatingKeyResource(account)
+
+    @one_line_errors
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """A refresh: GET, or one LIST for many keys."""
+        found = self._steps.read(id_, props)
+        return ReadResult(id_, _sealed(found.outputs), _sealed(found.inputs)) if found else ReadResult("", {})
+
+
+#: the account of this process, by its settings and its instance; the SDK configures each class of provider
+_accounts: dict[tuple[Settings, str], Account] = {}
+_lock = threading.Lock()
+
+
+def _account(req: ConfigureRequest) -> Account:
+    """The account that the configuration names; the first call to the API makes its client."""
+    from urllib.request import getproxies
+
+    from pulumi.output import Unknown
+
+    from pulumi_account.api.certificates import tls_files
+    from pulumi_account.api.settings import ENDPOINT, INSTANCE, PROVISIONING_KEY, resolve
+    from pulumi_account.core.account import Account
+    from pulumi_account.core.delete_guard import DeleteGuard
+    from pulumi_account.core.keys import Keys
+
+    given = {name: req.config.get(name) for name in (ENDPOINT, PROVISIONING_KEY, INSTANCE)}
+    # the SDK has no public way to ask for the names
+    named = dict.fromkeys(getattr(req.config, "_props", ()))
+    present = {name: value for name, value in given.items() if value is not None}
+    settings, instance = resolve(named | present, os.environ), str(given[INSTANCE] or "")
+    with _lock:
+        if (settings, instance) in _accounts:
+            return _accounts[settings, instance]
+        client = LateClient(settings)
+        # so a preview reports invalid certificates or an invalid proxy
+        if settings.endpoint.lower().startswith("https:"):
+            tls_files(os.environ)
+        if getproxies():
+            client.made()
+        keys = Keys(cast("AccountClient", client), abandoned=engine_is_gone)
+        account = _accounts[settings, instance] = Account(
+            keys,
+            instance,
+            peers(),
+            guard=DeleteGuard(keys.activity, ignored=settings.ignores_delete_guard),
+            is_unknown=lambda value: isinstance(value, Unknown),
+        )
+        return account
 
 
 def _sealed(bag: dict[str, Any]) -> dict[str, Any]:

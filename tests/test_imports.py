@@ -182,6 +182,7 @@ def test_a_call_is_light() -> None:
 UPDATE = """
 import httpx
 from pulumi_account.api.client import AccountClient
+from pulumi_account.core.account import Account
 from pulumi_account.core.keys import Keys
 from pulumi_account.core.resource import KeyResource
 def answer(request):
@@ -189,7 +190,7 @@ def answer(request):
     return httpx.Response(200, json={**olds, "id": 1, "credit_limit": 2})
 client = AccountClient("https://account.example", "prov-1", transport=httpx.MockTransport(answer))
 olds = {"name": "n", "is_enabled": True, "expires_at": None, "created_at": "2026-01-01T00:00:00Z"}
-assert KeyResource(Keys(client)).update("1", olds, {"name": "n", "credit_limit": 2.0})["credit_limit"] == 2
+assert KeyResource(Account(Keys(client))).update("1", olds, {"name": "n", "credit_limit": 2.0})["credit_limit"] == 2
 """
 
 

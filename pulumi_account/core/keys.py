@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pulumi_account.common.instants import format_instant, same_instant
@@ -74,8 +74,8 @@ class Keys:
         :raises AccountError: nothing was left behind, according to the API's answers.
         """
         try:
-            reserved = self._unless_abandoned(self._post(wanted))
-            return self._unless_abandoned(self._commit(reserved, wanted))
+            reserved = self.confirm(self._post(wanted))
+            return self.confirm(self._commit(reserved, wanted))
         finally:
             self._reads.wrote()
 
@@ -97,6 +97,10 @@ class Keys:
     def read(self, key_id: int) -> Key | None:
         """The current key; None if the API itself reports that it does not exist."""
         return self._reads.read(key_id)
+
+    def now(self) -> datetime:
+        """The present instant by the API's clock."""
+        return self._client.now()
 
     def activity(self, days: int) -> Activity:
         """The account's usage of the last 1 to 30 days."""
@@ -234,7 +238,11 @@ class Keys:
             raise
         return created.model_copy(update=dict(settled))
 
-    def _unless_abandoned(self, created: CreatedKey) -> CreatedKey:
+    def confirm(self, created: CreatedKey) -> CreatedKey:
+        """Return a new key if the engine that requested it still runs; otherwise delete it.
+
+        :raises AbandonedError: the engine has exited.
+        """
         if not self._abandoned():
             return created
         gone = AbandonedError(f"the engine that requested key {created.id} has exited: the key was deleted")

@@ -134,7 +134,7 @@ def facts(key: Key | KnownKey, plaintext: str | None) -> dict[str, Any]:
 
 def differs(name: str, old: Any, new: Any) -> bool:
     """Whether two values of a property differ in meaning."""
-    if name == "expires_at" and isinstance(old, str) and isinstance(new, str):
+    if name in ("expires_at", "anchor") and isinstance(old, str) and isinstance(new, str):
         return not same_instant(read_instant(old), read_instant(new))
     if name in ("labels", "rotation_triggers"):
         return bool((old or {}) != (new or {}))

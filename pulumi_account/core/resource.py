@@ -11,25 +11,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pulumi_account.common.durations import format_duration, parse_duration
 from pulumi_account.common.ids import parse_key_id
-from pulumi_account.common.instants import format_instant, read_instant, same_instant, utc_now
-from pulumi_account.core.adoption import ADOPTION, Adoptions, is_new
-from pulumi_account.core.declaration import ApiKeyInputs, declared, delete_guard
-from pulumi_account.core.delete_guard import DeleteGuard
+from pulumi_account.common.instants import format_instant, read_instant
+from pulumi_account.core.account import Account, require_same_key
+from pulumi_account.core.adoption import ADOPTION, is_new
+from pulumi_account.core.declaration import ApiKeyInputs, declared
 from pulumi_account.core.expiry import counted, found
-from pulumi_account.core.keys import Keys, differences
+from pulumi_account.core.keys import differences
 from pulumi_account.core.naming import auto_name, digits_of
 from pulumi_account.core.properties import (
     ADOPTING,
     DECLARED_ONLY,
     DEFAULT_PREFIX,
-    FORMER_INSTANCE_ID,
     INPUTS,
-    INSTANCE,
     INSTANCE_ID,
     ON_SERVER,
     Bag,
@@ -44,17 +41,10 @@ from pulumi_account.core.properties import (
     split,
 )
 from pulumi_account.core.results import Checked, Created, Diff, ReadKey
-from pulumi_account.exceptions import (
-    AdoptionError,
-    ConfigurationError,
-    InvalidInputError,
-    KeyInUseError,
-    NotFoundError,
-)
+from pulumi_account.exceptions import AdoptionError, InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
     from pulumi_account.api.models import Key
-    from pulumi_account.core.peers import Peers
 
 __all__ = ["Checked", "Created", "Diff", "KeyResource", "ReadKey"]
 
@@ -62,29 +52,12 @@ _log = logging.getLogger(__name__)
 
 
 class KeyResource:
-    """The steps for the keys of one account; safe for any number of threads.
+    """The steps for the keys of one account; safe for any number of threads."""
 
-    :param keys: the account's keys.
-    :param instance: the name of the explicit provider instance; empty for the default one.
-    :param peers: the other provider processes of this run.
-    :param guard: refuses the deletion of keys in use; by default one that asks for the account's activity.
-    :param is_unknown: returns whether a value stands for one that a preview does not know yet.
-    """
-
-    def __init__(
-        self,
-        keys: Keys,
-        instance: str = "",
-        peers: Peers | None = None,
-        *,
-        guard: DeleteGuard | None = None,
-        is_unknown: Callable[[object], bool] = lambda _: False,
-    ) -> None:
-        self._keys = keys
-        self._instance = {INSTANCE: instance} if instance else {}
-        self._adoptions = Adoptions(peers)
-        self._guard = guard or DeleteGuard(keys.activity)
-        self._is_unknown = is_unknown
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._keys = account.keys
+        self._adoptions = account.adoptions
         self._expired: set[str] = set()
 
     def check(
@@ -101,12 +74,12 @@ class KeyResource:
             DEFAULT_PREFIX
         ):  # only for a new key; an old one keeps its prefix if its resource is renamed
             news = {**news, **kept(olds, "name_prefix")}
-        known, unknown = split(news, self._is_unknown)
+        known, unknown = split(news, self._account.is_unknown)
         self._adoptions.want(news.get(ADOPTING) or ())
         try:
             inputs = declared(
                 known,
-                now=utc_now(),
+                now=self._account.clock(),
                 settled=read_instant(olds.get("expires_at")),
                 rotated=not is_new(olds) and _rotates(olds, news),
                 auto_named=olds.get("name") if "name_prefix" in olds else None,
@@ -123,7 +96,7 @@ class KeyResource:
         checked = merged(declared_bag(inputs), unknown)
         if "name_prefix" in checked and "name" not in checked:
             checked["name"] = self._auto_name(checked, olds, draw)
-        return Checked(checked | self._instance_ids(olds, news))
+        return Checked(checked | self._account.instance_ids(olds, news))
 
     def diff(self, key_id: str, olds: Bag, news: Bag) -> Diff:
         """Compare the declaration with the known state of the key.
@@ -135,7 +108,7 @@ class KeyResource:
         :raises InvalidInputError: a new ``expires_in`` has passed since the key was made.
         """
         number = parse_key_id("id", key_id)
-        moved = self._moved(number, olds, news)
+        moved = self._account.has_moved(number, olds, news)
         # if only the provider changed, the engine would replace nothing, and look for the key in another account
         replaces = ["provider"] if moved else _replaces(number, olds, news)
         if replaces and news.get("adopt_key_id") == number:
@@ -152,7 +125,7 @@ class KeyResource:
             changed.remove("expires_at")  # it follows from expires_in
         if "expires_in" in changed and isinstance(news.get("expires_in"), str):
             if not is_refresh and not replaces:
-                counted(parse_duration(news["expires_in"]), KnownKey.of(number, olds), utc_now())
+                counted(parse_duration(news["expires_in"]), KnownKey.of(number, olds), self._account.clock())
         else:
             self._warn_if_expired(key_id, "expires_in" if counts else "expires_at", olds if counts else news)
         return Diff(changed, replaces)
@@ -185,20 +158,16 @@ class KeyResource:
         key = self._keys.read(parse_key_id("id", key_id))
         if key is None and "key_id" not in state:
             raise NotFoundError(f"the account has no key {key_id}", status=404)
-        if key is None and state.get(INSTANCE, "") != self._instance.get(INSTANCE, ""):
-            raise ConfigurationError(
-                f"the account has no key {key_id}, but another provider made the key, and its account may have it: "
-                "run `pulumi up`, which asks, or `pulumi state delete` if the key is gone"
-            )
         if key is None:
+            self._account.may_be_gone(int(key_id), state)
             return None
-        _require_same_key(key, read_instant(state.get("created_at")))
+        require_same_key(key, read_instant(state.get("created_at")))
         if "key_id" in state:
             self._adoptions.refresh(key.id)
         inputs = of_server(key) | kept(state, *DECLARED_ONLY, INSTANCE_ID) | {"expires_in": found(key, state)}
         if inputs["expires_in"] is None:
             del inputs["expires_in"]
-        outputs = inputs | facts(key, state.get("key")) | self._instance | kept(state, ADOPTION)
+        outputs = inputs | facts(key, state.get("key")) | self._account.instance | kept(state, ADOPTION)
         if "expires_in" in inputs:
             del inputs["expires_at"]
         return ReadKey(outputs, inputs)
@@ -212,11 +181,11 @@ class KeyResource:
         before = KnownKey.of(parse_key_id("id", key_id), olds)
         if wanted.expires_in:
             moves = olds.get("expires_in") != format_duration(wanted.expires_in)
-            ends = counted(wanted.expires_in, before, utc_now()) if moves else before.expires_at
+            ends = counted(wanted.expires_in, before, self._account.clock()) if moves else before.expires_at
             wanted = replace(wanted, expires_at=ends)
         changes = differences(before, wanted)
         key = self._keys.change(before.id, changes) if changes else before
-        _require_same_key(key, before.created_at, "; it has been changed there")
+        require_same_key(key, before.created_at, "; it has been changed there")
         made_here = "adopt_key" not in olds and olds.get("key")
         plaintext = made_here or _plaintext(wanted) or olds.get("key")
         token = kept(olds, ADOPTION)
@@ -229,57 +198,33 @@ class KeyResource:
 
         :raises KeyInUseError: its ``delete_guard`` does not allow it.
         """
-        number = parse_key_id("id", key_id)
-        if not self._adoptions.may_delete(number, outputs):
-            _log.warning("key %s is kept: adopt_key_id gave it to another resource of this stack", key_id)
-            return
-        if outputs.get("delete_guard") is not None:
-            self._require_unused(number, outputs)
-        self._keys.delete(number)
-
-    def _require_unused(self, key_id: int, outputs: Bag) -> None:
-        try:
-            guard = delete_guard(outputs["delete_guard"])
-        except ValueError as error:
-            raise InvalidInputError([f"delete_guard {error}"]) from None
-        try:
-            self._guard.require_unused(key_id, str(outputs.get("name")), guard)
-        except KeyInUseError:
-            if self._keys.read(key_id) is not None:  # else it was deleted elsewhere
-                raise
+        self._account.delete([(parse_key_id("id", key_id), str(outputs.get("name")))], outputs)
 
     def _declared(self, props: Bag) -> ApiKeyInputs:
         """Read inputs that `check` has returned; the API refuses an expiry that has passed since then."""
-        known, _ = split(props, self._is_unknown)
+        known, _ = split(props, self._account.is_unknown)
         settled = read_instant(props.get("expires_at"))
-        return declared(known, now=utc_now(), settled=settled, auto_named=known.get("name"))
+        return declared(known, now=self._account.clock(), settled=settled, auto_named=known.get("name"))
 
     def _outputs(
         self, key: Key | KnownKey, inputs: ApiKeyInputs, props: Bag, plaintext: str | None
     ) -> dict[str, Any]:
         declared_only = kept(declared_bag(inputs), *DECLARED_ONLY)
         return (
-            of_server(key) | declared_only | facts(key, plaintext) | self._instance | kept(props, INSTANCE_ID)
+            of_server(key)
+            | declared_only
+            | facts(key, plaintext)
+            | self._account.instance
+            | kept(props, INSTANCE_ID)
         )
 
     def _auto_name(self, inputs: Bag, olds: Bag, draw: Callable[[str], object]) -> object:
         """A name that keeps its digits until the key is replaced; unknown if its prefix is."""
         prefix = inputs["name_prefix"]
-        if self._is_unknown(prefix):
+        if self._account.is_unknown(prefix):
             return prefix
         digits = None if _rotates(olds, inputs) else digits_of(olds.get("name"), olds.get("name_prefix"))
         return prefix + digits if digits else draw(prefix)
-
-    def _instance_ids(self, olds: Bag, news: Bag) -> dict[str, Any]:
-        """The id of the provider instance, and that of the former instance if it was another.
-
-        A program passes the id of an explicit instance even if a transform has removed the instance.
-        """
-        if not self._instance:
-            return {}
-        former, present = olds.get(INSTANCE_ID), news.get(INSTANCE_ID)
-        ids = {INSTANCE_ID: present, FORMER_INSTANCE_ID: None if former == present else former}
-        return {name: value for name, value in ids.items() if value is not None}
 
     def _announce(self, key_id: int, wanted: ApiKeyInputs, unknown: Bag) -> str | None:
         """Report what an adoption will change, which no preview shows; returns the reason if it is impossible."""
@@ -287,7 +232,11 @@ class KeyResource:
         if key is None:
             return f"adopt_key_id {key_id}: the account has no such key"
         try:
-            ends = counted(wanted.expires_in, key, utc_now()) if wanted.expires_in else wanted.expires_at
+            ends = (
+                counted(wanted.expires_in, key, self._account.clock())
+                if wanted.expires_in
+                else wanted.expires_at
+            )
         except InvalidInputError as error:
             return str(error)
         before, after = of_server(key), of_server(replace(wanted, expires_at=ends))
@@ -303,26 +252,12 @@ class KeyResource:
     def _warn_if_expired(self, key_id: str, declared_by: str, bag: Bag) -> None:
         """Warn once that a key has expired: none of its inputs has changed, so no diff shows that."""
         expires_at = read_instant(bag.get("expires_at"))
-        if expires_at and expires_at <= utc_now() and key_id not in self._expired:
+        if expires_at and expires_at <= self._account.clock() and key_id not in self._expired:
             self._expired.add(key_id)
             _log.warning(
                 "key %s expired at %s: change %s, or remove it",
                 *(key_id, format_instant(expires_at), declared_by),
             )
-
-    def _moved(self, key_id: int, olds: Bag, news: Bag) -> bool:
-        """Whether the key is in another account than this one.
-
-        An instance with another name or id may still use the same account, and an SDK may have dropped the output
-        that named it: only a call to the account can decide.
-        """
-        former, present = news.get(FORMER_INSTANCE_ID, olds.get(INSTANCE_ID)), news.get(INSTANCE_ID)
-        same_name = olds.get(INSTANCE, "") == self._instance.get(INSTANCE, "")
-        same_id = None in (former, present) or former == present  # an unknown id equals no other
-        if same_name and same_id and not self._is_unknown(present):
-            return False
-        key, created_at = self._keys.read(key_id), read_instant(olds.get("created_at"))
-        return key is None or not same_instant(key.created_at, created_at or key.created_at)
 
 
 def _replaces(key_id: int, olds: Bag, news: Bag) -> list[str]:
@@ -338,13 +273,3 @@ def _rotates(olds: Bag, news: Bag) -> bool:
 
 def _plaintext(inputs: ApiKeyInputs) -> str | None:
     return inputs.adopt_key.reveal() if inputs.adopt_key else None
-
-
-def _require_same_key(key: Key | KnownKey, created_at: datetime | None, what_was_done: str = "") -> None:
-    """Refuse the key of another account: ids are small numbers, so accounts share them."""
-    if key.created_at and created_at and not same_instant(key.created_at, created_at):
-        raise ConfigurationError(
-            f"key {key.id} was made at {format_instant(key.created_at)}, but the one in the state at "
-            f"{format_instant(created_at)}: the endpoint or the provisioning key is that of another account"
-            f"{what_was_done}"
-        )

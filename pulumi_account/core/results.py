@@ -22,11 +22,13 @@ class Diff:
     """The names of the inputs that change; the key is replaced because of those in ``replaces``.
 
     ``moved``: the key is replaced because its provider has changed and uses another account.
+    ``silent``: the resource needs an update even if no input changes.
     """
 
     changed: list[str] = field(default_factory=list)
     replaces: list[str] = field(default_factory=list)
     moved: bool = False
+    silent: bool = False
 
 
 @dataclass(frozen=True)

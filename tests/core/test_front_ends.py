@@ -9,6 +9,7 @@ import pytest
 
 from pulumi_account.api.client import AccountClient
 from pulumi_account.api.retry import give_up_after
+from pulumi_account.core.account import Account
 from pulumi_account.core.keys import Keys
 from pulumi_account.core.resource import KeyResource
 from pulumi_account.emulator import Answer, Emulator, Fault
@@ -67,7 +68,7 @@ def test_a_read_without_a_state_gives_inputs(resource: FrontEnd, emulator: Emula
 def test_an_engine_may_propose_the_name(emulator: Emulator) -> None:
     """Where the engine draws auto-names, so that previews know them, its name is used."""
     with FrontEnd(emulator) as resource:
-        steps = KeyResource(Keys(resource.client))
+        steps = KeyResource(Account(Keys(resource.client)))
         checked = steps.check({}, AUTO, preview=True, draw=lambda prefix: f"{prefix}from-the-engine")
     assert checked.inputs["name"] == "ci-from-the-engine"
 
@@ -76,7 +77,7 @@ def test_a_front_end_may_name_its_resources(resource: FrontEnd, emulator: Emulat
     """An identity that the engine gives, such as a URN, stands for the resource that adopted a key."""
     key_id, _ = emulator.add("n")
     inputs, _ = resource.check({"name": "n", "adopt_key_id": key_id})
-    steps = KeyResource(Keys(resource.client))
+    steps = KeyResource(Account(Keys(resource.client)))
     adopted = steps.create(inputs, identity="urn:pulumi:dev::project::account:ApiKey::n")
     assert adopted.outputs["__adoption"] == "urn:pulumi:dev::project::account:ApiKey::n"
     steps.delete(str(key_id), {"created_at": adopted.outputs["created_at"]})
@@ -88,7 +89,7 @@ def test_a_front_end_may_name_its_resources(resource: FrontEnd, emulator: Emulat
 def test_an_engine_may_set_a_deadline(emulator: Emulator) -> None:
     """A create under a time-out makes one attempt of each call after its end, and leaves no key behind."""
     client = AccountClient(emulator.url, PROVISIONING_KEY)
-    steps = KeyResource(Keys(client))
+    steps = KeyResource(Account(Keys(client)))
     inputs = steps.check({}, EXACT).inputs
     emulator.faults.add(Fault(Answer(503), operation="update_key", times=None))
     with client, give_up_after(0), pytest.raises(ServerError):

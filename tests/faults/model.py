@@ -24,6 +24,7 @@ from pulumi.output import UNKNOWN, Unknown
 from pulumi_account.api.client import AccountClient
 from pulumi_account.api.retry import RetryTransport
 from pulumi_account.common.instants import parse_instant
+from pulumi_account.core.account import Account
 from pulumi_account.core.keys import Keys
 from pulumi_account.core.naming import auto_name
 from pulumi_account.core.resource import KeyResource
@@ -299,8 +300,10 @@ class InProcess:
         inner = _Shared(self.account.transport)
         transport = RetryTransport(inner, sleep=clock.sleep, clock=clock)
         return KeyResource(
-            Keys(AccountClient(ENDPOINT, PROVISIONING_KEY, transport=transport)),
-            is_unknown=lambda value: isinstance(value, Unknown),
+            Account(
+                Keys(AccountClient(ENDPOINT, PROVISIONING_KEY, transport=transport)),
+                is_unknown=lambda value: isinstance(value, Unknown),
+            )
         )
 
     def _plan(self, steps: KeyResource, name: str, spec: Spec, *, preview: bool) -> tuple[str, Bag]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from pulumi_account.api.client import AccountClient
+from pulumi_account.core.account import Account
 from pulumi_account.core.keys import Keys
 from pulumi_account.core.peers import Peers
 from pulumi_account.core.resource import KeyResource
@@ -165,7 +166,7 @@ class InProcess:
         client = AccountClient(
             ENDPOINT, PROVISIONING_KEY, transport=self.accounts[INSTANCES[instance]].transport
         )
-        return KeyResource(Keys(client), instance, peers)
+        return KeyResource(Account(Keys(client), instance, peers))
 
     def _deploy(self, name: str, spec: Spec, *, forced: bool) -> None:
         old, steps = self._state.get(name), self._processes[spec.instance]

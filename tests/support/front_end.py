@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pulumi_account.api.client import AccountClient
+from pulumi_account.core.account import Account
 from pulumi_account.core.keys import Keys
 from pulumi_account.core.naming import auto_name
 from pulumi_account.core.peers import Peers
@@ -31,7 +32,7 @@ class FrontEnd:
     def __init__(self, emulator: Emulator, instance: str = "", peers: Peers | None = None) -> None:
         self.client = AccountClient(emulator.url, PROVISIONING_KEY, retry_deadline=0)
         self._steps = KeyResource(
-            Keys(self.client), instance, peers, is_unknown=lambda value: value is UNKNOWN
+            Account(Keys(self.client), instance, peers, is_unknown=lambda value: value is UNKNOWN)
         )
         self._handler = _Lines()
 
