@@ -11,6 +11,7 @@ from typing import Any
 import pulumi
 
 from pulumi_account.api.models import Key
+from pulumi_account.common.durations import format_duration, parse_duration
 from pulumi_account.common.instants import format_instant, utc_now
 from pulumi_account.common.money import to_number
 from pulumi_account.core.properties import API_KEY_TYPE
@@ -136,7 +137,12 @@ class AccountMocks(pulumi.runtime.Mocks):
         else:
             key = self._make(inputs)
             plaintext = {**_SECRET, "value": f"mocked-key-of-{args.name}"}
-        return str(key.id), {**inputs, **_outputs(key), "key": plaintext}
+        durations = {
+            name: format_duration(parse_duration(inputs[name]))
+            for name in ("expires_in", "delete_guard")
+            if name in inputs
+        }
+        return str(key.id), {**inputs, **durations, **_outputs(key), "key": plaintext}
 
     def _make(self, inputs: Mapping[str, Any]) -> Key:
         with self._lock:
@@ -162,7 +168,8 @@ class AccountMocks(pulumi.runtime.Mocks):
 
 
 def _key(key_id: int, created_at: datetime, declared: Mapping[str, Any]) -> Key:
-    defaults = {"credit_limit": None, "expires_at": None, "is_enabled": True}
+    ends = created_at + parse_duration(declared["expires_in"]) if "expires_in" in declared else None
+    defaults = {"credit_limit": None, "expires_at": ends and format_instant(ends), "is_enabled": True}
     made = {"id": key_id, "created_at": format_instant(created_at)}
     return Key.model_validate({**defaults, **declared, **made})
 

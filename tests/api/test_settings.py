@@ -81,7 +81,9 @@ def test_settings_hide_the_key() -> None:
     """Settings can be logged."""
     settings = resolve(CONFIGURED, {})
     assert (
-        repr(settings) == "Settings(endpoint='https://configured.invalid', retry_deadline=90.0, timeout=30.0)"
+        repr(settings)
+        == "Settings(endpoint='https://configured.invalid', retry_deadline=90.0, timeout=30.0, "
+        "ignores_delete_guard=False)"
     )
     assert_clean(repr(settings), str(settings))
 
@@ -337,6 +339,20 @@ def test_retry_deadlines_that_are_none(text: str) -> None:
     """Any other value is refused, and the error quotes it."""
     error = refusal(ConfigurationError, lambda: resolve(CONFIGURED, {"ACCOUNT_RETRY_DEADLINE": text}))
     assert str(error) == (f"ACCOUNT_RETRY_DEADLINE must be a number of seconds from 0 to 86400, not {text!r}")
+
+
+@pytest.mark.parametrize(("text", "ignored"), [("", False), ("none", True)])
+@pytest.mark.parametrize("configuration", [CONFIGURED, INSTANCE])
+def test_delete_guard(configuration: dict[str, object], text: str, *, ignored: bool) -> None:
+    """ACCOUNT_DELETE_GUARD=none ignores the guards of keys, those of instances, too."""
+    assert resolve(configuration, {"ACCOUNT_DELETE_GUARD": text}).ignores_delete_guard is ignored
+
+
+@pytest.mark.parametrize("text", ["None", "0", "off", "7d", "true", " none"])
+def test_delete_guards_that_are_none(text: str) -> None:
+    """Any other value is refused, so that a misspelled one does not keep a key."""
+    error = refusal(ConfigurationError, lambda: resolve(CONFIGURED, {"ACCOUNT_DELETE_GUARD": text}))
+    assert str(error) == f"ACCOUNT_DELETE_GUARD must be none or not set, not {text!r}"
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("", 30.0), ("0.1", 0.1), ("120", 120.0)])

@@ -32,6 +32,8 @@ FULL: dict[str, Any] = {
     "credit_limit": 12.5,
     "is_enabled": False,
     "expires_at": "2027-01-01T01:00:00+01:00",
+    "labels": {"team": "search"},
+    "delete_guard": "P7D",
     "rotation_triggers": {"quarter": "2026-3"},
     "adopt_key_id": 7.0,
     "adopt_key": PLAINTEXT,
@@ -63,6 +65,9 @@ def test_a_full_declaration() -> None:
     assert vars(key) == {
         **FULL,
         "name_prefix": None,
+        "expires_in": None,
+        "labels": {"team": "search"},
+        "delete_guard": timedelta(days=7),
         "credit_limit": Decimal("12.5"),
         "expires_at": datetime(2027, 1, 1, tzinfo=UTC),
         "adopt_key_id": 7,
@@ -175,6 +180,19 @@ WRONG: list[tuple[str, object, str]] = [
         "2026-06-01T12:00:00Z",
         "2026-06-01T12:00:00Z is in the past: this machine's clock says 2026-06-01T12:00:00Z",
     ),
+    ("expires_in", 90.0, "must be text, not 90.0"),
+    (
+        "expires_in",
+        "3 months",
+        "text of 8 characters is not a duration such as 90d, 36h, 30m or P90D "
+        "(months and years have no fixed length)",
+    ),
+    ("expires_in", "0d", "'0d' must be more than 0 and at most 36525d"),
+    ("delete_guard", "36h", "must be 1 to 30 whole days, such as 7d, not 36h"),
+    ("delete_guard", "31d", "must be 1 to 30 whole days, such as 7d, not 31d"),
+    ("delete_guard", "0d", "'0d' must be more than 0 and at most 36525d"),
+    ("labels", "x", "must be a map of texts, not text"),
+    ("labels", {"team": 1.0}, "must be a map of texts, but the value of 'team' is 1.0"),
     ("rotation_triggers", "x", "must be a map of texts, not text"),
     ("rotation_triggers", ["x"], "must be a map of texts, not a list"),
     (
@@ -229,6 +247,9 @@ def is_right(name: str, value: Any) -> bool:
         "credit_limit": lambda: number and (value == 0 or 1e-300 <= value <= 1e300),
         "is_enabled": lambda: value is True or value is False,
         "expires_at": lambda: False,
+        "expires_in": lambda: False,
+        "delete_guard": lambda: False,
+        "labels": lambda: rules["rotation_triggers"](),
         "rotation_triggers": lambda: isinstance(value, dict) and all(type(v) is str for v in value.values()),
         "adopt_key_id": lambda: number and 1 <= value < math.inf and value == int(value),
         "adopt_key": lambda: isinstance(value, str) and value != "",
@@ -248,6 +269,9 @@ def test_any_wrong_value_is_one_clear_line(name: str, value: object) -> None:
 RIGHT: dict[str, st.SearchStrategy[object]] = {
     "is_enabled": st.booleans(),
     "expires_at": INSTANTS.filter(lambda moment: moment > NOW).map(format_instant),
+    "expires_in": st.integers(1, 36525).map("{}d".format),
+    "labels": st.dictionaries(st.text(), st.text()),
+    "delete_guard": st.integers(1, 30).map("{}d".format),
     "rotation_triggers": st.dictionaries(st.text(), st.text()),
     "adopt_key": st.text(min_size=1),
 }
@@ -262,7 +286,14 @@ def test_any_right_value_is_accepted(name: str, data: st.DataObject) -> None:
     accepted = inputs({**BESIDE.get(name, {"name": "n"}), name: value})
     shown = getattr(accepted, name)
     shown = shown.reveal() if isinstance(shown, Secret) else shown
+    shown = f"{shown.days}d" if isinstance(shown, timedelta) else shown
     assert (format_instant(shown) if isinstance(shown, datetime) else shown) == value
+
+
+@pytest.mark.parametrize("text", ["90d", "P90D", "2160h", "7776000s"])
+def test_a_duration_in_any_notation(text: str) -> None:
+    """A duration means the same in every notation."""
+    assert inputs({"name": "n", "expires_in": text}).expires_in == timedelta(days=90)
 
 
 def test_all_failures_come_at_once() -> None:
@@ -291,6 +322,7 @@ def test_unknown_properties_are_named() -> None:
 BOTH = "name and name_prefix exclude each other: give one of them"
 NEITHER = "name or name_prefix must be given"
 NAMELESS = "adopt_key_id needs name: give the name that the adopted key is to have"
+TWO_EXPIRIES = "expires_at and expires_in exclude each other: give one of them"
 KEY_ALONE = "adopt_key needs adopt_key_id: give both"
 
 
@@ -298,6 +330,7 @@ KEY_ALONE = "adopt_key needs adopt_key_id: give both"
     ("names", "conflicts"),
     [
         (["name", "name_prefix"], [BOTH]),
+        (["name", "expires_at", "expires_in"], [TWO_EXPIRIES]),
         ([], [NEITHER]),
         (["name_prefix", "adopt_key_id"], [NAMELESS]),
         (["adopt_key_id"], [NEITHER, NAMELESS]),
@@ -311,6 +344,7 @@ KEY_ALONE = "adopt_key needs adopt_key_id: give both"
 def test_conflicts(names: list[str], conflicts: list[str], known: bool) -> None:
     """Properties that exclude or need each other are reported even while a preview does not know their values."""
     values = {"name": "n", "name_prefix": "n-", "adopt_key_id": 7, "adopt_key": PLAINTEXT}
+    values |= {"expires_at": FAR, "expires_in": "1d"}
     given = {name: values[name] for name in names} if known else {}
     assert failures(given, unknown=() if known else names) == tuple(conflicts)
 

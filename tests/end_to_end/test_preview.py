@@ -22,7 +22,7 @@ HEAD = "import pulumi, pulumi_account as account\nfrom pulumi import ResourceOpt
 #: every output of `k`, alone and as an input of others
 CONSUMERS = """
 OUTPUTS = ["name", "name_prefix", "credit_limit", "is_enabled", "expires_at", "rotation_triggers", "adopt_key_id",
-           "key", "key_id", "created_at", "id"]
+           "key", "key_id", "created_at", "id", "expires_in", "labels", "delete_guard"]
 for output in OUTPUTS:
     pulumi.export(output, getattr(k, output))
     account.ApiKey(f"with-{output}", name=getattr(k, output).apply(lambda value: f"its {value}"),
@@ -53,6 +53,7 @@ def assert_empty(result: Result) -> None:
         'k = account.ApiKey("k", name="k", adopt_key_id=1)',
         'k = account.ApiKey("k", name="k", rotation_triggers={})',
         f'k = account.ApiKey("k", name="k", adopt_key_id=1, adopt_key="{PLAINTEXT}")',
+        'k = account.ApiKey("k", expires_in="P90D", labels={"team": "search"}, delete_guard="168h")',
         'k = account.ApiKey.get("k", "1")',
         'k = account.ApiKey("k", name="k", opts=ResourceOptions(ignore_changes=["credit_limit"]))',
         "pulumi.runtime.register_stack_transform(lambda args: pulumi.ResourceTransformResult("
@@ -64,6 +65,7 @@ def assert_empty(result: Result) -> None:
         "adopted",
         "no triggers",
         "adopted with its plaintext",
+        "expiring",
         "read",
         "ignored",
         "transformed",

@@ -47,6 +47,14 @@ def test_output_names_are_pinned(provider: ProviderProcess) -> None:
     }  # fmt: skip
 
 
+def test_names_of_durations_and_labels_are_pinned(provider: ProviderProcess) -> None:
+    """So do those that only some keys have."""
+    declared = {"name": "n", "expires_in": "90d", "labels": {"team": "search"}, "delete_guard": "7d"}
+    _, inputs, outs = made(provider, **declared)
+    assert inputs == {**declared, "is_enabled": True}
+    assert set(outs) - {"created_at", "key", "key_id"} == {*inputs, "expires_at"}
+
+
 def test_hidden_output_names_are_pinned(emulator: Emulator, tmp_path: Path) -> None:
     """So do the outputs that no display shows."""
     key_id, _ = emulator.add("n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pulumi_account.emulator import Drop, Emulator, Fault
+from tests.lifecycle.conftest import instance
 from tests.support.helpers import AUTO, EXACT, made
 from tests.support.provider_process import UNKNOWN, ProviderError, ProviderProcess
 
@@ -67,6 +69,46 @@ def test_recovery_is_told(provider: ProviderProcess, emulator: Emulator) -> None
     emulator.faults.add(Fault(Drop(commit=True), operation="create_key"))
     made(provider, **AUTO)
     assert "it made key" in provider.stderr
+
+
+def test_a_key_in_use_is_kept(next_run: ProviderProcess, emulator: Emulator) -> None:
+    """The engine gets the error as one line, and the key stays."""
+    key_id, _, outs = made(next_run, name="n", delete_guard="7d")
+    emulator.add_usage(int(key_id))
+    line = (
+        rf"^pulumi_account\.exceptions\.KeyInUseError: key {key_id} \('n'\) is not deleted: .* for one run$"
+    )
+    with pytest.raises(ProviderError, match=line):
+        next_run.delete(key_id, outs)
+    assert emulator.key(int(key_id)) is not None
+
+
+def test_the_environment_ignores_guards(emulator: Emulator, tmp_path: Path) -> None:
+    """With `ACCOUNT_DELETE_GUARD=none`, a key in use is deleted."""
+    with ProviderProcess(instance(emulator, ""), tmp_path, {"ACCOUNT_DELETE_GUARD": "none"}) as process:
+        key_id, _, outs = made(process, name="n", delete_guard="7d")
+        emulator.add_usage(int(key_id))
+        process.delete(key_id, outs)
+    assert emulator.key(int(key_id)) is None
+
+
+def test_a_lost_answer_about_the_use_keeps_the_key(provider: ProviderProcess, emulator: Emulator) -> None:
+    """Without the account's activity, nothing is deleted."""
+    key_id, _, outs = made(provider, name="n", delete_guard="3d")
+    emulator.faults.add(Fault(Drop(), operation="get_activity", times=None))
+    with pytest.raises(ProviderError, match=r"its use is not known .*the answer was lost"):
+        provider.delete(key_id, outs)
+    assert emulator.key(int(key_id)) is not None
+
+
+def test_an_expiry_in_the_past_fails_the_preview(provider: ProviderProcess, emulator: Emulator) -> None:
+    """The diff refuses a changed duration that has passed, in one line."""
+    key_id, inputs, outs = made(provider, name="n", expires_in="90d")
+    olds = {**outs, "created_at": "2020-01-01T00:00:00Z"}
+    with pytest.raises(
+        ProviderError, match=r"InvalidInputError: expires_in 30d counts from .* is in the past"
+    ):
+        provider.diff(key_id, olds, {**inputs, "expires_in": "30d"})
 
 
 def test_an_adopted_key_survives_its_former_resource(provider: ProviderProcess, emulator: Emulator) -> None:

@@ -34,8 +34,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 def test_input_names_are_pinned() -> None:
     """The inputs in users' states have these names."""
     assert [argument.name for argument in fields(ApiKeyArgs)] == [
-        "name", "name_prefix", "credit_limit", "is_enabled", "expires_at", "rotation_triggers", "adopt_key_id",
-        "adopt_key",
+        "name", "name_prefix", "credit_limit", "is_enabled", "expires_at", "expires_in", "labels", "delete_guard",
+        "rotation_triggers", "adopt_key_id", "adopt_key",
     ]  # fmt: skip
 
 
@@ -72,6 +72,7 @@ def test_both_forms_at_once_are_refused() -> None:
         ("credit_limit", 1j, "must not be of type complex"),
         ("credit_limit", Decimal("1.0000000000000000001"), "must have 15 digits at most, not 20"),
         ("is_enabled", object(), "must not be of type object"),
+        ("expires_in", timedelta(seconds=1.5), "must be a duration of whole seconds"),
         ("rotation_triggers", {"a": None}, "must be a map of texts, but one of them is None"),
         ("rotation_triggers", {1: "a"}, "must have texts as its names, not values of type int"),
         ("rotation_triggers", {"a": {1, 2}}, "must not be of type set"),
@@ -82,6 +83,15 @@ def test_what_the_engine_cannot_carry_is_one_line(argument: str, value: Any, lin
     with pytest.raises(pulumi.RunError) as caught:
         ApiKey("k", **{argument: value})
     assert str(caught.value) == f"ApiKey 'k': {argument} {line}"
+
+
+def test_durations_are_texts(run: Callable[..., dict[str, Any]]) -> None:
+    """A `timedelta` becomes text in the largest whole unit."""
+    day = timedelta(days=1)
+    inputs = run(
+        lambda: ApiKey("k", name="n", expires_in=day / 2, delete_guard=pulumi.Output.from_input(7 * day))
+    )
+    assert inputs == {"name": "n", "expires_in": "12h", "delete_guard": "7d"}
 
 
 def test_all_such_values_are_told_at_once() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 import pulumi
@@ -31,6 +31,7 @@ def program() -> None:
     account.ApiKey(
         "k", pulumi.ResourceOptions(protect=True), name_prefix="n", expires_at="2040-01-01T00:00:00Z"
     )
+    account.ApiKey("k", expires_in=timedelta(days=90), labels={"team": key.name}, delete_guard="7d")
     account.ApiKey("k", name="n", adopt_key_id=key.key_id, adopt_key=key.key)
     account.ApiKey("k", naem="n")  # type: ignore[call-overload]
     account.ApiKey("k", name=1)  # type: ignore[call-overload]
@@ -40,6 +41,8 @@ def program() -> None:
     assert_type(key.key_id, pulumi.Output[int])
     assert_type(key.credit_limit, pulumi.Output[float | None])
     assert_type(key.rotation_triggers, pulumi.Output[Mapping[str, str] | None])
+    assert_type(key.expires_in, pulumi.Output[str | None])
+    assert_type(key.labels, pulumi.Output[Mapping[str, str] | None])
     assert_type(account.ApiKey.get("k", id=key.id), account.ApiKey)
     account.ApiKey.get("k", id=key.key_id)
     account.ApiKey.get("k", id=1)

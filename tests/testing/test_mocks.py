@@ -34,16 +34,17 @@ def program():
                        expires_at="2040-01-01T01:00:00+01:00"),
         account.ApiKey("whole", name="w", credit_limit=5),
         account.ApiKey("auto", name_prefix="auto-"),
+        account.ApiKey("expiring", name="e", expires_in="P90D", labels={"team": "search"}, delete_guard="168h"),
         account.ApiKey("adopted", name="adopted", credit_limit=3, adopt_key_id=1, adopt_key="plain-text"),
         account.ApiKey.get("got", id="2"),
     ]
     return {f"{i} {name}": getattr(key, name) for i, key in enumerate(keys) for name in (
         "name", "name_prefix", "credit_limit", "is_enabled", "expires_at", "rotation_triggers", "adopt_key_id",
-        "key_id", "created_at", "key")}
+        "expires_in", "labels", "delete_guard", "key_id", "created_at", "key")}
 """
 #: what differs from one key to the next
-OWN = [f"{i} {name}" for i in range(4) for name in ("key_id", "created_at", "key")]
-OWN += ["3 name", "4 created_at", "5 created_at"]
+OWN = [f"{i} {name}" for i in range(5) for name in ("key_id", "created_at", "key")]
+OWN += ["3 name", "4 expires_at", "5 created_at", "6 created_at"]
 
 
 def filled(accounts: Any) -> Any:
@@ -89,6 +90,21 @@ def test_the_plaintext_is_a_secret() -> None:
         return pulumi.Output.from_input(made.key.is_secret())
 
     assert run(program, AccountMocks()) is True
+
+
+@pytest.mark.parametrize("declare", [{}, {"adopt_key_id": 1}], ids=["made", "adopted"])
+def test_a_duration_counts_from_the_creation(declare: dict[str, Any]) -> None:
+    """`expires_at` is the key's creation plus `expires_in`."""
+    mocks = filled(AccountMocks())
+
+    def program() -> Any:
+        made = account.ApiKey("k", name="k", expires_in=timedelta(days=90), **declare)
+        return pulumi.Output.all(made.created_at, made.expires_at).apply(
+            lambda texts: [datetime.fromisoformat(text.replace("Z", "+00:00")) for text in texts]
+        )
+
+    created_at, expires_at = run(program, mocks)
+    assert expires_at - created_at == timedelta(days=90)
 
 
 def test_functions_find_what_is_declared() -> None:
