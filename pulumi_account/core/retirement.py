@@ -114,7 +114,7 @@ class Retirement:
 
     def _retired(self, key: Key) -> Sequence[dict[str, Any]]:
         """The entry of a key that now expires when the overlap ends, or at its own expiry if that is earlier."""
-        until = self._keys.now() + self._overlap
+        until = (self._keys.now() + self._overlap).replace(microsecond=0) + timedelta(seconds=1)
         if key.expires_at and key.expires_at <= until:
             return [_entry(key, key.expires_at)]
         try:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pulumi_account.common.instants import utc_now
+from pulumi_account.core.account import Account
 from pulumi_account.core.delete_guard import DeleteGuard
 from pulumi_account.core.keys import Keys
 from pulumi_account.core.resource import Diff, KeyResource
@@ -214,7 +215,7 @@ def test_guards_can_be_ignored(resource: FrontEnd, emulator: Emulator) -> None:
     used(emulator, key_id, 0)
     emulator.calls.clear()
     keys = Keys(resource.client)
-    KeyResource(keys, guard=DeleteGuard(keys.activity, ignored=True)).delete(key_id, outs)
+    KeyResource(Account(keys, guard=DeleteGuard(keys.activity, ignored=True))).delete(key_id, outs)
     assert emulator.calls.operations == ["delete_key"]
 
 

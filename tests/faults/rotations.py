@@ -1,0 +1,198 @@
+"""A rotating key under a simulated clock: runs at any hour, some of which fail or are cut off, against an account.
+
+The consumer of the key reads it from the state at any moment, and goes on using what it has read for an overlap. So a
+key that stops being the current one must work until the overlap ends, counted from the run that replaced it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import httpx
+
+from pulumi_account.api.client import AccountClient
+from pulumi_account.common.durations import parse_duration
+from pulumi_account.core.account import Account
+from pulumi_account.core.keys import Keys
+from pulumi_account.core.reservations import RESERVATION_PREFIX
+from pulumi_account.core.rotating import RotatingKeyResource
+from pulumi_account.exceptions import AccountError, LeftoverError
+from tests.faults.model import Unserved, carried
+from tests.support.canaries import PROVISIONING_KEY, assert_clean
+from tests.support.helpers import ENDPOINT
+
+#: when the simulation begins: after any run of the tests, as the emulator's clock is only moved forward
+BEGIN = datetime(2040, 1, 1, tzinfo=timezone.utc)
+_HOUR = timedelta(hours=1)
+
+
+class Killed(BaseException):
+    """The provider's process was killed."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What happens at the call with this number: the network or the API fails, or a process is killed.
+
+    :ivar kind: ``refused``: no more connections; ``lost``: the call is carried out, but its answer and all later calls
+        are lost; ``failed``: the answer is a 500, once; ``abandoned``: the engine has exited after the call;
+        ``killed``: so has the provider.
+    """
+
+    kind: str
+    call: int
+
+
+class _Wire(httpx.BaseTransport):
+    def __init__(self, inner: httpx.BaseTransport, cut: Cut | None) -> None:
+        self._inner, self._cut, self.calls, self.was_cut = inner, cut, 0, False
+        self.requests: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.calls += 1
+        cut = self._cut
+        if cut is None or self.calls < cut.call:
+            return self._send(request)
+        first, self.was_cut = not self.was_cut, True
+        if cut.kind == "refused" or (cut.kind == "lost" and not first):
+            raise httpx.ConnectError("refused")
+        if cut.kind == "failed" and first:
+            return httpx.Response(500, json={"error": {"type": "server_error", "message": "no"}})
+        answer = self._send(request)
+        if cut.kind == "lost":
+            raise httpx.ReadError("lost")
+        if cut.kind == "killed":
+            raise Killed
+        return answer
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(f"{request.method} {request.url.path}")
+        return self._inner.handle_request(request)
+
+
+@dataclass
+class Run:
+    """What a run did."""
+
+    ok: bool
+    op: str
+    requests: list[str]
+
+
+class Simulation:
+    """A stack with one rotating key, its account, and the promises made to those who read the key. A context manager."""
+
+    def __init__(self) -> None:
+        self.account = Unserved()
+        self.now = BEGIN
+        self.inputs: dict[str, Any] = {}
+        self.outputs: dict[str, Any] = {}
+        #: until when each replaced key must work
+        self.promised: dict[int, datetime] = {}
+        #: the ids of the keys that an error asked the user to delete
+        self.named: set[int | None] = set()
+        #: complete keys that a killed process made: their plaintexts are lost, and no state has them
+        self.orphans: set[int] = set()
+
+    def __enter__(self) -> Simulation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.account.stop()
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass."""
+        self.now += by
+
+    def run(self, declared: Mapping[str, Any], cut: Cut | None = None) -> Run:
+        """Check, compare, and create or update, in a process of its own."""
+        self.account.clock.offset = self.now - datetime.now(timezone.utc)
+        wire = _Wire(self.account.transport, cut)
+        client = AccountClient(ENDPOINT, PROVISIONING_KEY, transport=wire, clock=self.account.clock.now)
+        abandoned = cut is not None and cut.kind == "abandoned"
+        keys = Keys(client, abandoned=lambda: abandoned and wire.was_cut)
+        steps = RotatingKeyResource(Account(keys, clock=self.account.clock.now))
+        checked = steps.check(carried(self.inputs), carried(dict(declared)))
+        assert checked.failures == ()
+        op, outputs = "same", self.outputs
+        try:
+            if not self.outputs:
+                op, outputs = "create", steps.create(carried(checked.inputs)).outputs
+            else:
+                diff = steps.diff("id", carried(self.outputs), carried(checked.inputs))
+                if diff.changed or diff.silent:
+                    op = "update"
+                    outputs = steps.update("id", carried(self.outputs), carried(checked.inputs))
+        except AccountError as error:
+            assert_clean(error)
+            if isinstance(error, LeftoverError):
+                self.named.add(error.key_id)
+            return Run(False, op, wire.requests)
+        except Killed:
+            self._note_kill()
+            return Run(False, op, wire.requests)
+        if abandoned and wire.was_cut:
+            return Run(False, op, wire.requests)
+        self._record(checked.inputs, outputs)
+        return Run(True, op, wire.requests)
+
+    def _record(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
+        before = self.outputs.get("key_id")
+        if before not in (None, outputs["key_id"]):
+            overlap = parse_duration(inputs["overlap"])
+            end = self.now + overlap
+            self.promised[int(before)] = min(end, self.promised.get(int(before), end))
+        if outputs.get("revoke") != self.outputs.get("revoke"):
+            self.promised.clear()
+        self.inputs, self.outputs = inputs, outputs
+
+    def _note_kill(self) -> None:
+        """A killed process may have set the old key's expiry, and left a complete key; neither is in the state."""
+        found = self._find(self.outputs.get("key_id"))
+        if found and found["expires_at"]:
+            self.promised[found["id"]] = found["expires_at"]
+        self.orphans |= {key["id"] for key in self.alive()} - self.known()
+
+    def _find(self, key_id: Any) -> Any:
+        return next((key for key in self.account.keys() if key["id"] == key_id), None)
+
+    def alive(self) -> list[Any]:
+        """The keys of the account that work, without reservations, which can spend nothing."""
+        return [
+            key
+            for key in self.account.keys()
+            if not key["name"].startswith(RESERVATION_PREFIX) and _works(key, self.now)
+        ]
+
+    def reservations(self) -> list[Any]:
+        """Those that have not expired."""
+        return [
+            key
+            for key in self.account.keys()
+            if key["name"].startswith(RESERVATION_PREFIX) and _works(key, self.now)
+        ]
+
+    def known(self) -> set[int]:
+        """The ids of the keys in the state."""
+        ids = {int(entry["key_id"]) for entry in self.outputs.get("retired", ())}
+        return ids | ({int(self.outputs["key_id"])} if "key_id" in self.outputs else set())
+
+    def broken_promises(self) -> list[str]:
+        """A line for each consumer whose key stopped working too early."""
+        current = self.outputs.get("key_id")
+        lines = []
+        if current is not None and not _works(self._find(current), self.now) and current not in self.promised:
+            lines.append(f"the current key {current} does not work")
+        for key_id, end in self.promised.items():
+            if end > self.now and not _works(self._find(key_id), end - timedelta(seconds=1)):
+                lines.append(f"key {key_id} does not work until {end}")
+        return lines
+
+
+def _works(key: Any, moment: datetime) -> bool:
+    if key is None or not key["is_enabled"]:
+        return False
+    return key["expires_at"] is None or bool(key["expires_at"] > moment)
