@@ -155,10 +155,16 @@ class Case:
     def reusable(self) -> bool:
         """Whether the provider's process can serve another case afterwards.
 
-        It slows down for good after a 429, counts its reads, and refuses a second adoption of a key.
+        It slows down for good after a 429, counts its reads, keeps the activity, and refuses a second adoption of a
+        key.
         """
         kind, site = self.kind, self.site
-        return not (kind.slows or kind.refused or site.operation == "get_key" or "adopt" in site.name)
+        return not (
+            kind.slows
+            or kind.refused
+            or site.operation in ("get_key", "get_activity")
+            or "adopt" in site.name
+        )
 
     @property
     def settings(self) -> dict[str, str]:
@@ -173,6 +179,7 @@ class Case:
 # --- the calls
 
 _EXACT = {"k": {"name": "production", "credit_limit": 10.5, "expires_at": FAR}}
+_GUARDED = {"k": {**_EXACT["k"], "delete_guard": "7d"}}
 _AUTO = {"k": {"credit_limit": 10.5, "expires_at": FAR}}
 _AUTO_DISABLED = {"k": {"credit_limit": 10.5, "is_enabled": False}}
 _MANY = {f"k{n}": {"name": f"production-{n}", "credit_limit": 10 + n} for n in range(6)}
@@ -236,6 +243,8 @@ KEEPING = (
          connections=1, twin=True),
     Site("rotate-DELETE", "delete_key", _triggered("2"), before=_triggered("1"),
          earlier=("create_key", "update_key"), connections=2, unsteady=True),
+    Site("guard-GET", "get_activity", {}, before=_GUARDED),
+    Site("guard-DELETE", "delete_key", {}, before=_GUARDED, earlier=("get_activity",), connections=1, twin=True),
 )  # fmt: skip
 
 _SITES = (*MAKING, *RECOVERY, *KEEPING)

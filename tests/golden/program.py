@@ -32,6 +32,8 @@ rotating = account.ApiKey(
     "rotating", name="rotating", rotation_triggers={"quarter": "1", "owner": Output.secret("nobody")}
 )
 account.ApiKey("adopted", name="adopted", adopt_key_id=1, adopt_key=config.require_secret("adoptKey"))
+account.ApiKey("expiring", name="expiring", expires_in="P90D", labels={"team": "search"}, delete_guard="7d")
+account.ApiKey("temporary", expires_in="20000d", labels={"owner": Output.secret("nobody")})
 account.ApiKey("secret", name=Output.secret("secret-name"), credit_limit=Output.secret(2))
 account.ApiKey("child", credit_limit=3, opts=ResourceOptions(parent=team))
 account.ApiKey("dependent", name=rotating.key_id.apply(lambda key_id: f"after-{key_id}"))
