@@ -1,8 +1,8 @@
 """API keys of an AI gateway account as Pulumi resources.
 
-`ApiKey` is a key and `Provider` another account. `get_balance`, `get_activity`, `get_api_key`, `get_api_keys` and
-`runway` ask the account; `require_balance` stops a deployment if the balance is too low. `AccountClient` calls the API
-without Pulumi.
+`ApiKey` is a key, `RotatingApiKey` one that is replaced on a schedule, and `Provider` another account. `get_balance`,
+`get_activity`, `get_api_key`, `get_api_keys` and `runway` ask the account; `require_balance` stops a deployment if the
+balance is too low. `AccountClient` calls the API without Pulumi.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
         runway_output,
     )
     from pulumi_account.program.invoke import FunctionError
-    from pulumi_account.program.key_arguments import ApiKeyArgs
+    from pulumi_account.program.key_arguments import ApiKeyArgs, RotatingApiKeyArgs
     from pulumi_account.program.provider import Provider
+    from pulumi_account.program.rotating_api_key import RetiredKey, RotatingApiKey
     from pulumi_account.spend.runway import Runway
 
 __all__ = [
@@ -50,6 +51,9 @@ __all__ = [
     "InsufficientBalanceError",
     "Key",
     "Provider",
+    "RetiredKey",
+    "RotatingApiKey",
+    "RotatingApiKeyArgs",
     "Runway",
     "get_activity",
     "get_activity_output",
@@ -72,8 +76,9 @@ _MODULES = {
     "api.models": ("Activity", "Balance", "CreatedKey", "Key"),
     "program.api_key": ("ApiKey",),
     "program.invoke": ("FunctionError",),
-    "program.key_arguments": ("ApiKeyArgs",),
+    "program.key_arguments": ("ApiKeyArgs", "RotatingApiKeyArgs"),
     "program.provider": ("Provider",),
+    "program.rotating_api_key": ("RetiredKey", "RotatingApiKey"),
     "spend.runway": ("Runway",),
 }
 

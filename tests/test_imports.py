@@ -134,7 +134,7 @@ def test_a_program_that_declares_keys_loads_few_modules() -> None:
     found = "*(name for name in sorted(sys.modules) if name.startswith('pulumi_account.program.'))"
     assert loads(f"pulumi_account.ApiKey; print({found})").split() == [
         f"pulumi_account.program.{name}"
-        for name in ("api_key", "key_arguments", "mock_checks", "outputs", "provider")
+        for name in ("api_key", "declared_key", "key_arguments", "mock_checks", "outputs", "provider")
     ]
 
 

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import secrets
 
-__all__ = ["MAX_NAME", "MAX_NAME_PREFIX", "SUFFIX_DIGITS", "auto_name", "digits_of", "is_auto_name"]
+__all__ = [
+    "MAX_NAME",
+    "MAX_NAME_PREFIX",
+    "MAX_ROTATING_NAME",
+    "MAX_ROTATING_NAME_PREFIX",
+    "SUFFIX_DIGITS",
+    "auto_name",
+    "digits_of",
+    "is_auto_name",
+]
 
 #: the most characters that the API admits
 MAX_NAME = 255
 #: what auto-naming adds to a prefix: seven random hex digits, as Pulumi does
 SUFFIX_DIGITS = 7
 MAX_NAME_PREFIX = MAX_NAME - SUFFIX_DIGITS
+#: a generation adds a hyphen and its number, which has at most twelve digits: the calendar has fewer seconds
+MAX_ROTATING_NAME = MAX_NAME - 13
+MAX_ROTATING_NAME_PREFIX = MAX_ROTATING_NAME - SUFFIX_DIGITS
 
 
 def auto_name(prefix: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from pulumi_account.core.naming import MAX_NAME, SUFFIX_DIGITS
+from pulumi_account.core.naming import MAX_ROTATING_NAME, MAX_ROTATING_NAME_PREFIX
 from pulumi_account.core.rules import (
     amount,
     delete_guard,
@@ -25,11 +25,7 @@ from pulumi_account.exceptions import InvalidInputError
 __all__ = ["DEFAULT_OVERLAP", "Schedule", "declared_rotating", "generation_name"]
 
 DEFAULT_OVERLAP = timedelta(days=1)
-#: what a generation adds to a name: a hyphen and a number; the calendar has fewer than 10**12 seconds
-_GENERATION = 13
 _FIRST_YEAR, _END_YEAR = 1970, 3000
-MAX_ROTATING_NAME = MAX_NAME - _GENERATION
-MAX_ROTATING_NAME_PREFIX = MAX_ROTATING_NAME - SUFFIX_DIGITS
 
 
 def _anchor(value: object) -> datetime:

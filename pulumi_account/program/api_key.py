@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any, overload
 from weakref import WeakKeyDictionary
 
 import pulumi
-from pulumi.dynamic import Resource
-from pulumi.runtime.rpc import UNKNOWN
 from pulumi.runtime.settings import get_monitor
 
-from pulumi_account.core.properties import ADOPTING, INSTANCE_ID, PLAINTEXTS
+from pulumi_account.core.properties import ADOPTING
+from pulumi_account.program.declared_key import DeclaredKey, previewed
 from pulumi_account.program.key_arguments import ApiKeyArgs, id_input, key_inputs, settle_arguments
-from pulumi_account.program.outputs import Deferred, PreviewedOutputs, PreviewedProperty
-from pulumi_account.program.provider import provider_of, warn_about_plain_text_key
+from pulumi_account.program.outputs import Deferred
 
 __all__ = ["ApiKey"]
 
@@ -27,7 +25,7 @@ PROVIDER = "gASVMwAAAAAAAACMGHB1bHVtaV9hY2NvdW50LmxpZmVjeWNsZZSMD0FwaUtleUxpZmVj
 _adopters: WeakKeyDictionary[Any, list[tuple[ApiKey, float]]] = WeakKeyDictionary()
 
 
-class ApiKey(Resource, module="account", name="ApiKey"):
+class ApiKey(DeclaredKey, module="account", name="ApiKey"):
     """An API key of the account.
 
     Give the arguments of `ApiKeyArgs` as keywords, or as one ``ApiKeyArgs``. The preview reports all invalid values at
@@ -102,7 +100,7 @@ class ApiKey(Resource, module="account", name="ApiKey"):
         :param opts: resource options.
         :raises pulumi.RunError: an argument has the wrong type, or ``import_`` is among the options.
         """
-        arguments, opts = settle_arguments(resource_name, *args, **kwargs)
+        arguments, opts = settle_arguments(ApiKeyArgs, resource_name, *args, **kwargs)
         self._declare(resource_name, key_inputs(resource_name, arguments), opts)
 
     @classmethod
@@ -124,73 +122,32 @@ class ApiKey(Resource, module="account", name="ApiKey"):
         found._declare(resource_name, vars(ApiKeyArgs()), pulumi.ResourceOptions.merge(opts, read))
         return found
 
-    def require_key(self) -> pulumi.Output[str]:
-        """The plaintext, always a secret; an unknown plaintext is an error, not None.
-
-        :raises pulumi.RunError: the state has no plaintext: the key was adopted without ``adopt_key``, or only read.
-        """
-
-        def require(key: str | None) -> str:
-            if key is None:
-                raise pulumi.RunError(
-                    f"ApiKey {self._name!r}: its plaintext is not known: adopt the key with adopt_key, or rotate it"
-                )
-            return key
-
-        return self.key.apply(require)
-
     def _declare(
         self, resource_name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None
     ) -> None:
-        if opts is not None and opts.import_ is not None:
-            raise pulumi.RunError(
-                f"ApiKey {resource_name!r}: import_ cannot work for a dynamic resource: adopt the key with "
-                "adopt_key_id and name"
-            )
-        warn_about_plain_text_key(opts)
-        self._previewed = PreviewedOutputs(vars(self), inputs)
         if isinstance(adopts := inputs["adopt_key_id"], (int, float)):
             _adopters.setdefault(get_monitor(), []).append((self, adopts))
-        outputs = {"key": None, "key_id": None, "created_at": None, "__provider": PROVIDER}
-        properties = {**inputs, **outputs, **self._hints(opts)}
-        secrets = list(PLAINTEXTS)
-        if properties["adopt_key"] is None:  # the SDK makes an Output of each property, which is slow
-            del properties[secrets.pop()]
-        pulumi.CustomResource.__init__(
-            self,
-            f"pulumi-python:{self._resource_type_name}",
-            resource_name,
-            properties,
-            pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(additional_secret_outputs=secrets)),
+        hints = (
+            {ADOPTING: Deferred(self._adopting)} if opts is not None and opts.delete_before_replace else {}
+        )
+        self._register(
+            *(PROVIDER, resource_name, {**inputs, **hints}, opts),
+            outputs=("key", "key_id", "created_at"),
+            instead_of_import="adopt the key with adopt_key_id and name",
         )
 
-    def translate_output_property(self, prop: str) -> str:
-        """Note that the engine's answer has the property; its name is the same in Python."""
-        self._previewed.answered.add(prop)
-        return prop
+    async def _adopting(self) -> list[float] | None:
+        """All ids that keys of this instance adopt, those of keys that are declared later included.
 
-    def _hints(self, opts: pulumi.ResourceOptions | None) -> dict[str, Deferred]:
-        """Inputs that only help `check`; each takes time, so it is added only if needed."""
-        provider = provider_of(opts)
-
-        async def instance_id(found: pulumi.ProviderResource) -> str | None:
-            return await found.id.future() if await found.id.is_known() else UNKNOWN
-
-        async def adopting() -> list[float] | None:
-            # all ids that keys of this instance adopt, those that are declared later included: a key with
-            # delete_before_replace is deleted before the engine sees them
-            adopters = _adopters.get(get_monitor(), ())
-            return [key_id for key, key_id in adopters if key._provider is self._provider] or None
-
-        hints = {} if provider is None else {INSTANCE_ID: Deferred(lambda: instance_id(provider))}
-        if opts is not None and opts.delete_before_replace:
-            hints[ADOPTING] = Deferred(adopting)
-        return hints
+        A key with ``delete_before_replace`` is deleted before the engine sees those.
+        """
+        adopters = _adopters.get(get_monitor(), ())
+        return [key_id for key, key_id in adopters if key._provider is self._provider] or None
 
 
-for _output in (
+previewed(
+    ApiKey,
     *("name_prefix", "credit_limit", "expires_at", "rotation_triggers", "adopt_key_id", "key"),  # may be None
     *("expires_in", "labels", "delete_guard"),
     *("key_id", "id"),  # each follows from the other
-):
-    setattr(ApiKey, _output, PreviewedProperty(_output))
+)

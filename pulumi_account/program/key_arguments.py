@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 from inspect import isawaitable
-from typing import Any
+from typing import Any, TypeVar
 
 import pulumi
 
 from pulumi_account.common.durations import format_duration
-from pulumi_account.core.naming import MAX_NAME_PREFIX
+from pulumi_account.core.naming import MAX_NAME_PREFIX, MAX_ROTATING_NAME_PREFIX
 from pulumi_account.core.properties import DEFAULT_PREFIX
 from pulumi_account.exceptions import InvalidInputError
 from pulumi_account.lifecycle import PREVIEW
 from pulumi_account.program.mock_checks import check_under_mocks
 
-__all__ = ["ApiKeyArgs", "ArgumentError", "id_input", "key_inputs", "plain_value", "settle_arguments"]
+__all__ = [
+    "ApiKeyArgs",
+    "ArgumentError",
+    "RotatingApiKeyArgs",
+    "id_input",
+    "key_inputs",
+    "plain_value",
+    "settle_arguments",
+]
 
 #: the largest integer that is passed on to `check`, which reports amounts that are too large
 _LARGEST = 1e300
@@ -71,36 +79,83 @@ class ApiKeyArgs:
     adopt_key: pulumi.Input[str | None] | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, kw_only=True)
+class RotatingApiKeyArgs:
+    """The arguments of a `RotatingApiKey`. Each may be a plain value or an Output.
+
+    A duration is text such as ``30d``, ``36h``, ``4s`` or ISO 8601 ``P30D``, or a ``timedelta`` of whole seconds.
+
+    :param every: the time between two rotations.
+    :param overlap: how long a replaced key still works, more than 0 and at most ``every``. Default: one day, or
+        ``every`` if that is shorter.
+    :param anchor: the instant from which the periods count: generation k is due at ``anchor + k * every``. ISO 8601
+        text with an offset, or an aware ``datetime``. Default: the first deployment.
+    :param rotate_now: any text; setting or changing it rotates at once, with the overlap.
+    :param revoke: any text; setting or changing it rotates at once, and the same run deletes every older key of this
+        resource, without regard to ``delete_guard``: for a key that has leaked.
+    :param name: the beginning of each key's name, 1 to 242 characters; a hyphen and the generation follow, such as
+        ``batch-41``.
+    :param name_prefix: the beginning of an automatic name, 1 to 235 characters. The generation, a hyphen and seven
+        random hex digits follow, such as ``batch-41-3f9a2c1``. Default for a new resource: its name, cut if it is too
+        long, and a hyphen. Cannot be combined with ``name``.
+    :param credit_limit: the most that one key may spend, in USD, 0 or more. Each generation has the whole limit, so
+        with ``every="30d"`` it is a budget for each month. A change applies to the current key. Default: no limit.
+    :param is_enabled: whether the current key and the retired ones can be used. Default: true.
+    :param labels: any map of texts, such as the key's team. Only the state has it.
+    :param delete_guard: 1 to 30 whole days: when the resource is deleted, its keys that still work are deleted only if
+        the account's activity shows no use of them in this time. Default: they are deleted in any case.
+    """
+
+    every: pulumi.Input[str | timedelta]
+    overlap: pulumi.Input[str | timedelta] | None = None
+    anchor: pulumi.Input[str | datetime] | None = None
+    rotate_now: pulumi.Input[str] | None = None
+    revoke: pulumi.Input[str] | None = None
+    name: pulumi.Input[str] | None = None
+    name_prefix: pulumi.Input[str] | None = None
+    credit_limit: pulumi.Input[float | Decimal] | None = None
+    is_enabled: pulumi.Input[bool] | None = None
+    labels: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None
+    delete_guard: pulumi.Input[str | timedelta] | None = None
+
+
+_Args = TypeVar("_Args", ApiKeyArgs, RotatingApiKeyArgs)
+
+
 def settle_arguments(
+    kind: type[_Args],
     resource_name: str,
-    args: ApiKeyArgs | pulumi.ResourceOptions | None = None,
+    args: _Args | pulumi.ResourceOptions | None = None,
     opts: pulumi.ResourceOptions | None = None,
     **keywords: Any,
-) -> tuple[ApiKeyArgs, pulumi.ResourceOptions | None]:
-    """Merge the two forms of `ApiKey`, with `ApiKeyArgs` or with keywords, into one.
+) -> tuple[_Args, pulumi.ResourceOptions | None]:
+    """Merge the two forms of a resource, with one object or with keywords, into one.
 
-    :raises ArgumentError: an argument has the wrong type or is unknown, or both forms are used.
+    :raises ArgumentError: an argument has the wrong type, is unknown or is missing, or both forms are used.
     """
     if isinstance(args, pulumi.ResourceOptions):
         args, opts = None, args
+    names = {item.name: item.default is MISSING for item in fields(kind)}
     problem = None
-    if not isinstance(args, (ApiKeyArgs, type(None))):
+    if not isinstance(args, (kind, type(None))):
         problem = (
-            "the second argument must be ApiKeyArgs or pulumi.ResourceOptions, not "
+            f"the second argument must be {kind.__name__} or pulumi.ResourceOptions, not "
             f"{type(args).__name__}; the key's own arguments are keywords"
         )
     elif not isinstance(opts, (pulumi.ResourceOptions, type(None))):
         problem = f"opts must be pulumi.ResourceOptions, not {type(opts).__name__}"
     elif args is not None and keywords:
-        problem = "give either ApiKeyArgs or keywords, not both"
-    elif unknown := sorted(keywords.keys() - vars(ApiKeyArgs()).keys()):
+        problem = f"give either {kind.__name__} or keywords, not both"
+    elif unknown := sorted(keywords.keys() - names):
         problem = f"unknown arguments: {', '.join(unknown)}"
+    elif missing := [name for name, needed in names.items() if needed and not args and name not in keywords]:
+        problem = f"missing arguments: {', '.join(missing)}"
     if problem:
-        raise ArgumentError(f"ApiKey {resource_name!r}: {problem}")
-    return args or ApiKeyArgs(**keywords), opts
+        raise ArgumentError(f"{_resource(kind)} {resource_name!r}: {problem}")
+    return args or kind(**keywords), opts
 
 
-def key_inputs(resource_name: str, args: ApiKeyArgs) -> dict[str, Any]:
+def key_inputs(resource_name: str, args: ApiKeyArgs | RotatingApiKeyArgs) -> dict[str, Any]:
     """Convert the arguments to the inputs that the engine gets, with hints for `check`.
 
     :raises pulumi.RunError: the engine cannot carry some of the values; the message has a line for each.
@@ -112,19 +167,25 @@ def key_inputs(resource_name: str, args: ApiKeyArgs) -> dict[str, Any]:
         try:
             inputs[name] = plain_value(value)
         except pulumi.RunError as error:
-            failures.append(f"ApiKey {resource_name!r}: {name} {error}")
+            failures.append(f"{_resource(type(args))} {resource_name!r}: {name} {error}")
     if failures:
         raise pulumi.RunError("\n".join(failures))
     hints = {PREVIEW: True} if pulumi.runtime.is_dry_run() else {}
     if args.name is None and args.name_prefix is None:
-        inputs["name_prefix"] = f"{resource_name[: MAX_NAME_PREFIX - 1]}-"
+        rotates = isinstance(args, RotatingApiKeyArgs)
+        longest = MAX_ROTATING_NAME_PREFIX if rotates else MAX_NAME_PREFIX
+        inputs["name_prefix"] = f"{resource_name[: longest - 1]}-"
         hints[DEFAULT_PREFIX] = True
-    hints |= check_under_mocks(inputs, _refuse)
+    hints |= check_under_mocks(inputs, _refuse if isinstance(args, ApiKeyArgs) else _refuse_rotating)
     if isinstance(args.name_prefix, pulumi.Output):
-        inputs["name_prefix"] = _without_secret(resource_name, inputs["name_prefix"])
-    if args.adopt_key is not None:
+        inputs["name_prefix"] = _without_secret(args, resource_name, inputs["name_prefix"])
+    if isinstance(args, ApiKeyArgs) and args.adopt_key is not None:
         inputs["adopt_key"] = pulumi.Output.secret(args.adopt_key)
     return inputs | hints
+
+
+def _resource(kind: type) -> str:
+    return kind.__name__.removesuffix("Args")
 
 
 def _refuse(known: Mapping[str, Any], unknown: Collection[str]) -> None:
@@ -135,14 +196,23 @@ def _refuse(known: Mapping[str, Any], unknown: Collection[str]) -> None:
     declared(known, now=utc_now(), unknown=unknown)
 
 
-def _without_secret(resource_name: str, prefix: pulumi.Output[Any]) -> pulumi.Output[Any]:
+def _refuse_rotating(known: Mapping[str, Any], unknown: Collection[str]) -> None:
+    """The same for a `RotatingApiKey`."""
+    from pulumi_account.core.rotation import declared_rotating
+
+    declared_rotating(known, unknown=unknown)
+
+
+def _without_secret(
+    args: ApiKeyArgs | RotatingApiKeyArgs, resource_name: str, prefix: pulumi.Output[Any]
+) -> pulumi.Output[Any]:
     """Refuse a prefix that is a secret: the name that is made of it is not secret."""
 
     def require(known: dict[str, Any]) -> Any:
         if known["secret"]:
             raise pulumi.RunError(
-                f"ApiKey {resource_name!r}: name_prefix must not be a secret, as the name made of it is shown: "
-                "use name, which stays secret, or pulumi.Output.unsecret"
+                f"{_resource(type(args))} {resource_name!r}: name_prefix must not be a secret, as the name made of it "
+                "is shown: use name, which stays secret, or pulumi.Output.unsecret"
             )
         return known["prefix"]
 
