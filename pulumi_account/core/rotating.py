@@ -43,12 +43,13 @@ if TYPE_CHECKING:
 
 __all__ = ["RotatingKeyResource"]
 
-#: input: the instant at which `check` drew the generation; two underscores hide it from displays
-DRAWN_AT = "__drawn_at"
+#: input: the instant at which `check` drew the generation, to which the next one is compared
+DECIDED_AT = "decided_at"
 #: input: a refresh has found that the current key was deleted elsewhere
-LOST = "__lost"
+LOST = "deleted_elsewhere"
+
 #: the inputs that `check` draws from the clock and the schedule
-_DRAWN = ("generation", "reason", DRAWN_AT)
+_DRAWN = ("generation", "reason", DECIDED_AT)
 #: the inputs that decide which generation is due
 _DECIDING = ("every", "anchor", "rotate_now", "revoke")
 _DECLARED_ONLY = (
@@ -80,7 +81,8 @@ class RotatingKeyResource:
         known, unknown = split(_as_declared(olds, news), self._account.is_unknown)
         # `ignore_changes` passes the old one
         is_frozen = known.pop("generation", None) is not None and not is_new(olds)
-        known.pop("reason", None)
+        for name in (*_DRAWN, LOST):
+            known.pop(name, None)
         try:
             values = declared_rotating(known, unknown=unknown)
         except InvalidInputError as error:
@@ -127,7 +129,7 @@ class RotatingKeyResource:
 
         :raises NotFoundError: no state has the resource.
         """
-        if DRAWN_AT not in state:
+        if DECIDED_AT not in state:
             raise NotFoundError(
                 "a rotating key cannot be read by its id: read its current key with ApiKey.get and key_id",
                 status=404,
@@ -211,7 +213,7 @@ class RotatingKeyResource:
             **facts(key, plaintext),
             **made_at,
             "generation": int(props["generation"]),
-            "next_rotation_at": format_instant(schedule.due_after(_instant(props, DRAWN_AT))),
+            "next_rotation_at": format_instant(schedule.due_after(_instant(props, DECIDED_AT))),
             **self._account.instance,
         }
 
@@ -219,16 +221,16 @@ class RotatingKeyResource:
         """The current generation, or the one that is due, and the reason for it."""
         undecided = next((unknown[name] for name in _DECIDING if name in unknown), None)
         if undecided is not None:
-            return {**kept(olds, DRAWN_AT), "generation": undecided, "reason": undecided}
+            return {**kept(olds, DECIDED_AT), "generation": undecided, "reason": undecided}
         now, schedule = self._account.clock(), Schedule(values["anchor"], values["every"])
         due = schedule.generation(now)
         if is_new(olds):
-            return {"generation": due, "reason": "first key", DRAWN_AT: format_instant(now)}
+            return {"generation": due, "reason": "first key", DECIDED_AT: format_instant(now)}
         reason = _reason(values, olds, schedule, now)
         if reason is None:
             return kept(olds, *_DRAWN)
         generation = max(int(olds["generation"]) + 1, due)
-        return {"generation": generation, "reason": reason, DRAWN_AT: format_instant(now)}
+        return {"generation": generation, "reason": reason, DECIDED_AT: format_instant(now)}
 
     def _name(self, checked: Bag, olds: Bag, draw: Callable[[str], object]) -> object:
         """The name with the generation in it; unknown if one of them is. An auto-name keeps its digits until then."""
@@ -263,10 +265,10 @@ def _reason(values: Bag, olds: Bag, schedule: Schedule, now: datetime) -> str | 
     for name in ("revoke", "rotate_now"):
         if _is_set_anew(name, olds, values):
             return f"{name} changed"
-    drawn_at = _instant(olds, DRAWN_AT)
-    if schedule.generation(now) <= schedule.generation(drawn_at):
+    decided_at = _instant(olds, DECIDED_AT)
+    if schedule.generation(now) <= schedule.generation(decided_at):
         return None
-    return f"due since {format_instant(schedule.due_after(drawn_at))}"
+    return f"due since {format_instant(schedule.due_after(decided_at))}"
 
 
 def _is_set_anew(name: str, olds: Bag, news: Bag) -> bool:

@@ -140,11 +140,11 @@ class Simulation:
         return Run(True, op, wire.requests)
 
     def _record(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
-        before = self.outputs.get("key_id")
+        before, end = self.outputs.get("key_id"), self.now + parse_duration(inputs["overlap"])
         if before not in (None, outputs["key_id"]):
-            overlap = parse_duration(inputs["overlap"])
-            end = self.now + overlap
-            self.promised[int(before)] = min(end, self.promised.get(int(before), end))
+            self.promised.setdefault(int(before), end)
+        # who has read a replaced key has done so by now, and a shorter overlap promises less
+        self.promised = {key_id: min(promised, end) for key_id, promised in self.promised.items()}
         if outputs.get("revoke") != self.outputs.get("revoke"):
             self.promised.clear()
         self.inputs, self.outputs = inputs, outputs
