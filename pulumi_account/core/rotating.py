@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pulumi_account.common.durations import format_duration, parse_duration
-from pulumi_account.common.instants import format_instant, read_instant
+from pulumi_account.common.instants import format_instant, parse_instant, read_instant
 from pulumi_account.common.money import to_number
 from pulumi_account.core.account import Account, require_same_key
 from pulumi_account.core.adoption import is_new
@@ -205,7 +205,7 @@ class RotatingKeyResource:
         return self._outputs(made, made.key.get_secret_value(), news) | retirement.outputs
 
     def _outputs(self, key: Key | KnownKey, plaintext: str | None, props: Bag) -> dict[str, Any]:
-        schedule = Schedule(_instant(props, "anchor"), parse_duration(props["every"]))
+        schedule = Schedule(parse_instant(props["anchor"]), parse_duration(props["every"]))
         made_at = {} if key.created_at is None else {"rotated_at": format_instant(key.created_at)}
         return {
             **kept(props, *_DECLARED_ONLY, INSTANCE_ID),
@@ -213,7 +213,7 @@ class RotatingKeyResource:
             **facts(key, plaintext),
             **made_at,
             "generation": int(props["generation"]),
-            "next_rotation_at": format_instant(schedule.due_after(_instant(props, DECIDED_AT))),
+            "next_rotation_at": format_instant(schedule.due_after(_decided_at(props, schedule))),
             **self._account.instance,
         }
 
@@ -265,7 +265,7 @@ def _reason(values: Bag, olds: Bag, schedule: Schedule, now: datetime) -> str | 
     for name in ("revoke", "rotate_now"):
         if _is_set_anew(name, olds, values):
             return f"{name} changed"
-    decided_at = _instant(olds, DECIDED_AT)
+    decided_at = _decided_at(olds, schedule)
     if schedule.generation(now) <= schedule.generation(decided_at):
         return None
     return f"due since {format_instant(schedule.due_after(decided_at))}"
@@ -275,11 +275,9 @@ def _is_set_anew(name: str, olds: Bag, news: Bag) -> bool:
     return news.get(name) is not None and news[name] != olds.get(name)
 
 
-def _instant(bag: Bag, name: str) -> datetime:
-    found = read_instant(bag.get(name))
-    if found is None:
-        raise InvalidInputError([f"{name}: the state does not have it: run `pulumi refresh`"])
-    return found
+def _decided_at(bag: Bag, schedule: Schedule) -> datetime:
+    """When the generation was drawn; without that instant, when it was due."""
+    return read_instant(bag.get(DECIDED_AT)) or schedule.due(int(bag["generation"]))
 
 
 def _wanted(props: Bag) -> ApiKeyInputs:

@@ -87,9 +87,13 @@ class Schedule:
         """The generation that is due by then."""
         return max(0, (moment - self.anchor) // self.every)
 
+    def due(self, generation: int) -> datetime:
+        """The instant at which a generation is due."""
+        return self.anchor + generation * self.every
+
     def due_after(self, moment: datetime) -> datetime:
         """The instant at which the next generation is due."""
-        return self.anchor + (self.generation(moment) + 1) * self.every
+        return self.due(self.generation(moment) + 1)
 
 
 def generation_name(name: str, generation: int) -> str:
