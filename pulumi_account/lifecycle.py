@@ -188,6 +188,7 @@ def _account(req: ConfigureRequest) -> Account:
             peers(),
             guard=DeleteGuard(keys.activity, ignored=settings.ignores_delete_guard),
             is_unknown=lambda value: isinstance(value, Unknown),
+            clock=settings.now,
         )
         return account
 

@@ -92,6 +92,7 @@ class AccountClient:
             settings.provisioning_key,
             retry_deadline=settings.retry_deadline,
             timeout=settings.timeout,
+            clock=settings.now,
         )
 
     @property

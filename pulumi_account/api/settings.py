@@ -6,8 +6,11 @@ import ipaddress
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import nan
 from urllib.parse import urlsplit
 
+from pulumi_account.common.instants import utc_now
 from pulumi_account.exceptions import ConfigurationError
 
 __all__ = [
@@ -34,6 +37,9 @@ PROVISIONING_KEY = "account:provisioningKey"
 #: only `pulumi_account.Provider` sets it: it marks the inputs of an explicit instance
 INSTANCE = "account:instance"
 
+#: seconds
+_CENTURY = 3_155_760_000
+
 #: printable ASCII without spaces, quotes and backslashes
 _SENDABLE = re.compile(r"""[^\s"'\\\x00-\x20\x7f-\U0010ffff]+""")
 #: what every library accepts as a URL: an unencoded host name with a letter in it, or the address of this machine
@@ -52,6 +58,11 @@ class Settings:
     retry_deadline: float = DEFAULT_RETRY_DEADLINE
     timeout: float = DEFAULT_TIMEOUT
     ignores_delete_guard: bool = False
+    clock_offset: float = 0.0
+
+    def now(self) -> datetime:
+        """The present instant by this machine's clock, moved by ``clock_offset`` seconds."""
+        return utc_now() + timedelta(seconds=self.clock_offset)
 
 
 def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
@@ -65,6 +76,7 @@ def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> 
     ``ACCOUNT_RETRY_DEADLINE`` sets for how many seconds a call is retried (default 90; 0 means one attempt), and
     ``ACCOUNT_TIMEOUT`` how many seconds an attempt may take until its whole response has arrived (default 30).
     ``ACCOUNT_DELETE_GUARD=none`` deletes keys without regard to their ``delete_guard``.
+    ``ACCOUNT_CLOCK_OFFSET`` moves this machine's clock by a number of seconds, for tests against an emulator.
     ``ACCOUNT_LOOPBACK_ONLY`` refuses any endpoint that is not on this machine.
 
     :param configuration: all names of the stack's configuration, with any values: one may be misspelled.
@@ -75,12 +87,15 @@ def resolve(configuration: Mapping[str, object], environ: Mapping[str, str]) -> 
     source = environ if instance is None else {}
     endpoint = source.get("ACCOUNT_ENDPOINT", "").strip() or configuration.get(ENDPOINT) or DEFAULT_ENDPOINT
     key = source.get("ACCOUNT_PROVISIONING_KEY", "").strip() or configuration.get(PROVISIONING_KEY)
+    offset = _seconds(environ, "ACCOUNT_CLOCK_OFFSET", 0, -_CENTURY, _CENTURY)
+    alone = [name for name in ("ACCOUNT_LOOPBACK_ONLY", "ACCOUNT_CLOCK_OFFSET") if environ.get(name)]
     return Settings(
-        endpoint=_endpoint(str(endpoint).strip(), loopback_only=bool(environ.get("ACCOUNT_LOOPBACK_ONLY"))),
+        endpoint=_endpoint(str(endpoint).strip(), only_here=alone),
         provisioning_key=_provisioning_key(key, instance),
         retry_deadline=_seconds(environ, "ACCOUNT_RETRY_DEADLINE", DEFAULT_RETRY_DEADLINE, 0),
         timeout=_seconds(environ, "ACCOUNT_TIMEOUT", DEFAULT_TIMEOUT, 0.1),
         ignores_delete_guard=_ignores_delete_guard(environ),
+        clock_offset=offset,
     )
 
 
@@ -98,13 +113,18 @@ def _require_spelling(names: Collection[str], environ: Mapping[str, str]) -> Non
             )
 
 
-def _endpoint(text: str, *, loopback_only: bool) -> str:
+def _endpoint(text: str, *, only_here: Collection[str]) -> str:
     if problem := _endpoint_problem(text):
         raise ConfigurationError(f"{ENDPOINT} (or ACCOUNT_ENDPOINT) {problem}")
-    if loopback_only and not is_loopback(text):
+    if only_here and not is_loopback(text):
+        why = {
+            "ACCOUNT_LOOPBACK_ONLY": "LocalEngine, which is for trying and testing, sets it; use the Pulumi CLI for a "
+            "real account",
+            "ACCOUNT_CLOCK_OFFSET": "it is for tests against an emulator; a real account has a real clock",
+        }
+        name = min(only_here, key=list(why).index)
         raise ConfigurationError(
-            f"{ENDPOINT} {_origin(text)} is not on this machine, and ACCOUNT_LOOPBACK_ONLY is set (LocalEngine, which "
-            "is for trying and testing, sets it; use the Pulumi CLI for a real account)"
+            f"{ENDPOINT} {_origin(text)} is not on this machine, and {name} is set ({why[name]})"
         )
     return text.rstrip("/")
 
@@ -161,14 +181,16 @@ def _provisioning_key(value: object, instance: object) -> str:
     return key
 
 
-def _seconds(environ: Mapping[str, str], name: str, default: float, least: float) -> float:
+def _seconds(
+    environ: Mapping[str, str], name: str, default: float, least: float, most: float = 86_400
+) -> float:
     text = environ.get(name) or str(default)
     try:
         seconds = float(text)
     except ValueError:
-        seconds = -1.0
-    if not least <= seconds <= 86_400:
-        raise ConfigurationError(f"{name} must be a number of seconds from {least} to 86400, not {text!r}")
+        seconds = nan
+    if not least <= seconds <= most:
+        raise ConfigurationError(f"{name} must be a number of seconds from {least} to {most}, not {text!r}")
     return seconds
 
 

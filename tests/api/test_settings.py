@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from pulumi_account.api.client import AccountClient
 from pulumi_account.api.settings import DEFAULT_ENDPOINT, Settings, is_loopback, require_sendable, resolve
+from pulumi_account.common.instants import utc_now
 from pulumi_account.exceptions import ConfigurationError
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY, assert_clean
 from tests.support.helpers import refusal, unhurried
@@ -83,7 +85,7 @@ def test_settings_hide_the_key() -> None:
     assert (
         repr(settings)
         == "Settings(endpoint='https://configured.invalid', retry_deadline=90.0, timeout=30.0, "
-        "ignores_delete_guard=False)"
+        "ignores_delete_guard=False, clock_offset=0.0)"
     )
     assert_clean(repr(settings), str(settings))
 
@@ -366,3 +368,32 @@ def test_timeouts_that_are_none(text: str) -> None:
     """A time-out below 0.1 is refused, as is anything that is not a number."""
     error = refusal(ConfigurationError, lambda: resolve(CONFIGURED, {"ACCOUNT_TIMEOUT": text}))
     assert str(error) == f"ACCOUNT_TIMEOUT must be a number of seconds from 0.1 to 86400, not {text!r}"
+
+
+def test_a_clock_offset() -> None:
+    """With ACCOUNT_CLOCK_OFFSET the clock runs ahead, or behind, for an endpoint on this machine."""
+    settings = with_endpoint("http://127.0.0.1:1", ACCOUNT_CLOCK_OFFSET="-86400")
+    assert abs(settings.now() - (utc_now() - timedelta(days=1))) < timedelta(minutes=1)
+
+
+def test_a_clock_offset_is_for_emulators() -> None:
+    """No other endpoint is accepted with it: a wrong clock would rotate keys that are in use."""
+    error = refusal(
+        ConfigurationError, lambda: with_endpoint("https://account.example", ACCOUNT_CLOCK_OFFSET="60")
+    )
+    assert str(error) == (
+        "account:endpoint https://account.example is not on this machine, and ACCOUNT_CLOCK_OFFSET is set (it is for "
+        "tests against an emulator; a real account has a real clock)"
+    )
+
+
+def test_a_wrong_clock_offset() -> None:
+    """Anything but a number of seconds within a century is refused."""
+    for text in ("1h", "nan", "1e300"):
+        error = refusal(
+            ConfigurationError,
+            lambda text=text: with_endpoint("http://127.0.0.1:1", ACCOUNT_CLOCK_OFFSET=text),  # type: ignore[misc]
+        )
+        assert str(error).startswith(
+            "ACCOUNT_CLOCK_OFFSET must be a number of seconds from -3155760000 to 3155760000"
+        )
