@@ -104,6 +104,9 @@ def dates(project: Project) -> None:
     """A date as YAML hands it on, and one that is over."""
     for date in ("2040-01-01 00:00:00 +0000 UTC", "2020-01-01T00:00:00Z"):
         project.run(f'account.ApiKey("service", expires_at="{date}")', "preview")
+    project.run('account.ApiKey("service", expires_in="90d")')
+    while "expires_in 1s counts" not in project.printed:
+        project.run('account.ApiKey("service", expires_in="1s")', "preview")
 
 
 def expired(project: Project) -> None:
@@ -216,6 +219,15 @@ def not_retired(project: Project) -> None:
     assert len(project.account.keys()) == 1
 
 
+def in_use(project: Project) -> None:
+    """A guarded key was used, and then the activity cannot be read."""
+    project.run('account.ApiKey("service", name="service", delete_guard="7d")')
+    project.account.add_usage(1, requests=3, cost="0.5")
+    project.run("", "destroy")
+    project.account.faults.add(Fault(Answer(503), operation="get_activity"))
+    project.run("", "destroy")
+
+
 def not_adopted(project: Project) -> None:
     """An id that the account does not have, and two resources that adopt one key."""
     project.run('account.ApiKey("legacy", name="legacy", adopt_key_id=7)', "preview")
@@ -257,6 +269,7 @@ CAUSES: dict[str, Callable[[Project], None]] = {
     "The key was deleted elsewhere": gone,
     "The key belongs to another account": strange,
     "The old key could not be deleted after a rotation": not_retired,
+    "A key in use is not deleted": in_use,
     "A key cannot be adopted": not_adopted,
     "A key is kept, or not deleted": kept,
 }

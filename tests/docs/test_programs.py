@@ -15,7 +15,7 @@ from tests.support.projects import Project as Bench
 #: pages whose programs are run elsewhere are not here; of a stack reference there is nothing on LocalEngine
 PROGRAMS = [
     pytest.param(text, id=f"{page}: {name}")
-    for page in ("keys", "rotation", "several-accounts", "functions")
+    for page in ("keys", "rotation", "deleting", "several-accounts", "functions")
     for name, text in Page(f"docs/{page}.md").files("python")
     if name != "consumer.py"
 ]
@@ -24,6 +24,7 @@ CONFIG = {
     "greenTurn": "1",
     "inUse": "blue",
     "month": "2027-01",
+    "turn": "1",
 }
 
 
