@@ -1,16 +1,22 @@
-"""A key that is replaced every month, with no moment without a working one.
+"""A key that is replaced every month, while the replaced one works for two more days.
 
-The new key is made, whatever uses `key` is updated, and only then is the old one deleted. `pulumi config set
-rotation:month 2027-01` and `pulumi up` rotate it by hand.
+A nightly `pulumi up` rotates it on the first night of each period. `pulumi config set rotation:incident TEXT` and
+`pulumi up` replace it at once, and delete every older key, if one has leaked.
 """
 
 import pulumi
 
 import pulumi_account as account
 
-month = pulumi.Config().get("month") or "2026-12"
-
-key = account.ApiKey("batch-jobs", name="batch-jobs", credit_limit=100, rotation_triggers={"month": month})
+key = account.RotatingApiKey(
+    "batch-jobs",
+    every="30d",
+    overlap="2d",
+    name="batch-jobs",
+    credit_limit=100,
+    revoke=pulumi.Config().get("incident"),
+)
 
 pulumi.export("key", key.key)
 pulumi.export("key_id", key.key_id)
+pulumi.export("next_rotation_at", key.next_rotation_at)

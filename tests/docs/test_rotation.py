@@ -26,18 +26,12 @@ SERVICE = "urn:pulumi:local::keys::pulumi-python:dynamic/account:ApiKey::service
 
 def test_a_consumer_has_the_deleted_key_until_it_is_deployed(tmp_path: Path, account: Emulator) -> None:
     """A rotation in another stack changes nothing of it, and its preview shows the new id."""
-    program = """
-import pulumi, pulumi_account as account
-key = account.ApiKey("service", rotation_triggers={"turn": pulumi.Config().require("turn")})
-pulumi.export("key", key.key)
-pulumi.export("key_id", key.key_id)
-"""
-    keys, consumer = two_stacks(tmp_path, account, program)
-    keys.configure({"turn": "1"}, {})
+    keys, consumer = two_stacks(tmp_path, account, PROGRAMS["triggered.py"])
+    keys.configure({"month": "1"}, {})
     assert keys.up().ok
     assert consumer.up().ok
     assert consumer.outputs() == {"key": "[secret]", "key_id": 1}
-    keys.configure({"turn": "2"}, {})
+    keys.configure({"month": "2"}, {})
     assert keys.up().changes["replace"] == 1
     assert consumer.refresh().ok
     assert account.key_of(used_by(consumer)) is None
@@ -47,23 +41,21 @@ pulumi.export("key_id", key.key_id)
     assert account.key_of(used_by(consumer)) == 2
 
 
-def test_two_keys_rotate_without_a_gap(tmp_path: Path, account: Emulator) -> None:
-    """At each step of the page, what the consumer has works; in the end the old plaintext does not."""
-    keys, consumer = two_stacks(tmp_path, account, PROGRAMS["two_keys.py"])
-    keys.configure({"inUse": "blue", "blueTurn": "1", "greenTurn": "1"}, {})
+def test_a_rotating_key_leaves_no_gap(tmp_path: Path, account: Emulator) -> None:
+    """Between the rotation and its own deployment, a consumer in another stack has a working key."""
+    program = PROGRAMS["rotating.py"].replace("every=", 'rotate_now=pulumi.Config().require("turn"), every=')
+    keys, consumer = two_stacks(tmp_path, account, program)
+    keys.configure({"turn": "1"}, {})
     assert keys.up().ok
     assert consumer.up().ok
-    old = used_by(consumer)
-    keys.configure({"inUse": "green"}, {})
-    assert keys.up().changes == {"same": 3}
-    assert account.key_of(used_by(consumer)) is not None
+    keys.configure({"turn": "2"}, {})
+    assert "[diff: ~decided_at,generation,name,reason,rotate_now]" in keys.preview().text
+    assert keys.up().changes == {"same": 1, "update": 1}
+    assert account.key_of(used_by(consumer)) == 1
+    text = consumer.preview().text
+    assert "~ key_id: 1 => 2" in text
     assert consumer.up().ok
-    new = used_by(consumer)
-    keys.configure({"blueTurn": "2"}, {})
-    assert keys.up().changes["replace"] == 1
-    assert account.key_of(old) is None
-    assert account.key_of(new) is not None
-    assert consumer.preview().changes == {"same": 1}
+    assert account.key_of(used_by(consumer)) == 2
 
 
 def two_stacks(tmp_path: Path, account: Emulator, program: str) -> tuple[CliEngine, CliEngine]:
