@@ -60,6 +60,7 @@ def write() -> None:
 
 def _resources() -> list[str]:
     api_key, provider = pulumi_account.ApiKey, pulumi_account.Provider
+    rotating = pulumi_account.RotatingApiKey
     return [
         _heading("## ", "ApiKey", "ApiKey(resource_name, …, opts=None)"),
         _summary(api_key),
@@ -67,6 +68,10 @@ def _resources() -> list[str]:
         _table("output", _fields(api_key, "ivar")),
         _heading("## ", "ApiKey.get", "ApiKey.get(resource_name, id, opts=None)"),
         _summary(api_key.get),
+        _heading("## ", "RotatingApiKey", "RotatingApiKey(resource_name, …, opts=None)"),
+        _summary(rotating),
+        _table("argument", _fields(pulumi_account.RotatingApiKeyArgs, "param")),
+        _table("output", _fields(rotating, "ivar")),
         _heading("## ", "Provider", f"Provider{_arguments(provider)}"),
         _summary(provider),
         _table("argument", _fields(provider, "param")),
