@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from pulumi_account.api.models import Activity, Key, KeyUsage, ModelUsage, UsageStats
+from pulumi_account.common.money import exact_sum
 from pulumi_account.spend.key_state import key_state
 
 __all__ = [
@@ -206,7 +207,7 @@ def total(rows: Iterable[Usage], name: str = "") -> Usage:
     return Usage(
         name,
         sum(row.requests for row in rows),
-        sum((row.cost for row in rows), Decimal(0)),
+        exact_sum(row.cost for row in rows),
         sum(row.input_tokens for row in rows),
         sum(row.output_tokens for row in rows),
     )
