@@ -6,7 +6,7 @@ A *source* knows labels of keys, for example from exports of stacks.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,11 +15,11 @@ from pulumi_account.spend.usage import KeySpending, Usage, grouped, total
 
 __all__ = [
     "UNASSIGNED",
-    "Attribution",
     "Group",
     "Labels",
     "Source",
     "attributed",
+    "keyless_usage",
     "label_text",
     "usage_by_label",
 ]
@@ -40,14 +40,6 @@ class Group(Usage):
     keys: int = 0
 
 
-@dataclass(frozen=True)
-class Attribution:
-    """The groups, and ``keyless``: what the API counts under no key, which is part of the unassigned group."""
-
-    groups: Sequence[Group]
-    keyless: Usage
-
-
 def attributed(rows: Sequence[KeySpending], sources: Sequence[Source]) -> list[Labels]:
     """The labels of each row. Each label comes from the first source that has it; an empty value counts as missing."""
     found: list[dict[str, str]] = [{} for _ in rows]
@@ -59,8 +51,8 @@ def attributed(rows: Sequence[KeySpending], sources: Sequence[Source]) -> list[L
 
 def usage_by_label(
     label: str, rows: Sequence[KeySpending], labels: Sequence[Labels], whole: Usage
-) -> Attribution:
-    """Group the usage by a label: the most expensive group first, the unassigned one last.
+) -> list[Group]:
+    """The groups by a label, the most expensive first and the unassigned one last. Their sum is the whole.
 
     :param rows: the keys with usage, each once.
     :param labels: the labels of each row.
@@ -74,21 +66,16 @@ def usage_by_label(
         if value is not None
     ]
     groups.sort(key=lambda group: (-group.cost, -group.requests, group.name))
-    keyless = _difference(whole, total(rows))
+    keyless = keyless_usage(rows, whole)
     if unassigned or any(keyless.numbers):
         numbers = total([*unassigned, keyless]).numbers
         groups.append(Group(UNASSIGNED, *numbers, keys=len(unassigned)))
-    return Attribution(groups, keyless)
+    return groups
 
 
-def label_text(value: str | None) -> str:
-    """The value of a label as a group's name, which differs from `UNASSIGNED` and from that of every other value."""
-    if value is None:
-        return UNASSIGNED
-    return f"{value} (label)" if _LIKE_UNASSIGNED.fullmatch(value) else value
-
-
-def _difference(whole: Usage, part: Usage) -> Usage:
+def keyless_usage(rows: Iterable[Usage], whole: Usage) -> Usage:
+    """What the API counts in the account's total, but under no key; negative if it counts more under keys."""
+    part = total(rows)
     return Usage(
         "",
         whole.requests - part.requests,
@@ -96,3 +83,10 @@ def _difference(whole: Usage, part: Usage) -> Usage:
         whole.input_tokens - part.input_tokens,
         whole.output_tokens - part.output_tokens,
     )
+
+
+def label_text(value: str | None) -> str:
+    """The value of a label as a group's name, which differs from `UNASSIGNED` and from that of every other value."""
+    if value is None:
+        return UNASSIGNED
+    return f"{value} (label)" if _LIKE_UNASSIGNED.fullmatch(value) else value

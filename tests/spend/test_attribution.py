@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulumi_account.spend.attribution import Labels, Source, attributed, label_text, usage_by_label
+from pulumi_account.spend.attribution import (
+    Labels,
+    Source,
+    attributed,
+    keyless_usage,
+    label_text,
+    usage_by_label,
+)
 from pulumi_account.spend.usage import KeySpending, Usage
 
 COSTS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30)
@@ -36,28 +43,29 @@ def test_groups_are_sums() -> None:
     rows = [row(1, "1.5"), row(2, 2), row(3, "0.6"), row(4, 9)]
     labels = [{"team": "ads"}, {"team": "search"}, {"team": "ads"}, {"owner": "me"}]
     found = usage_by_label("team", rows, labels, Usage("", 8, Decimal("13.1"), 12, 16))
-    assert [(group.name, group.cost, group.requests, group.keys) for group in found.groups] == [
+    assert [(group.name, group.cost, group.requests, group.keys) for group in found] == [
         ("ads", Decimal("2.1"), 4, 2),
         ("search", 2, 2, 1),
         ("unassigned", 9, 2, 1),
     ]
-    assert not any(found.keyless.numbers)
+    assert not any(keyless_usage(rows, Usage("", 8, Decimal("13.1"), 12, 16)).numbers)
 
 
 def test_usage_without_a_key_is_unassigned() -> None:
     """What the API counts in the total, but under no key, is unassigned, and is told apart."""
-    found = usage_by_label("team", [row(1)], [{"team": "ads"}], Usage("", 5, Decimal(3), 4, 4))
-    assert [(group.name, group.cost, group.keys) for group in found.groups] == [
+    whole = Usage("", 5, Decimal(3), 4, 4)
+    found = usage_by_label("team", [row(1)], [{"team": "ads"}], whole)
+    assert [(group.name, group.cost, group.keys) for group in found] == [
         ("ads", Decimal(1), 1),
         ("unassigned", Decimal(2), 0),
     ]
-    assert found.keyless == Usage("", 3, Decimal(2), 1, 0)
+    assert keyless_usage([row(1)], whole) == Usage("", 3, Decimal(2), 1, 0)
 
 
 def test_keys_that_cost_more_than_the_total() -> None:
     """If the API's total is below the sum of its keys, the unassigned group has the negative difference."""
     found = usage_by_label("team", [row(1)], [{"team": "ads"}], Usage("", 2, Decimal("0.9"), 3, 4))
-    assert [(group.name, group.cost) for group in found.groups] == [
+    assert [(group.name, group.cost) for group in found] == [
         ("ads", 1),
         ("unassigned", Decimal("-0.1")),
     ]
@@ -66,14 +74,14 @@ def test_keys_that_cost_more_than_the_total() -> None:
 def test_nothing_is_unassigned() -> None:
     """If every use belongs to a key with the label, there is no unassigned group."""
     found = usage_by_label("team", [row(1)], [{"team": "ads"}], Usage("", 2, Decimal(1), 3, 4))
-    assert [group.name for group in found.groups] == ["ads"]
+    assert [group.name for group in found] == ["ads"]
 
 
 @pytest.mark.parametrize("value", ["unassigned", "unassigned (label)", "unassigned (label) (label)"])
 def test_no_value_is_taken_for_unassigned(value: str) -> None:
     """A label with the name of the unassigned group has a group of its own."""
     found = usage_by_label("team", [row(1), row(2)], [{"team": value}, {}], Usage("", 4, Decimal(2), 6, 8))
-    assert [group.name for group in found.groups] == [f"{value} (label)", "unassigned"]
+    assert [group.name for group in found] == [f"{value} (label)", "unassigned"]
 
 
 def test_other_names_stay() -> None:
@@ -115,7 +123,7 @@ def test_groups_add_up_exactly(
     rows = [row(key_id, cost) for key_id, (cost, _) in enumerate(costs)]
     labels: list[Labels] = [{} if team is None else {"team": team} for _, team in costs]
     requests, tokens_in, tokens_out = numbers
-    groups = usage_by_label("team", rows, labels, Usage("", requests, whole, tokens_in, tokens_out)).groups
+    groups = usage_by_label("team", rows, labels, Usage("", requests, whole, tokens_in, tokens_out))
     with localcontext() as context:
         context.prec = 2000
         assert sum(group.cost for group in groups) == whole
