@@ -19,7 +19,7 @@ from pulumi_account.cli.output import emit, fail, say, write
 from pulumi_account.cli.tables import Column, Row, money
 from pulumi_account.common.text import elided, visible
 from pulumi_account.spend.attribution import Labels, attributed, keyless_usage, usage_by_label
-from pulumi_account.spend.runway import runway
+from pulumi_account.spend.runway import Runway, runway
 from pulumi_account.spend.usage import (
     KeySpending,
     Usage,
@@ -130,8 +130,8 @@ def activity(
     spending of the last 7 or the last 30 days, whichever spends it sooner, even with other --days. Today does not
     count, as it is not over; nor do days before the account's first use.
 
-    With --by and a label, each key counts for the value of its label. Keys without the label are "unassigned", and so
-    is what the API counts under no key. A label comes from --stack if a stack has it, else from --group.
+    By a label, each key counts for the value of its label. A key without it is "unassigned", and so is what the API
+    counts under no key. A label comes from --stack if a stack has it, else from --group.
 
     JSON: period_days, by, total, rows and runway; with --by model also others, and with a label also keyless. CSV: the
     rows.
@@ -147,23 +147,30 @@ def activity(
     if used.period_days != days:
         say(f"warning: asked for {days} days, but the API reports {used.period_days}")
     by_key = _used_keys(keys, used)
+    labels = attributed(by_key, sources)
     if focus:
-        emit(
-            focus_csv.COLUMNS,
-            focus_csv.rows(used, by_key, attributed(by_key, sources), now.date(), host),
-            form,
-        )
+        emit(focus_csv.COLUMNS, focus_csv.rows(used, by_key, labels, now.date(), host), form)
         return
-    columns, rows = _rows(by or "day", used, by_key, attributed(by_key, sources), now)
-    total, (field, others) = usage_in_all(used), _others(by, used, by_key)
-    document = {"period_days": used.period_days, "by": by or "day", "total": _fields(total), "rows": rows}
-    document |= {field: _fields(others)} if field else {}
-    notes = (
-        [f"{'other models' if field == 'others' else 'under no key'}: {_sentence(others)}"]
-        if any(others.numbers)
-        else []
-    )
-    left = runway(balance, longest, now)
+    columns, rows = _rows(by or "day", used, by_key, labels, now)
+    others = _others(by, used, by_key)
+    _print(by or "day", columns, rows, others, used, runway(balance, longest, now), form)
+
+
+def _print(
+    by: str,
+    columns: list[Column],
+    rows: list[Row],
+    others: dict[str, Usage],
+    used: Activity,
+    left: Runway,
+    form: Form,
+) -> None:
+    """Print the rows, what belongs to none of them, the total, and how long the balance lasts."""
+    total = usage_in_all(used)
+    document = {"period_days": used.period_days, "by": by, "total": _fields(total), "rows": rows}
+    document |= {name: _fields(usage) for name, usage in others.items()}
+    titles = {"others": "other models", "keyless": "under no key"}
+    notes = [f"{titles[name]}: {_sentence(usage)}" for name, usage in others.items() if any(usage.numbers)]
     notes += [f"total: {_sentence(total)} in {used.period_days} days", f"runway: {left}"]
     emit(columns, rows, form, document={**document, "runway": asdict(left)}, notes=notes)
 
@@ -203,11 +210,11 @@ def _rows(
     return columns, [{field: group.name, "keys": group.keys, **_fields(group)} for group in groups]
 
 
-def _others(by: str | None, used: Activity, by_key: Sequence[KeySpending]) -> tuple[str, Usage]:
-    """What no row, or only the unassigned one, shows of the total: its field, and its usage."""
+def _others(by: str | None, used: Activity, by_key: Sequence[KeySpending]) -> dict[str, Usage]:
+    """The part of the total that belongs to no model, or to no key, by its field."""
     if by == "model":
-        return "others", other_models(used)
-    return ("keyless", keyless_usage(by_key, usage_in_all(used))) if by and label_named(by) else ("", Usage())
+        return {"others": other_models(used)}
+    return {"keyless": keyless_usage(by_key, usage_in_all(used))} if by and label_named(by) else {}
 
 
 def _fields(usage: Usage) -> dict[str, Decimal | int]:

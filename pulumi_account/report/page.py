@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from pulumi_account.common.money import exact, usd
-from pulumi_account.common.text import count, elided
+from pulumi_account.common.text import count, elided, percent
 from pulumi_account.report.account import Account
 from pulumi_account.report.html import Html, join, tag
 from pulumi_account.report.sections import days, keys, limits, models, spenders
@@ -17,7 +17,6 @@ from pulumi_account.report.words import (
     key_name,
     lasts,
     moment,
-    percent,
     period,
     several,
     shown_name,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TypeAlias
 
 from pulumi_account.common.money import exact_sum
@@ -66,10 +67,9 @@ def usage_by_label(
         if value is not None
     ]
     groups.sort(key=lambda group: (-group.cost, -group.requests, group.name))
-    keyless = keyless_usage(rows, whole)
-    if unassigned or any(keyless.numbers):
-        numbers = total([*unassigned, keyless]).numbers
-        groups.append(Group(UNASSIGNED, *numbers, keys=len(unassigned)))
+    rest = [keyless] if any((keyless := keyless_usage(rows, whole)).numbers) else []
+    if unassigned or rest:
+        groups.append(Group(UNASSIGNED, *total([*unassigned, *rest]).numbers, keys=len(unassigned)))
     return groups
 
 
@@ -79,7 +79,7 @@ def keyless_usage(rows: Iterable[Usage], whole: Usage) -> Usage:
     return Usage(
         "",
         whole.requests - part.requests,
-        exact_sum([whole.cost, part.cost.copy_negate()]),
+        exact_sum([whole.cost, part.cost.copy_negate()]) or Decimal(0),
         whole.input_tokens - part.input_tokens,
         whole.output_tokens - part.output_tokens,
     )
