@@ -19,7 +19,7 @@ from pulumi_account.cli.tables import Column, Row
 from pulumi_account.common.ids import LARGEST_ID
 from pulumi_account.core.reservations import is_reservation
 from pulumi_account.exceptions import AccountError
-from pulumi_account.spend.attribution import Source, attributed
+from pulumi_account.spend.attribution import LabelSource, attributed
 from pulumi_account.spend.key_state import key_state
 from pulumi_account.spend.usage import LONGEST_PERIOD, usage_by_key
 from pulumi_account.stacks.exports import read_export, unmanaged_keys
@@ -159,7 +159,9 @@ def _activity(client: AccountClient, *, needed: bool) -> Activity | None:
         return None
 
 
-def _spending(keys: Sequence[Key], activity: Activity | None, sources: Sequence[Source]) -> dict[int, Row]:
+def _spending(
+    keys: Sequence[Key], activity: Activity | None, sources: Sequence[LabelSource]
+) -> dict[int, Row]:
     """What each key spent, the share of its limit, and its owner, by the key's id."""
     found = [row for row in usage_by_key(keys, activity) if row.key]
     is_known = activity is not None

@@ -9,17 +9,15 @@ from typing import Annotated
 
 import typer
 
-from pulumi_account.spend.attribution import Source
+from pulumi_account.spend.attribution import LABELS, LabelSource
 from pulumi_account.spend.patterns import Pattern, PatternLabels
 from pulumi_account.stacks.exports import read_export
 from pulumi_account.stacks.labels import StackLabels
 
-__all__ = ["LABELS", "SOURCES", "Groups", "LabelSources", "Stacks", "label_named"]
+__all__ = ["SOURCES", "Groups", "LabelSources", "Stacks", "label_named"]
 
 #: the options that say whose a key is
 SOURCES = "--stack and --group"
-#: the labels that have a word of their own
-LABELS = ("team", "environment", "owner")
 
 
 def label_named(by: str) -> str | None:
@@ -74,17 +72,17 @@ class LabelSources:
     def __bool__(self) -> bool:
         return bool(self.stacks or self.patterns)
 
-    def read(self) -> list[Source]:
+    def read(self) -> list[LabelSource]:
         """Read all files.
 
         :raises ExportError: a file is not an export of a stack.
         """
-        sources: list[Source] = []
+        sources: list[LabelSource] = []
         if self.stacks:
             sources.append(StackLabels(key for name in self.stacks for key in read_export(name)))
         return [*sources, self._by_pattern] if self.patterns else sources
 
     @cached_property
-    def _by_pattern(self) -> Source:
+    def _by_pattern(self) -> LabelSource:
         """Made once, because it remembers the names that it has matched."""
         return PatternLabels([Pattern.parse(text) for text in self.patterns])

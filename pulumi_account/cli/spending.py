@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
@@ -10,15 +10,15 @@ from typing import Annotated
 
 import typer
 
-from pulumi_account.api.models import Activity, Key
+from pulumi_account.api.models import Activity
 from pulumi_account.cli import focus as focus_csv
 from pulumi_account.cli.account import account
-from pulumi_account.cli.labels import LABELS, SOURCES, Groups, LabelSources, Stacks, label_named
+from pulumi_account.cli.labels import SOURCES, Groups, LabelSources, Stacks, label_named
 from pulumi_account.cli.options import CONDITION, Csv, Days, Form, Json, chosen_form, examples, usd
 from pulumi_account.cli.output import emit, fail, say, write
 from pulumi_account.cli.tables import Column, Row, money
 from pulumi_account.common.text import elided, visible
-from pulumi_account.spend.attribution import Labels, attributed, keyless_usage, usage_by_label
+from pulumi_account.spend.attribution import LABELS, Labels, attributed, keyless_usage, usage_by_label
 from pulumi_account.spend.runway import Runway, runway
 from pulumi_account.spend.usage import (
     KeySpending,
@@ -26,9 +26,9 @@ from pulumi_account.spend.usage import (
     in_both_periods,
     other_models,
     usage_by_day,
-    usage_by_key,
     usage_by_model,
     usage_in_all,
+    used_keys,
 )
 
 app = typer.Typer()
@@ -146,7 +146,7 @@ def activity(
         balance, now, host = client.get_balance(), client.now(), client.host
     if used.period_days != days:
         say(f"warning: asked for {days} days, but the API reports {used.period_days}")
-    by_key = _used_keys(keys, used)
+    by_key = used_keys(keys, used)
     labels = attributed(by_key, sources)
     if focus:
         emit(focus_csv.COLUMNS, focus_csv.rows(used, by_key, labels, now.date(), host), form)
@@ -183,11 +183,6 @@ def _check(by: str | None, named: LabelSources, form: Form, *, focus: bool) -> N
         named.require(f"--by {by}")
     elif named and not focus:
         raise typer.BadParameter(f"{SOURCES} need --by {', '.join(LABELS)} or label:NAME, or --focus")
-
-
-def _used_keys(keys: Iterable[Key], used: Activity) -> list[KeySpending]:
-    mentioned = {usage.api_key_id for usage in used.api_key_usage}
-    return [row for row in usage_by_key(keys, used) if row.id in mentioned]
 
 
 def _rows(

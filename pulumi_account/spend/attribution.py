@@ -15,23 +15,26 @@ from pulumi_account.common.money import exact_sum
 from pulumi_account.spend.usage import KeySpending, Usage, grouped, total
 
 __all__ = [
+    "LABELS",
     "UNASSIGNED",
     "Group",
+    "LabelSource",
     "Labels",
-    "Source",
     "attributed",
     "keyless_usage",
     "label_text",
     "usage_by_label",
 ]
 
+#: the labels that commands know by a word of their own
+LABELS = ("team", "environment", "owner")
 #: stands for the keys without the label, and for usage that the API counts under no key
 UNASSIGNED = "unassigned"
 #: this value of a label, and those that `label_text` makes from it
 _LIKE_UNASSIGNED = re.compile(UNASSIGNED + r"( \(label\))*")
 
 Labels: TypeAlias = "Mapping[str, str]"
-Source: TypeAlias = "Callable[[Sequence[KeySpending]], Sequence[Labels]]"
+LabelSource: TypeAlias = "Callable[[Sequence[KeySpending]], Sequence[Labels]]"
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Group(Usage):
     keys: int = 0
 
 
-def attributed(rows: Sequence[KeySpending], sources: Sequence[Source]) -> list[Labels]:
+def attributed(rows: Sequence[KeySpending], sources: Sequence[LabelSource]) -> list[Labels]:
     """The labels of each row. Each label comes from the first source that has it; an empty value counts as missing."""
     found: list[dict[str, str]] = [{} for _ in rows]
     for source in reversed(sources):

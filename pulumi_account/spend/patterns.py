@@ -68,12 +68,13 @@ class PatternLabels:
     def __call__(self, rows: Sequence[KeySpending]) -> list[Labels]:
         """The labels of each row.
 
-        :raises ConfigurationError: the patterns took too long.
+        :raises ConfigurationError: the patterns took too long for new names, which then have no labels.
         """
         names = {row.name for row in rows if len(row.name) <= _LONGEST_NAME}
         if unknown := sorted(names - self._known.keys()):
             known = {name: labels for name, labels in self._known.items() if name in names}
-            self._known = known | dict(zip(unknown, self._matched(unknown), strict=True))
+            self._known = known | {name: {} for name in unknown}  # if it takes too long, do not try again
+            self._known |= zip(unknown, self._matched(unknown), strict=True)
         return [self._known.get(row.name, {}) for row in rows]
 
     def _matched(self, names: Sequence[str]) -> list[Labels]:

@@ -28,6 +28,7 @@ __all__ = [
     "usage_by_model",
     "usage_in_all",
     "usage_on",
+    "used_keys",
     "worst_first",
 ]
 
@@ -164,6 +165,12 @@ def usage_by_key(
         cost = sum((usage.total_cost for usage in longer.get(key_id, [])), Decimal(0))
         rows.append(KeySpending(name, *_sum(usages).numbers, id=key_id, key=key, longest_cost=cost))
     return sorted(rows, key=lambda row: (-row.cost, -row.requests, row.name, row.id))
+
+
+def used_keys(keys: Iterable[Key], activity: Activity) -> list[KeySpending]:
+    """The keys that the activity names, the most expensive first; of the others, nothing was used."""
+    named = {usage.api_key_id for usage in activity.api_key_usage}
+    return [row for row in usage_by_key(keys, activity) if row.id in named]
 
 
 def worst_first(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pulumi_account.spend.attribution import (
     Labels,
-    Source,
+    LabelSource,
     attributed,
     keyless_usage,
     label_text,
@@ -29,7 +29,7 @@ def row(key_id: int, cost: object = 1, name: str = "k") -> KeySpending:
     return KeySpending(name, 2, Decimal(str(cost)), 3, 4, id=key_id)
 
 
-def by_id(labels: dict[int, dict[str, str]]) -> Source:
+def by_id(labels: dict[int, dict[str, str]]) -> LabelSource:
     """A source that knows labels of keys by their ids."""
 
     def source(rows: Sequence[KeySpending]) -> list[Labels]:

@@ -81,6 +81,17 @@ def test_a_pattern_that_would_take_years() -> None:
     assert time.monotonic() - begin < 30
 
 
+def test_a_name_that_took_too_long_is_not_tried_again() -> None:
+    """After the error, such a name has no labels, so that a server is not held up again."""
+    labels, rows = (
+        PatternLabels([Pattern.parse("team=(?P<team>(a+)+)$")], seconds=1),
+        [KeySpending("a" * 250 + "!")],
+    )
+    with pytest.raises(ConfigurationError):
+        labels(rows)
+    assert labels(rows) == [{}]
+
+
 def test_a_known_name_is_not_matched_again() -> None:
     """A name that was matched before costs no time."""
     labels = PatternLabels([Pattern.parse("team=(?P<team>a+)$")])
