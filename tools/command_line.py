@@ -32,7 +32,8 @@ HELP = {
 COMMANDS = (
     "pulumi-account balance",
     "pulumi-account activity --by model",
-    "pulumi-account keys list",
+    "pulumi-account activity --by team --stack production.json",
+    "pulumi-account keys list --stack production.json",
     "pulumi-account keys unmanaged production.json",
 )
 _NOW = datetime(2026, 6, 1, 12, 0, tzinfo=timezone.utc)
@@ -69,7 +70,8 @@ def write_exports(folder: Path) -> None:
     :param folder: where the files are put.
     """
     for name, key_id in {"production": 1, "staging": 2}.items():
-        outputs = {"created_at": _CREATED.format(id=key_id), "key": {"ciphertext": "v1:…"}}
+        labels = {"team": "search", "environment": name, "owner": "search@example.com", "customer": "globex"}
+        outputs = {"created_at": _CREATED.format(id=key_id), "labels": labels, "key": {"ciphertext": "v1:…"}}
         key = {"type": _TYPE, "urn": name, "custom": True, "id": str(key_id), "outputs": outputs}
         export = {"version": 3, "deployment": {"resources": [key]}}
         (folder / f"{name}.json").write_text(json.dumps(export))

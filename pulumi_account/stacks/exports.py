@@ -38,7 +38,8 @@ class StackKey:
     :param name: None if the stack does not show it.
     :param labels: empty if there are none, or if they are secret.
     :param name_prefix: the prefix of its resource's auto-names.
-    :param base: what precedes the generation in the names of a rotating key.
+    :param base: what precedes a hyphen and the generation in the names of a rotating key.
+    :param stem: what precedes the generation, a hyphen and seven hex digits in the auto-names of a rotating key.
     :param current: False if the stack will delete the key: it was replaced, or it is a retired generation.
     """
 
@@ -49,6 +50,7 @@ class StackKey:
     labels: Mapping[str, str] = field(default_factory=dict)
     name_prefix: str | None = None
     base: str | None = None
+    stem: str | None = None
     current: bool = True
 
     def is_(self, key: Key) -> bool:
@@ -112,7 +114,8 @@ def _generations(resource: dict[str, Any]) -> Iterator[StackKey]:
     outputs = _object(resource.get("outputs") or {})
     base = _base(outputs)
     if key_id := _id(outputs.get("key_id")):
-        current = replace(_key(resource, key_id), base=base)
+        current = _key(resource, key_id)
+        current = replace(current, base=base, stem=current.name_prefix, name_prefix=None)
         yield current
         for entry in _list(outputs.get("retired")):
             retired = _object(entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from pulumi_account.core.naming import SUFFIX_DIGITS, is_auto_name
@@ -11,6 +12,9 @@ from pulumi_account.stacks.exports import StackKey
 
 __all__ = ["NameLabels", "StackLabels", "agreed"]
 
+#: an auto-name of a rotating key; the numbers of generations are below 10**12
+_AUTO_GENERATION = re.compile(r".*?(?P<number>[0-9]{1,12})-[0-9a-f]{7}", re.DOTALL)
+
 
 class NameLabels:
     """Labels by name: of keys, of auto-named ones that were replaced, and of generations."""
@@ -18,16 +22,14 @@ class NameLabels:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], list[Labels]] = {}
 
-    def add(
-        self, labels: Labels, *, name: str | None = None, prefix: str | None = None, base: str | None = None
-    ) -> None:
+    def add(self, labels: Labels, **texts: str | None) -> None:
         """Add the labels of one resource.
 
-        :param name: its key's name.
-        :param prefix: seven hex digits after it make a name of its keys.
-        :param base: a hyphen and a number after it make a name of its keys.
+        :param texts: what its keys' names consist of; None is ignored. ``name``: the whole name. ``prefix``: what
+            precedes seven hex digits. ``base``: what precedes a hyphen and a number. ``stem``: what precedes a number,
+            a hyphen and seven hex digits.
         """
-        for kind, text in (("name", name), ("prefix", prefix), ("base", base)):
+        for kind, text in texts.items():
             if text is not None:
                 self._known.setdefault((kind, text), []).append(labels)
 
@@ -41,6 +43,9 @@ class NameLabels:
         candidates = [("name", name)]
         candidates += [("prefix", prefix)] if is_auto_name(name, prefix) else []
         candidates += [("base", base)] if generation.isascii() and generation.isdigit() else []
+        if found := _AUTO_GENERATION.fullmatch(name):
+            ends = range(found.start("number"), found.end("number"))  # a stem may end in digits, too
+            candidates += [("stem", name[:end]) for end in ends]
         return next((agreed(known) for pair in candidates if (known := self._known.get(pair))), {})
 
 
@@ -57,7 +62,9 @@ class StackLabels:
         for key in keys:
             if key.managed:
                 self._by_id.setdefault(key.id, []).append(key)
-                self._by_name.add(key.labels, name=key.name, prefix=key.name_prefix, base=key.base)
+                self._by_name.add(
+                    key.labels, name=key.name, prefix=key.name_prefix, base=key.base, stem=key.stem
+                )
 
     def __call__(self, rows: Sequence[KeySpending]) -> list[Labels]:
         """The labels of each row."""

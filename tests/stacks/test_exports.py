@@ -144,6 +144,13 @@ def test_a_rotating_key_with_another_name(tmp_path: Path) -> None:
     assert (key.id, key.base) == ("42", None)
 
 
+def test_a_rotating_key_with_an_auto_name(tmp_path: Path) -> None:
+    """Its prefix precedes the generation, and not the seven digits."""
+    outputs = {"key_id": 42, "name": "b-3-0f0f0f0", "generation": 3, "name_prefix": "b-"}
+    (key,) = export(tmp_path, {**ROTATING, "outputs": outputs})
+    assert (key.stem, key.base, key.name_prefix) == ("b-", None, None)
+
+
 def test_a_pending_deletion_is_not_current(tmp_path: Path) -> None:
     """A replaced key that is still to be deleted is marked."""
     (key,) = export(tmp_path, {**resource(), "delete": True})

@@ -79,6 +79,20 @@ def test_a_generation(name: str, found: dict[str, str]) -> None:
     assert labels(row(3, name), key(name="batch-42", base="batch")) == found
 
 
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("v2-41-0f0f0f0", ADS), ("v2-0f0f0f0", {}), ("v2-x41-0f0f0f0", {}), ("v2-41-0f0f0f", {})],
+)
+def test_a_generation_with_an_auto_name(name: str, found: dict[str, str]) -> None:
+    """The prefix, a number, a hyphen and seven hex digits make a name of the resource."""
+    assert labels(row(3, name), key(name="v2-42-1234567", stem="v2-")) == found
+
+
+def test_a_stem_that_ends_in_digits() -> None:
+    """The number of the generation may follow a digit."""
+    assert labels(row(3, "v241-0f0f0f0"), key(name="v242-1234567", stem="v2")) == ADS
+
+
 def test_two_stacks_that_agree() -> None:
     """A label that two stacks agree on counts, and so does one that only one of them has."""
     assert labels(row(), key(), key(labels={**ADS, "owner": "me"})) == {**ADS, "owner": "me"}
