@@ -18,7 +18,7 @@ from pulumi_account.common.instants import utc_now
 from pulumi_account.emulator import Emulator
 from tools.sections import DOCS, fill
 
-__all__ = ["COMMANDS", "HELP", "PAGE", "helps", "seed", "transcript", "write", "write_exports"]
+__all__ = ["HELP", "PAGE", "TRANSCRIPTS", "helps", "seed", "transcript", "write", "write_exports"]
 
 PAGE = DOCS / "command-line.md"
 #: the pages of the commands' help
@@ -35,6 +35,16 @@ COMMANDS = (
     "pulumi-account keys list",
     "pulumi-account keys unmanaged production.json",
 )
+SPENDING = DOCS / "spending.md"
+#: the commands of each page that shows what they print
+TRANSCRIPTS = {
+    PAGE: COMMANDS,
+    SPENDING: (
+        "pulumi-account activity --by team --stack production.json --stack staging.json",
+        "pulumi-account activity --by environment --group 'environment=^(?P<environment>production|staging)'",
+        "pulumi-account keys list --top 2 --stack production.json --stack staging.json",
+    ),
+}
 _NOW = datetime(2026, 6, 1, 12, 0, tzinfo=timezone.utc)
 _CREATED = "2026-01-0{id}T09:00:00Z"
 _TYPE = "pulumi-python:dynamic/account:ApiKey"
@@ -69,13 +79,14 @@ def write_exports(folder: Path) -> None:
     :param folder: where the files are put.
     """
     for name, key_id in {"production": 1, "staging": 2}.items():
-        outputs = {"created_at": _CREATED.format(id=key_id), "key": {"ciphertext": "v1:…"}}
+        labels = {"team": "search", "environment": name, "owner": "search@example.com", "customer": "globex"}
+        outputs = {"created_at": _CREATED.format(id=key_id), "labels": labels, "key": {"ciphertext": "v1:…"}}
         key = {"type": _TYPE, "urn": name, "custom": True, "id": str(key_id), "outputs": outputs}
         export = {"version": 3, "deployment": {"resources": [key]}}
         (folder / f"{name}.json").write_text(json.dumps(export))
 
 
-def transcript() -> str:
+def transcript(commands: Iterable[str]) -> str:
     """What a shell shows of some commands, as Markdown."""
     with Emulator() as emulator, tempfile.TemporaryDirectory() as folder:
         emulator.clock.offset = _NOW - utc_now()  # the days that it prints must stay the same
@@ -83,7 +94,7 @@ def transcript() -> str:
         write_exports(Path(folder))
         account = {"ACCOUNT_ENDPOINT": emulator.url, "ACCOUNT_PROVISIONING_KEY": emulator.provisioning_key}
         with patch.dict(os.environ, account), chdir(folder):
-            shown = [f"$ {command}\n{_output(command)}" for command in COMMANDS]
+            shown = [f"$ {command}\n{_output(command)}" for command in commands]
     return "```console\n" + "\n".join(shown) + "```"
 
 
@@ -98,7 +109,8 @@ def helps(commands: Iterable[str]) -> str:
 
 def write() -> None:
     """Fill the sections of all pages."""
-    fill(PAGE, "transcript", transcript())
+    for page, commands in TRANSCRIPTS.items():
+        fill(page, "transcript", transcript(commands))
     for page, commands in HELP.items():
         fill(page, "help", helps(commands))
 

@@ -22,7 +22,10 @@ def series() -> str:
     """Name, labels and help of each, as a table."""
     with Emulator() as emulator:
         seed(emulator)
-        with AccountClient(emulator.url, emulator.provisioning_key) as client, Exporter(client) as exporter:
+        with (
+            AccountClient(emulator.url, emulator.provisioning_key) as client,
+            Exporter(client, labels=tuple) as exporter,
+        ):
             exporter.refresh()
             served = httpx.get(exporter.url, trust_env=False).text
     rows = [f"| `{name}` | {_labels(labels)} | {text} |" for name, text, labels in _HELP.findall(served)]

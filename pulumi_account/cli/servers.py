@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pulumi_account.cli.account import open_client
+from pulumi_account.cli.labels import Groups, LabelSources, Stacks
 from pulumi_account.cli.options import Days, examples
 from pulumi_account.cli.output import write
 from pulumi_account.metrics import DEFAULT_PORT
@@ -23,20 +24,54 @@ _AllowHost = Annotated[
 ]
 
 
-@app.command(epilog=examples("pulumi-account metrics --port 9877"))
+_MoreLabels = Annotated[
+    list[str] | None,
+    typer.Option("--label", metavar="NAME", help="A further label of keys, as label_NAME; may be repeated."),
+]
+
+
+@app.command(
+    epilog=examples(
+        "pulumi-account metrics --port 9877",
+        "pulumi-account metrics --port 9877 --stack production.json --label customer",
+    )
+)
 def metrics(
-    port: _Port = DEFAULT_PORT, host: _Host = "127.0.0.1", allow_host: _AllowHost = None, days: Days = 30
+    port: _Port = DEFAULT_PORT,
+    host: _Host = "127.0.0.1",
+    allow_host: _AllowHost = None,
+    days: Days = 30,
+    stacks: Stacks = None,
+    groups: Groups = None,
+    more_labels: _MoreLabels = None,
 ) -> None:
     """Serve the account's metrics to Prometheus.
 
     Requests are answered if their Host is this machine's loopback, the address that the command listens on, or a name
     given with --allow-host; others get status 421. A connection may last five seconds, and 32 may be open.
     SIGINT and SIGTERM end the command with status 0. Needs `pulumi_account[metrics]`.
+
+    With --stack or --group, pulumi_account_key_info has the labels team, environment and owner. The command reads the
+    files once a minute; while one of them is broken, it warns, and its last good labels stay.
     """
     from pulumi_account.metrics.exporter import Exporter, serve
 
+    named = LabelSources(stacks or (), groups or ())
+    if "-" in named.stacks:
+        raise typer.BadParameter("--stack - cannot be read again: give a file")
+    if more_labels:
+        named.require("--label")
+    named.read()  # a broken file must not go unnoticed
     with open_client() as client:
-        exporter = Exporter(client, host=host, port=port, days=days, allowed_hosts=allow_host or ())
+        exporter = Exporter(
+            client,
+            host=host,
+            port=port,
+            days=days,
+            allowed_hosts=allow_host or (),
+            labels=named.read if named else None,
+            more_labels=more_labels or (),
+        )
         serve(exporter, lambda url: write(f"Serving {url}\n"))
 
 

@@ -14,7 +14,7 @@ from unicodedata import combining, east_asian_width
 
 from pulumi_account.common.instants import format_instant
 from pulumi_account.common.money import exact
-from pulumi_account.common.text import elided, visible
+from pulumi_account.common.text import elided, percent, visible
 
 _SHORTEST_BAR, _LONGEST_BAR, _LEAST_WIDE = 6, 30, 16
 #: the columns of space between cells, and those that Rich puts around a cell
@@ -31,8 +31,9 @@ Row: TypeAlias = Mapping[str, Value]
 class Column:
     """A field by its stable name, and its title in tables; tables leave out a column without a title.
 
-    ``empty`` stands for None, ``right`` aligns numbers, ``bar`` draws amounts. In a narrow terminal, columns are left
-    out, the largest ``drop`` first, but none with 0; then cells are shortened, those of ``wide`` columns first.
+    ``empty`` stands for None, ``right`` aligns numbers, ``bar`` draws amounts, ``share`` shows per cent. In a narrow
+    terminal, columns are left out, the largest ``drop`` first, but none with 0; then cells are shortened, those of
+    ``wide`` columns first.
     """
 
     field: str
@@ -40,6 +41,7 @@ class Column:
     empty: str = ""
     right: bool = False
     bar: bool = False
+    share: bool = False
     wide: bool = False
     drop: int = 0
 
@@ -65,7 +67,7 @@ def cell(column: Column, row: Row) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Decimal):
-        return money(value)
+        return percent(value) if column.share else money(value)
     return visible(value_text(value.replace(microsecond=0) if isinstance(value, datetime) else value))
 
 

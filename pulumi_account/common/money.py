@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from contextlib import suppress
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
+from functools import reduce
 from typing import Any
 
-__all__ = ["MAGNITUDE", "exact", "parse_json", "parse_number", "parse_usd", "to_number", "usd"]
+__all__ = ["MAGNITUDE", "exact", "exact_sum", "parse_json", "parse_number", "parse_usd", "to_number", "usd"]
 
 #: the largest power of ten of an amount or a count, up and down: floats hold such numbers and their sums
 MAGNITUDE = 300
@@ -16,6 +18,8 @@ MAGNITUDE = 300
 _MOST_VALUES = 3_000_000
 #: people read smaller amounts as below this one, and larger ones with an exponent
 _LEAST, _MOST = Decimal("0.0001"), 10**15
+#: rounds no sum
+_UNROUNDED = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
 def parse_number(text: str) -> Decimal:
@@ -57,6 +61,11 @@ def exact(amount: Decimal) -> str:
     """All digits of an amount, with an exponent only instead of dozens of zeros."""
     plain = -30 < amount.adjusted() < 30
     return format(amount, "f") if plain else str(amount)
+
+
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    """The sum with all its digits; `sum` rounds to 28."""
+    return reduce(_UNROUNDED.add, amounts, Decimal(0))
 
 
 def to_number(money: Decimal) -> int | float:

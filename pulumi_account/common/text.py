@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import accumulate
 from unicodedata import east_asian_width
 
-__all__ = ["count", "elided", "place", "visible"]
+__all__ = ["count", "elided", "percent", "place", "visible"]
 
 #: larger numbers have an exponent
 _MOST = 10**15
@@ -31,6 +31,13 @@ def elided(text: str, most: int) -> str:
 def count(number: int) -> str:
     """A number with thousands separators."""
     return f"{number:,}" if abs(number) < _MOST else f"{Decimal(number):.2E}"
+
+
+def percent(share: Decimal) -> str:
+    """A share, with one decimal."""
+    if 0 < share < Decimal("0.001"):
+        return "<0.1%"
+    return f"{share * 100:,.1f}%" if share < 1000 else "over 100,000%"
 
 
 def place(error: BaseException) -> str:

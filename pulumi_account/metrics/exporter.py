@@ -15,9 +15,11 @@ from types import TracebackType
 
 from pulumi_account.api.client import AccountClient
 from pulumi_account.common.signals import interrupted_by_signals, sleep
+from pulumi_account.metrics.key_labels import KeyLabels
 from pulumi_account.metrics.series import Collector
 from pulumi_account.metrics.server import Application, Server
 from pulumi_account.metrics.sources import Sources
+from pulumi_account.spend.attribution import LabelSource
 
 __all__ = ["Exporter", "serve"]
 
@@ -50,6 +52,10 @@ class Exporter:
         the most expensive ones.
     :param max_models: the number of models with their own series, the most expensive ones.
     :param allowed_hosts: further names and addresses of this exporter, without ports.
+    :param labels: reads the sources of the keys' labels, once a minute. ``pulumi_account_key_info`` then has the labels
+        team, environment and owner.
+    :param more_labels: further labels of keys that it then has, each as ``label_NAME``.
+    :raises ConfigurationError: two of ``more_labels`` would have the same name in Prometheus.
     """
 
     def __init__(
@@ -62,18 +68,23 @@ class Exporter:
         max_keys: int = 500,
         max_models: int = 100,
         allowed_hosts: Sequence[str] = (),
+        labels: Callable[[], Sequence[LabelSource]] | None = None,
+        more_labels: Sequence[str] = (),
     ) -> None:
         self.url = ""
         self._address = (host, port)
         self._allowed = {host.lower(), *(name.lower() for name in allowed_hosts)}
-        self._sources = Sources(client, days)
-        self._collector = Collector(self._sources, client.now, max_keys, max_models)
+        self._sources = Sources(client, days, labels)
+        key_labels = KeyLabels(more_labels) if labels else None
+        self._collector = Collector(self._sources, client.now, max_keys, max_models, key_labels)
 
     def __enter__(self) -> Exporter:
         self._server = Server(*self._address, Application(self._collector, self._allowed))
         host = self._address[0]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._server.server_port}/metrics"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        if self._sources.labels:
+            self._sources.labels.refresh()  # files are quick to read, and no key must look unassigned at first
         self._sources.start()
         return self
 

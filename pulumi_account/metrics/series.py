@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from pulumi_account.api.models import Activity, Key
 from pulumi_account.common.text import elided, visible
+from pulumi_account.metrics.key_labels import KeyLabels
 from pulumi_account.metrics.sources import Source, Sources
 from pulumi_account.spend.key_state import EXISTING
 from pulumi_account.spend.runway import Runway, runway
@@ -54,8 +55,15 @@ class _Family(NamedTuple):
 class Collector:
     """Answers scrapes from what the sources know."""
 
-    def __init__(self, sources: Sources, now: Callable[[], datetime], max_keys: int, max_models: int) -> None:
-        self._sources, self._now = sources, now
+    def __init__(
+        self,
+        sources: Sources,
+        now: Callable[[], datetime],
+        max_keys: int,
+        max_models: int,
+        labels: KeyLabels | None = None,
+    ) -> None:
+        self._sources, self._now, self._labels = sources, now, labels
         self._max_keys, self._max_models = max_keys, max_models
 
     def collect(self) -> Iterator[Metric]:
@@ -71,8 +79,8 @@ class Collector:
                 yield metric
 
     def _families(self) -> Iterator[_Family]:
-        balance, keys, activities = (source.value for source in self._sources)
-        activity, longest = activities or (None, None)
+        balance, keys = self._sources.balance.value, self._sources.keys.value
+        activity, longest = self._sources.activity.value or (None, None)
         yield from _health(self._sources)
         if balance is not None:
             yield _one("balance_usd", "The account's balance.", balance.balance)
@@ -84,7 +92,25 @@ class Collector:
             read_at = self._now() - timedelta(seconds=self._sources.activity.age or 0)
             yield from _runway(runway(balance, longest, read_at), read_at)
         if keys is not None or activity is not None:
-            yield from _keys(keys, activity, longest, self._now(), self._max_keys)
+            rows, now = usage_by_key(keys or [], activity, longest), self._now()
+            shown, folded = worst_first(rows, now, self._max_keys)
+            yield from _keys(keys, activity, shown, folded, now)
+            yield self._infos(shown, folded, None if keys is None else now)
+            yield _one("keys_folded", "Keys without their own series; other stands for them.", len(folded))
+
+    def _infos(self, shown: list[KeySpending], folded: list[KeySpending], now: datetime | None) -> _Family:
+        """What identifies each key; without the time, its state is unknown."""
+        names = ["key_id", "key_name", "state"]
+        series = [[str(row.id), _label(row.name), row.state(now) if now else "unknown"] for row in shown]
+        series += [[_OTHER, _OTHER, ""]] if folded else []
+        if self._labels and self._sources.labels:
+            names += self._labels.names
+            values = self._labels.values(shown, self._sources.labels.value or ())
+            found = [[_label(value) for value in of_key] for of_key in values]
+            found += [[_OTHER] * len(self._labels.names)] if folded else []
+            series = [[*own, *more] for own, more in zip(series, found, strict=True)]
+        text = "The key's name, state and labels, for joins."
+        return _Family("key_info", text, names, [(labels, 1) for labels in series])
 
 
 def _health(sources: Iterable[Source[Any]]) -> Iterator[_Family]:
@@ -140,19 +166,17 @@ def _models(activity: Activity, most: int) -> Iterator[_Family]:
 
 
 def _keys(
-    keys: list[Key] | None, activity: Activity | None, longest: Activity | None, now: datetime, most: int
+    keys: list[Key] | None,
+    activity: Activity | None,
+    shown: list[KeySpending],
+    folded: list[KeySpending],
+    now: datetime,
 ) -> Iterator[_Family]:
-    shown, folded = worst_first(usage_by_key(keys or [], activity, longest), now, most)
     if keys is not None:
         yield from _existing(shown, folded, now)
     if activity is not None:
         sums = {_OTHER: total(folded)} if folded else {}
         yield from _usages("key", "key_id", {**{str(row.id): row for row in shown}, **sums})
-    infos = [([str(r.id), _label(r.name), "unknown" if keys is None else r.state(now)], 1) for r in shown]
-    infos += [([_OTHER, _OTHER, ""], 1)] if folded else []
-    text = "The key's name and state, for joins."
-    yield _Family("key_info", text, ["key_id", "key_name", "state"], infos)
-    yield _one("keys_folded", "Keys without their own series; other stands for them.", len(folded))
 
 
 def _existing(listed: list[KeySpending], folded: list[KeySpending], now: datetime) -> Iterator[_Family]:

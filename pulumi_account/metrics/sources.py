@@ -6,15 +6,16 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from pulumi_account import exceptions as err
 from pulumi_account.api.client import AccountClient
+from pulumi_account.spend.attribution import LabelSource
 from pulumi_account.spend.usage import in_both_periods
 
 #: seconds between two reads; the API itself caches an activity for five minutes
-_EVERY = {"balance": 60.0, "keys": 60.0, "activity": 300.0}
+_EVERY = {"balance": 60.0, "keys": 60.0, "activity": 300.0, "labels": 60.0}
 #: and after a failure; a refusal will hardly change within a minute
 _AFTER_FAILURE, _AFTER_REFUSAL = 60.0, 300.0
 _KINDS: tuple[tuple[type[Exception], str], ...] = (
@@ -79,16 +80,27 @@ class Source(Generic[_T]):
 
 
 class Sources:
-    """All reads; one that hangs does not delay the others."""
+    """All reads; one that hangs does not delay the others.
 
-    def __init__(self, client: AccountClient, days: int) -> None:
+    :param labels: reads the sources of labels.
+    """
+
+    def __init__(
+        self,
+        client: AccountClient,
+        days: int,
+        labels: Callable[[], Sequence[LabelSource]] | None = None,
+    ) -> None:
         self._stop = stop = threading.Event()
         self.balance = Source("balance", client.get_balance, stop)
         self.keys = Source("keys", client.list_keys, stop)
         self.activity = Source("activity", lambda: in_both_periods(client.get_activity, days), stop)
+        self.labels = Source("labels", labels, stop) if labels else None
 
     def __iter__(self) -> Iterator[Source[Any]]:
-        return iter((self.balance, self.keys, self.activity))
+        yield from (self.balance, self.keys, self.activity)
+        if self.labels:
+            yield self.labels
 
     def start(self) -> None:
         """Begin to read."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
 from functools import cached_property
 
 from pulumi_account.api.models import Activity, Balance, Key
+from pulumi_account.spend.attribution import Group
 from pulumi_account.spend.runway import Runway, runway
 from pulumi_account.spend.usage import DayUsage, KeySpending, usage_by_day, usage_by_key
 
 
 @dataclass(frozen=True)
 class Account:
-    """An account at one instant; ``longest`` is the activity of the longest period."""
+    """An account at one instant.
+
+    ``longest`` is the activity of the longest period, and ``groups`` has the groups of its usage by each label.
+    """
 
     balance: Balance
     activity: Activity
@@ -21,6 +26,7 @@ class Account:
     keys: list[Key]
     made_at: datetime
     host: str = ""
+    groups: Mapping[str, Sequence[Group]] = field(default_factory=dict)
 
     @cached_property
     def today(self) -> date:

@@ -7,17 +7,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from pulumi_account.common.money import exact, usd
-from pulumi_account.common.text import count, elided
+from pulumi_account.common.text import count, elided, percent
 from pulumi_account.report.account import Account
 from pulumi_account.report.html import Html, join, tag
-from pulumi_account.report.sections import days, keys, limits, models, spenders
+from pulumi_account.report.sections import days, groups, keys, limits, models, spenders
 from pulumi_account.report.words import (
     amount,
     full_day,
     key_name,
     lasts,
     moment,
-    percent,
     period,
     several,
     shown_name,
@@ -38,6 +37,7 @@ def page(account: Account) -> str:
         _tiles(account),
         _attention(account),
         days(account),
+        *(groups(account, label) for label in account.groups),
         models(account),
         tag("div", spenders(account), limits(account), class_="columns") if account.by_key else "",
         keys(account),

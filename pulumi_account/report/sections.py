@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from pulumi_account.common.money import usd
-from pulumi_account.common.text import count
+from pulumi_account.common.text import count, percent
 from pulumi_account.report.account import Account
 from pulumi_account.report.charts import Bar, bar_chart, column_chart
 from pulumi_account.report.html import Html, join, tag
@@ -16,12 +16,12 @@ from pulumi_account.report.words import (
     full_day,
     key_name,
     moment,
-    percent,
     period,
     several,
     short_day,
     shown_name,
 )
+from pulumi_account.spend.attribution import LABELS
 from pulumi_account.spend.runway import mean_daily_cost, whole_days
 from pulumi_account.spend.usage import (
     NEAR_LIMIT,
@@ -72,6 +72,21 @@ def models(account: Account) -> Html:
     table = _table(title, ["Model", *_USED], [[row.name, *_cells(row)] for row in rows])
     more = _rest("All other models together", others) if others.requests or others.cost else ""
     return _section(title, _ranking(rows, "model", 960), more, _folded(table))
+
+
+def groups(account: Account, label: str) -> Html:
+    """The spending on the keys with each value of a label."""
+    title = f"Spend by {label}" if label in LABELS else f"Spend by label {shown_name(label)}"
+    named = [replace(group, name=shown_name(group.name)) for group in account.groups[label]]
+    if not named:
+        return _section(title, tag("p", f"No key was used in {period(account.activity)}."))
+    named.sort(key=lambda group: -group.cost)
+    rows, others = named[:TABLE_ROWS], named[TABLE_ROWS:]
+    cells = [[row.name, count(row.keys), *_cells(row)] for row in rows]
+    table = _table(title, [shown_name(label).capitalize(), "Keys", *_USED], cells)
+    chart = [row for row in rows[:CHART_ROWS] if row.cost > 0]
+    more = _rest(f"{several(len(others), 'more value')} together", total(others)) if others else ""
+    return _section(title, _ranking(chart, label, 960) if chart else "", more, _folded(table))
 
 
 def spenders(account: Account) -> Html:

@@ -35,13 +35,6 @@ def several(number: int, noun: str) -> str:
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
-def percent(share: Decimal) -> str:
-    """A share, with one decimal."""
-    if 0 < share < Decimal("0.001"):
-        return "<0.1%"
-    return f"{share * 100:,.1f}%" if share < 1000 else "over 100,000%"
-
-
 def lasts(days: Decimal | None) -> str:
     """How long the money lasts."""
     if days is None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from pulumi_account.api.models import Activity, Key, KeyUsage, ModelUsage, UsageStats
+from pulumi_account.common.money import exact_sum
 from pulumi_account.spend.key_state import key_state
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "usage_by_model",
     "usage_in_all",
     "usage_on",
+    "used_keys",
     "worst_first",
 ]
 
@@ -165,6 +167,12 @@ def usage_by_key(
     return sorted(rows, key=lambda row: (-row.cost, -row.requests, row.name, row.id))
 
 
+def used_keys(keys: Iterable[Key], activity: Activity) -> list[KeySpending]:
+    """The keys that the activity names, the most expensive first; of the others, nothing was used."""
+    named = {usage.api_key_id for usage in activity.api_key_usage}
+    return [row for row in usage_by_key(keys, activity) if row.id in named]
+
+
 def worst_first(
     rows: Iterable[KeySpending], now: datetime, most: int
 ) -> tuple[list[KeySpending], list[KeySpending]]:
@@ -206,7 +214,7 @@ def total(rows: Iterable[Usage], name: str = "") -> Usage:
     return Usage(
         name,
         sum(row.requests for row in rows),
-        sum((row.cost for row in rows), Decimal(0)),
+        exact_sum(row.cost for row in rows),
         sum(row.input_tokens for row in rows),
         sum(row.output_tokens for row in rows),
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,13 @@ from pulumi_account.core.properties import API_KEY_TYPE
 from pulumi_account.core.reservations import is_reservation
 from pulumi_account.exceptions import AccountError
 
-__all__ = ["ExportError", "StackKey", "read_export", "unmanaged_keys"]
+__all__ = ["ROTATING_API_KEY_TYPE", "ExportError", "StackKey", "read_export", "unmanaged_keys"]
+
+
+#: the type of a rotating key in a state
+ROTATING_API_KEY_TYPE = "pulumi-python:dynamic/account:RotatingApiKey"
+#: what marks an object in a state as an encrypted value
+_ENCRYPTED = "4dabf18193072939515e22adb298388d"
 
 
 class ExportError(AccountError):
@@ -25,11 +31,27 @@ class ExportError(AccountError):
 
 @dataclass(frozen=True)
 class StackKey:
-    """A key in a stack; ``managed`` is False if the stack only reads it (``ApiKey.get``)."""
+    """A key in a stack.
+
+    :param created_at: None if the stack does not show it.
+    :param managed: False if the stack only reads the key (``ApiKey.get``).
+    :param name: None if the stack does not show it.
+    :param labels: empty if there are none, or if they are secret.
+    :param name_prefix: the prefix of its resource's auto-names.
+    :param base: what precedes a hyphen and the generation in the names of a rotating key.
+    :param stem: what precedes the generation, a hyphen and seven hex digits in the auto-names of a rotating key.
+    :param current: False if the stack will delete the key: it was replaced, or it is a retired generation.
+    """
 
     id: str
     created_at: datetime | None
     managed: bool
+    name: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    name_prefix: str | None = None
+    base: str | None = None
+    stem: str | None = None
+    current: bool = True
 
     def is_(self, key: Key) -> bool:
         """Whether it is this key of this account: accounts may share ids, but not instants of creation.
@@ -43,7 +65,8 @@ class StackKey:
 def read_export(name: str) -> list[StackKey]:
     """The keys in a file that ``pulumi stack export`` or LocalEngine wrote; ``-`` is stdin.
 
-    Pending deletions and interrupted operations count, because the stack will still complete them.
+    Pending deletions, interrupted operations and retired generations count, because the stack will still complete or
+    delete them.
 
     :raises ExportError: the file cannot be read, or is not an export.
     """
@@ -81,8 +104,62 @@ def _keys(deployment: dict[str, Any]) -> Iterator[StackKey]:
     for entry in [*_list(deployment.get("resources")), *pending]:
         resource = _object(entry)
         if resource.get("type") == API_KEY_TYPE and resource.get("id"):
-            created_at = read_instant(_object(resource.get("outputs") or {}).get("created_at"))
-            yield StackKey(str(resource["id"]), created_at, not resource.get("external"))
+            yield _key(resource, str(resource["id"]))
+        elif resource.get("type") == ROTATING_API_KEY_TYPE:
+            yield from _generations(resource)
+
+
+def _generations(resource: dict[str, Any]) -> Iterator[StackKey]:
+    """The current key of a rotating one, and those that it has retired. The resource's id is no key's id."""
+    outputs = _object(resource.get("outputs") or {})
+    base = _base(outputs)
+    if key_id := _id(outputs.get("key_id")):
+        current = _key(resource, key_id)
+        current = replace(current, base=base, stem=current.name_prefix, name_prefix=None)
+        yield current
+        for entry in _list(outputs.get("retired")):
+            retired = _object(entry)
+            if key_id := _id(retired.get("key_id")):
+                yield replace(
+                    current, id=key_id, name=_text(retired.get("name")), created_at=None, current=False
+                )
+
+
+def _key(resource: dict[str, Any], key_id: str) -> StackKey:
+    outputs = _object(resource.get("outputs") or {})
+    return StackKey(
+        key_id,
+        read_instant(outputs.get("created_at")),
+        not resource.get("external"),
+        _text(outputs.get("name")),
+        _labels(outputs.get("labels")),
+        _text(outputs.get("name_prefix")),
+        current=not resource.get("delete"),
+    )
+
+
+def _labels(value: Any) -> dict[str, str]:
+    """The texts in a map; a secret one has none that can be read."""
+    if not isinstance(value, dict) or _ENCRYPTED in value:
+        return {}
+    return {label: text for label, text in value.items() if isinstance(text, str)}
+
+
+def _base(outputs: dict[str, Any]) -> str | None:
+    name, generation = _text(outputs.get("name")), _id(outputs.get("generation"))
+    ending = f"-{generation}"
+    return name.removesuffix(ending) if name and generation and name.endswith(ending) else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _id(value: Any) -> str | None:
+    """A whole number, or its text, as text; engines write numbers with or without a fraction."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -47,13 +47,14 @@ def test_no_keys(form: list[str], out: str, shell: Shell) -> None:
 
 def test_no_keys_in_csv(shell: Shell) -> None:
     """The header is there even without rows."""
-    header = "id,name,credit_limit,is_enabled,state,expires_at,created_at"
+    header = "id,name,credit_limit,is_enabled,state,expires_at,created_at,spend,limit_used,owner"
     assert shell("keys", "list", "--csv").csv == [header]
 
 
 def test_a_key_in_every_form(shell: Shell, emulator: Emulator) -> None:
     """The names that programs rely on, exact amounts, instants in UTC."""
     add(emulator, "k", credit_limit="0.30", expires_at="2040-01-01T01:00:00+01:00", is_enabled=False)
+    emulator.add_usage(1, cost="0.06")
     assert shell("keys", "list", "--json").json == [
         {
             "id": 1,
@@ -63,10 +64,15 @@ def test_a_key_in_every_form(shell: Shell, emulator: Emulator) -> None:
             "state": "disabled",
             "expires_at": "2040-01-01T00:00:00Z",
             "created_at": CREATED,
+            "spend": "0.06",
+            "limit_used": "0.2",
+            "owner": None,
         }
     ]
-    assert shell("keys", "list", "--csv").csv[1] == f"1,k,0.30,false,disabled,2040-01-01T00:00:00Z,{CREATED}"
-    assert shell("keys", "list").lines[1].split() == ["1", "k", "0.30", "disabled", "2040-01-01T00:00:00Z"]
+    fields = f"1,k,0.30,false,disabled,2040-01-01T00:00:00Z,{CREATED},0.06,0.2,"
+    assert shell("keys", "list", "--csv").csv[1] == fields
+    cells = ["1", "k", "0.30", "disabled", "2040-01-01T00:00:00Z", "0.06", "20.0%"]
+    assert shell("keys", "list").lines[1].split() == cells
 
 
 def test_states(shell: Shell, emulator: Emulator) -> None:
@@ -82,7 +88,7 @@ def test_states(shell: Shell, emulator: Emulator) -> None:
         "expired",
         "reservation",
     ]
-    assert shell("keys", "list").lines[1].split() == ["1", "a", "none", "active", "never"]
+    assert shell("keys", "list").lines[1].split() == ["1", "a", "none", "active", "never", "0.00", "-"]
 
 
 def test_states_go_by_the_apis_clock(shell: Shell, emulator: Emulator) -> None:
@@ -125,6 +131,59 @@ def test_order(shell: Shell, emulator: Emulator) -> None:
     }
 
 
+def test_the_largest_comes_first(shell: Shell, emulator: Emulator) -> None:
+    """By spending, and by the share of the limit; keys without a limit come last by the share."""
+    for number, (cost, limit) in enumerate([("1", 2), ("3", None), ("2", 8)], start=1):
+        add(emulator, "k", credit_limit=limit)
+        emulator.add_usage(number, cost=cost)
+    assert ids(shell, "--sort", "spend") == [2, 3, 1]
+    assert ids(shell, "--sort", "used") == [1, 3, 2]
+    assert ids(shell, "--top", "2") == [2, 3]
+    assert ids(shell, "--top", "2", "--sort", "id") == [1, 2]
+
+
+def test_spending_of_thirty_days(shell: Shell, emulator: Emulator) -> None:
+    """The spending is that of the longest period."""
+    add(emulator, "k")
+    emulator.add_usage(1, cost=5, day=emulator.clock.now().date() - timedelta(days=20))
+    assert shell("keys", "list", "--json").json[0]["spend"] == "5"
+
+
+def test_owners(shell: Shell, emulator: Emulator, tmp_path: Path) -> None:
+    """The owner is the label of a stack's key, or what a pattern finds; the column appears only with a source."""
+    for name in ("a", "b-me"):
+        add(emulator, name)
+    key = resource("1")
+    key["outputs"]["labels"] = {"owner": "you\x1b"}
+    stack = export(tmp_path / "s", key)
+    arguments = ["--stack", stack, "--group", "owner=-(?P<owner>.*)"]
+    assert [row["owner"] for row in shell("keys", "list", *arguments, "--json").json] == ["you\x1b", "me"]
+    assert [line.split()[-1] for line in shell("keys", "list", *arguments).lines] == [
+        "OWNER",
+        "you[U+001B]",
+        "me",
+    ]
+    assert "OWNER" not in shell("keys", "list").out
+
+
+def test_activity_that_is_refused(shell: Shell, emulator: Emulator) -> None:
+    """The keys are listed with a warning and without their spending."""
+    add(emulator, "k", credit_limit=1)
+    emulator.faults.add(Fault(Answer(403), operation="get_activity", times=None))
+    done = shell("keys", "list")
+    assert (done.status, done.lines[1].split()) == (0, ["1", "k", "1.00", "active", "never", "-", "-"])
+    assert done.err.startswith("warning: cannot read the activity, so the spending is unknown: ")
+    assert (done.err.count("\n"), shell("keys", "list", "--json").json[0]["spend"]) == (1, None)
+
+
+@pytest.mark.parametrize("option", [["--sort", "spend"], ["--sort", "used"], ["--top", "1"]])
+def test_an_order_that_is_unknown(option: list[str], shell: Shell, emulator: Emulator) -> None:
+    """An order by spending needs the activity."""
+    emulator.faults.add(Fault(Answer(403), operation="get_activity", times=None))
+    done = shell("keys", "list", *option)
+    assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
+
+
 def test_wide_characters_are_aligned(shell: Shell, emulator: Emulator) -> None:
     """A character that takes two columns counts for two, a combining one for none."""
     for name in ("日本", "abcd", "abcde\u0301"[:-1] + "\u0301"):
@@ -157,8 +216,11 @@ def test_by_id_and_by_name(shell: Shell, emulator: Emulator) -> None:
         "created_at": CREATED,
     }
     assert shell("keys", "show", "--name", "k\x07") == done
-    assert shell("keys", "show", "1", "--json").json == shell("keys", "list", "--json").json[0]
-    assert shell("keys", "show", "1", "--csv") == shell("keys", "list", "--csv")
+    listed = {"spend": "0", "limit_used": "0", "owner": None}
+    shown = shell("keys", "show", "1", "--json").json
+    assert [{**shown, **listed}] == shell("keys", "list", "--json").json
+    header, row = shell("keys", "show", "1", "--csv").csv
+    assert shell("keys", "list", "--csv").csv == [f"{header},spend,limit_used,owner", f"{row},0,0,"]
 
 
 def test_a_name_that_several_keys_have(shell: Shell, emulator: Emulator) -> None:

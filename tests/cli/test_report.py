@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pulumi_account.emulator import Emulator
+from tests.report.pages import Page
 from tests.support.helpers import mode, umask
 from tests.support.shell import Shell, run
 
@@ -73,3 +74,34 @@ def test_a_report_compares_limits_with_thirty_days(days: str, shell: Shell, emul
         day = emulator.clock.now().date() - timedelta(days=ago)
         emulator.add_usage(key_id, cost="56.5", day=day)
     assert "spendthrift has used 113.0% of its limit." in shell("report", "--out", "-", "--days", days).out
+
+
+GROUP = ("--group", "team=^(?P<team>[^-]+)-")
+
+
+def test_a_section_by_a_label(shell: Shell, emulator: Emulator) -> None:
+    """Each --by adds a section; a key that no source knows is unassigned."""
+    for name in ("ads-1", "web-1"):
+        emulator.add_usage(emulator.add(name)[0], cost=3)
+    page = Page(shell("report", "--out", "-", "--by", "team", "--by", "label:customer", *GROUP).out)
+    assert [row[:3] for row in page.rows["Spend by team"]] == [
+        ["Team", "Keys", "Spend, USD"],
+        ["ads", "1", "3.00"],
+        ["web", "1", "3.00"],
+    ]
+    assert [row[:3] for row in page.rows["Spend by label customer"][1:]] == [["unassigned", "2", "6.00"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--by", "team"], "--by needs --stack"),
+        (["--by", "key", *GROUP], "must be team, environment, owner or label:NAME"),
+        ([*GROUP], "need --by team, environment, owner or label:NAME"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], problem: str, shell: Shell, emulator: Emulator) -> None:
+    """Status 2, a line that says what is wrong, and no call."""
+    done = shell("report", "--out", "-", *arguments)
+    assert (done.status, done.out, emulator.calls.operations) == (2, "", [])
+    assert problem in " ".join(done.err.replace("\u2502", " ").split())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import json
 from contextlib import redirect_stdout
 from datetime import date, timedelta
+from decimal import Decimal
 from io import StringIO
+from pathlib import Path
 from unicodedata import normalize
 
 import pytest
@@ -15,6 +18,7 @@ from hypothesis import strategies as st
 from pulumi_account.cli.options import Form
 from pulumi_account.cli.output import emit
 from pulumi_account.cli.tables import Column
+from pulumi_account.core.properties import API_KEY_TYPE
 from pulumi_account.emulator import Edit, Emulator, Fault
 from tests.support.shell import Shell
 
@@ -220,3 +224,186 @@ def test_no_name_begins_a_formula_or_a_cell(name: str) -> None:
     (row,) = csv.DictReader(StringIO(out.getvalue()))
     assert out.getvalue().endswith('","1"\n')
     assert normalize("NFKC", row["name"]).strip()[:1] not in {*"=+-@", "\N{MINUS SIGN}"}
+
+
+# --- activity by a label
+
+
+TEAM = "team=^(?P<team>[^-]+)-"
+
+
+def spend(emulator: Emulator, **costs: str) -> None:
+    """Keys with this spending, by their names."""
+    for name, cost in costs.items():
+        key_id, _ = emulator.add(name.replace("_", "-"))
+        emulator.add_usage(key_id, cost=cost, requests=2, input_tokens=3, output_tokens=4)
+
+
+def export(file: Path, key_id: int, created_at: str, **outputs: object) -> str:
+    """The export of a stack with a key."""
+    key = {"type": API_KEY_TYPE, "id": str(key_id), "outputs": {"created_at": created_at, **outputs}}
+    file.write_text(json.dumps({"deployment": {"resources": [key]}}))
+    return str(file)
+
+
+def test_groups_in_every_form(shell: Shell, emulator: Emulator) -> None:
+    """By team: the names that programs rely on, and a row for what belongs to no team."""
+    spend(emulator, ads_1="1", ads_2="0.5", web_1="2", other="4")
+    command = ("activity", "--by", "team", "--group", TEAM)
+    document = shell(*command, "--json").json
+    assert document["rows"] == [
+        {"team": "web", "keys": 1, "requests": 2, "cost": "2", "input_tokens": 3, "output_tokens": 4},
+        {"team": "ads", "keys": 2, "requests": 4, "cost": "1.5", "input_tokens": 6, "output_tokens": 8},
+        {"team": "unassigned", "keys": 1, "requests": 2, "cost": "4", "input_tokens": 3, "output_tokens": 4},
+    ]
+    assert document["by"] == "team"
+    assert document["keyless"] == {"requests": 0, "cost": "0", "input_tokens": 0, "output_tokens": 0}
+    assert shell(*command, "--csv").csv[:2] == [
+        "team,keys,requests,cost,input_tokens,output_tokens",
+        "web,1,2,2,3,4",
+    ]
+    assert [line.split() for line in shell(*command).lines[:2]] == [
+        ["TEAM", "KEYS", "REQUESTS", "COST", "USD", "TOKENS", "IN", "TOKENS", "OUT"],
+        ["web", "1", "2", "2.00", "3", "4"],
+    ]
+
+
+def test_usage_without_a_key(shell: Shell, emulator: Emulator) -> None:
+    """What the API counts under no key is unassigned; a line and a field say how much that is."""
+    spend(emulator, ads_1="1")
+    emulator.faults.add(Fault(Edit(replace={"api_key_usage": []}), operation="get_activity", times=None))
+    command = ("activity", "--by", "team", "--group", TEAM)
+    document = shell(*command, "--json").json
+    assert [(row["team"], row["keys"], row["cost"]) for row in document["rows"]] == [("unassigned", 0, "1")]
+    assert document["keyless"]["cost"] == "1"
+    assert "under no key: 2 requests, 1.00 USD, 3 input and 4 output tokens" in shell(*command).lines
+
+
+@pytest.mark.parametrize(
+    ("by", "field"), [("label:team", "label"), ("label:cost-center", "label"), ("owner", "owner")]
+)
+def test_any_label(by: str, field: str, shell: Shell, emulator: Emulator, tmp_path: Path) -> None:
+    """A label of any name groups; those with a word of their own also have a field of their own."""
+    spend(emulator, k="1")
+    labels = {"team": "x", "cost-center": "x", "owner": "x"}
+    stack = export(tmp_path / "s", 1, str(emulator.keys()[0]["created_at"]), labels=labels)
+    (row,) = shell("activity", "--by", by, "--stack", stack, "--json").json["rows"]
+    assert row[field] == "x"
+
+
+def test_a_stack_has_precedence(shell: Shell, emulator: Emulator, tmp_path: Path) -> None:
+    """A label in a stack counts for more than a pattern."""
+    spend(emulator, ads_1="1", ads_2="2")
+    stack = export(tmp_path / "s", 1, str(emulator.keys()[0]["created_at"]), labels={"team": "web"})
+    rows = shell("activity", "--by", "team", "--group", TEAM, "--stack", stack, "--json").json["rows"]
+    assert [(row["team"], row["cost"]) for row in rows] == [("ads", "2"), ("web", "1")]
+
+
+def test_replaced_keys_belong_to_their_resource(shell: Shell, emulator: Emulator, tmp_path: Path) -> None:
+    """A deleted key that no stack has any more is found by its auto-name."""
+    spend(emulator, ci_0f0f0f0="1", ci_1111111="2")
+    created_at = str(emulator.keys()[1]["created_at"])
+    emulator.remove(1)
+    stack = export(
+        tmp_path / "s", 2, created_at, name="ci-1111111", name_prefix="ci-", labels={"team": "web"}
+    )
+    (row,) = shell("activity", "--by", "team", "--stack", stack, "--json").json["rows"]
+    assert (row["team"], row["keys"], row["cost"]) == ("web", 2, "3")
+
+
+def test_labels_are_only_shown(shell: Shell, emulator: Emulator, tmp_path: Path) -> None:
+    """Escape sequences and formulas in labels are text; JSON has the exact value."""
+    spend(emulator, k="1")
+    stack = export(tmp_path / "s", 1, str(emulator.keys()[0]["created_at"]), labels={"team": f"={ODD}"})
+    command = ("activity", "--by", "team", "--stack", stack)
+    assert shell(*command).lines[1].startswith(f"={SHOWN}  ")
+    assert shell(*command, "--json").json["rows"][0]["team"] == f"={ODD}"
+    assert next(csv.reader(shell(*command, "--csv").lines[1:]))[0] == f"'={SHOWN}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--by", "team"], "--by team needs --stack"),
+        (["--by", "color"], "must be day, model, key, team, environment, owner or label:NAME"),
+        (["--by", "label:"], "must be day, model, key, team, environment, owner or label:NAME"),
+        (["--group", TEAM], "need --by team, environment, owner or label:NAME, or --focus"),
+        (["--by", "team", "--group", "team=("], "has an invalid regular expression"),
+        (["--by", "team", "--group", "team=x"], "has no group (?P<team>...)"),
+        (["--focus"], "--focus needs --csv"),
+        (["--focus", "--json"], "--focus needs --csv"),
+        (["--focus", "--csv", "--by", "model"], "--focus needs --csv, and its rows are keys"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], problem: str, shell: Shell, emulator: Emulator) -> None:
+    """Status 2, a line that says what is wrong, and no call."""
+    done = shell("activity", *arguments)
+    assert (done.status, done.out, emulator.calls.operations) == (2, "", [])
+    assert problem in " ".join(done.err.replace("\u2502", " ").split())
+
+
+# --- FOCUS
+
+
+def focus(shell: Shell, *arguments: str) -> list[dict[str, str]]:
+    """The rows in the columns of FOCUS."""
+    return [*csv.DictReader(shell("activity", "--csv", "--focus", *arguments).lines)]
+
+
+def test_focus(shell: Shell, emulator: Emulator) -> None:
+    """A row has the columns of FOCUS 1.2 that the API can fill, and no other but with x_."""
+    spend(emulator, ads_1="1.50")
+    today = emulator.clock.now().date()
+    (row,) = focus(shell, "--days", "7", "--group", TEAM)
+    assert row == {
+        "BilledCost": "1.50",
+        "BillingCurrency": "USD",
+        "ChargeCategory": "Usage",
+        "ChargeClass": "",
+        "ChargeDescription": "Requests with the API key ads-1",
+        "ChargeFrequency": "Usage-Based",
+        "ChargePeriodEnd": f"{today + timedelta(days=1)}T00:00:00Z",
+        "ChargePeriodStart": f"{today - timedelta(days=6)}T00:00:00Z",
+        "ConsumedQuantity": "7",
+        "ConsumedUnit": "Tokens",
+        "EffectiveCost": "1.50",
+        "ProviderName": emulator.url.removeprefix("http://"),
+        "ResourceId": "1",
+        "ResourceName": "ads-1",
+        "ResourceType": "API key",
+        "ServiceCategory": "AI and Machine Learning",
+        "ServiceName": "AI gateway",
+        "ServiceSubcategory": "Generative AI",
+        "Tags": '{"team": "ads"}',
+        "x_InputTokens": "3",
+        "x_OutputTokens": "4",
+        "x_Requests": "2",
+    }
+
+
+def test_focus_needs_no_labels(shell: Shell, emulator: Emulator) -> None:
+    """Without a source, there are no tags."""
+    spend(emulator, k="1")
+    assert [row["Tags"] for row in focus(shell)] == [""]
+
+
+def test_focus_adds_up(shell: Shell, emulator: Emulator) -> None:
+    """The rows' sum is the account's total: a row without a resource has what the API counts under no key."""
+    spend(emulator, a="1", b="2.25")
+    stats = {"total_requests": 9, "total_cost": "4", "total_input_tokens": 10, "total_output_tokens": 20}
+    emulator.faults.add(Fault(Edit(replace={"total_stats": stats}), operation="get_activity", times=None))
+    rows = focus(shell)
+    assert sum(Decimal(row["BilledCost"]) for row in rows) == 4
+    assert [(row["ResourceId"], row["BilledCost"], row["x_Requests"]) for row in rows][2] == ("", "0.75", "5")
+
+
+def test_focus_with_hostile_names(shell: Shell, emulator: Emulator, tmp_path: Path) -> None:
+    """Names and labels are text for spreadsheets, and tags are JSON."""
+    key_id, _ = emulator.add("=1+1")
+    emulator.add_usage(key_id, cost=1)
+    labels = {"team": "=1\x1b", 'x"': "\u202e"}
+    stack = export(tmp_path / "s", 1, str(emulator.keys()[0]["created_at"]), labels=labels)
+    (row,) = focus(shell, "--stack", stack)
+    assert row["ResourceName"] == "'=1+1"
+    assert json.loads(row["Tags"]) == labels
+    assert row["Tags"].isascii()

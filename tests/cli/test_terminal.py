@@ -75,15 +75,17 @@ def test_no_color(emulator: Emulator) -> None:
 def test_long_names_are_shortened(emulator: Emulator) -> None:
     """A name that is too long for the terminal ends in an ellipsis; other cells are shown in full."""
     emulator.edit(1, name="n" * 200, credit_limit="1234567.125", expires_at="2040-01-01T00:00:00Z")
-    lines = plain(in_terminal(emulator, "keys", "list", columns=80)[1]).splitlines()
+    lines = plain(in_terminal(emulator, "keys", "list", columns=100)[1]).splitlines()
     (line,) = [line for line in lines if "nnn" in line]
-    assert re.fullmatch(r" *1   n{20,}…   1234567\.125   active   2040-01-01T00:00:00Z *", line)
+    assert re.fullmatch(
+        r" *1   n{20,}…   1234567\.125   active   2040-01-01T00:00:00Z   +6\.001   <0\.1% *", line
+    )
 
 
 @pytest.mark.parametrize(
     ("columns", "titles"),
     [
-        (100, ["ID", "NAME", "LIMIT USD", "STATE", "EXPIRES"]),
+        (100, ["ID", "NAME", "LIMIT USD", "STATE", "EXPIRES", "SPEND USD", "USED"]),
         (60, ["ID", "NAME", "STATE", "EXPIRES"]),
         (40, ["ID", "NAME", "STATE"]),
         (24, ["ID", "NAME"]),
@@ -110,6 +112,7 @@ def test_the_least_important_columns_are_left_out(
         "activity",
         "activity --by model",
         "activity --by key",
+        "activity --by team --group team=(?P<team>.+)",
         "leftovers",
         "keys unmanaged s.json",
     ],

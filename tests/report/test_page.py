@@ -14,6 +14,7 @@ from pulumi_account.api.models import Activity, Balance, Key
 from pulumi_account.emulator import Emulator
 from pulumi_account.report import render
 from pulumi_account.report.sections import CHART_ROWS
+from pulumi_account.spend.attribution import Group
 from tests.report.pages import MARKUP, NOTHING, Page, full, key, shown, spent, stats
 from tests.support.canaries import PROVISIONING_KEY, assert_clean
 from tests.support.helpers import NOW
@@ -289,3 +290,50 @@ def test_of_an_account() -> None:
     assert_clean(page)
     assert plaintext not in page
     assert "15.0% of 10.00 USD" in Page(page).texts("text")
+
+
+# --- groups
+
+
+def grouped_page(label: str, *groups: Group) -> Page:
+    """The page of an account with these groups."""
+    return Page(render(Balance(balance=Decimal(9)), NOTHING, [], made_at=NOW, groups={label: groups}))
+
+
+def test_a_section_for_each_label() -> None:
+    """The most expensive group comes first, the unassigned one included."""
+    ads, rest = Group("ads", 1, Decimal(2), 3, 4, keys=5), Group("unassigned", 6, Decimal(7), 8, 9, keys=1)
+    page = grouped_page("team", ads, rest)
+    assert page.rows["Spend by team"] == [
+        ["Team", "Keys", "Spend, USD", "Requests", "Tokens"],
+        ["unassigned", "1", "7.00", "6", "17"],
+        ["ads", "5", "2.00", "1", "7"],
+    ]
+    assert "ads: 2.00 USD" in page.texts("title")
+
+
+def test_a_label_is_text() -> None:
+    """A label and its value that look like markup are text, and control characters are written out."""
+    page = grouped_page(f"x\x1b{MARKUP}", Group(MARKUP, 1, Decimal(2), 3, 4, keys=5))
+    assert f"Spend by label x[U+001B]{MARKUP}" in page.texts("h2")
+    assert MARKUP in [row[0] for rows in page.rows.values() for row in rows]
+    assert not page.named("script")
+
+
+def test_groups_that_cost_nothing() -> None:
+    """There is a table, but no chart."""
+    page = grouped_page("team", Group("ads", 1, Decimal(0), 3, 4, keys=5))
+    assert page.rows["Spend by team"][1][:3] == ["ads", "5", "0.00"]
+    assert page.named("svg") == []
+
+
+def test_no_groups() -> None:
+    """A sentence replaces a section that would be empty."""
+    assert "No key was used in the last 30 days." in grouped_page("team").texts("p")
+
+
+def test_many_groups() -> None:
+    """Of thousands of groups, the table shows two hundred; the others are summed up."""
+    page = grouped_page("team", *(Group(f"t{n}", 1, Decimal(1), 0, 0, keys=1) for n in range(1000)))
+    assert len(page.rows["Spend by team"]) == 1 + 200
+    assert "800 more values together: 800.00 USD, 800 requests, 0 tokens." in page.texts("p")

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_app import COMMANDS as ALL
-from tools.command_line import HELP, PAGE, helps, transcript
+from tools.command_line import HELP, PAGE, TRANSCRIPTS, helps, transcript
 from tools.sections import content
 
 
-def test_the_transcript_is_up_to_date() -> None:
+@pytest.mark.parametrize("page", TRANSCRIPTS, ids=lambda page: page.stem)
+def test_the_transcript_is_up_to_date(page: Path) -> None:
     """The transcript is written by `make reference`."""
-    assert content(PAGE, "transcript") == transcript()
+    assert content(page, "transcript") == transcript(TRANSCRIPTS[page])
 
 
 @pytest.mark.skipif(
