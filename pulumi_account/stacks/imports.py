@@ -25,7 +25,7 @@ __all__ = ["ImportedKey", "import_file", "imported_keys", "python_program", "und
 #: how the engine marks a secret in a file; it encrypts the plaintext when it writes the state
 _SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 #: characters of a key's name that a resource's name keeps
-_LONGEST_SLUG = 100
+_LONGEST_SLUG = 60
 _HEAD = '''"""Keys that the account had before this stack managed them, written by `pulumi-account adopt`."""
 
 import pulumi_account as account
