@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -109,7 +110,7 @@ def adopt(
     found = _declarable(unmanaged_keys(keys, known), now)
     marks = {key.id: _marks(key, used, now) for key in found}
     adopted = imported_keys(found, marks, _by_id(given, found))
-    if stacks is None:
+    if adopted and stacks is None:
         say("note: without --stack, keys that stacks manage are not left out")
     if adopted:
         _write({imports: import_file(adopted), program: python_program(adopted)})
@@ -162,9 +163,10 @@ def _read_plaintexts(path: Path) -> dict[str, Secret]:
             raise PlaintextsError(f"{path}: other users can open it: chmod 600 {path}")
         content = file.read()
     try:
-        pairs = json.loads(content, object_pairs_hook=list)
-        if all(isinstance(text, str) and text for _, text in pairs) and len(dict(pairs)) == len(pairs):
-            return {name: Secret(text) for name, text in pairs}
+        pairs = json.loads(content, object_pairs_hook=tuple)
+        given = {name: Secret(text) for name, text in pairs if isinstance(text, str) and text}
+        if isinstance(pairs, tuple) and len(given) == len(pairs):
+            return given
     except (ValueError, TypeError, RecursionError):  # their messages may contain the whole file
         pass
     raise PlaintextsError(f"{path}: must be a JSON object that maps each id or name to a plaintext, once")
@@ -223,7 +225,7 @@ def _row(one: ImportedKey) -> dict[str, Any]:
 def _next_steps(out: Path, adopted: list[ImportedKey]) -> list[str]:
     if not adopted:
         return []
-    command = f"pulumi import --file {out / _IMPORT} --protect=false --generate-code=false"
+    command = f"pulumi import --file {quote(str(out / _IMPORT))} --protect=false --generate-code=false"
     secret = sum(one.plaintext is not None for one in adopted)
     return [
         f"wrote {out / _PROGRAM}, which declares {count(len(adopted))} keys, and {out / _IMPORT}",
