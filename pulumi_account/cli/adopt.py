@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
@@ -28,15 +30,19 @@ from pulumi_account.spend.usage import LONGEST_PERIOD, usage_by_key
 from pulumi_account.stacks.exports import read_export, unmanaged_keys
 from pulumi_account.stacks.imports import (
     ImportedKey,
+    KeySetPlace,
     import_file,
     imported_keys,
+    key_file,
     python_program,
     undeclarable,
 )
 
 app = typer.Typer()
 
-_PROGRAM, _IMPORT = "__main__.py", "import.json"
+_PROGRAM, _KEY_FILE, _IMPORT = "__main__.py", "keys.yaml", "import.json"
+#: what a key file admits as the name of a team or an environment
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _COLUMNS = [
     Column("id", "ID", right=True),
     Column("name", "NAME", wide=True),
@@ -46,6 +52,30 @@ _COLUMNS = [
     Column("marks", "MARKS"),
 ]
 
+
+class Format(str, Enum):
+    """What declares the keys."""
+
+    PYTHON = "python"
+    KEYFILE = "keyfile"
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise typer.BadParameter(
+            "must have 1 to 100 letters, digits, - _ or ., and no - or . at the beginning"
+        )
+    return text
+
+
+_Format = Annotated[Format, typer.Option("--format", help="What declares the keys.")]
+_Team = Annotated[
+    str, typer.Option("--team", metavar="NAME", callback=_name, help="With keyfile: the team of the keys.")
+]
+_Environment = Annotated[
+    str,
+    typer.Option("--environment", metavar="NAME", callback=_name, help="With keyfile: their environment."),
+]
 _Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write the files into.")]
 _NamePrefix = Annotated[
     str, typer.Option("--name-prefix", metavar="TEXT", help="Only keys whose names begin with this.")
@@ -81,6 +111,9 @@ def adopt(
     out: _Out,
     name_prefix: _NamePrefix = "",
     stacks: _Stacks = None,
+    format_: _Format = Format.PYTHON,
+    team: _Team = "adopted",
+    environment: _Environment = "production",
     plaintexts: _Plaintexts = None,
     as_json: Json = False,
     as_csv: Csv = False,
@@ -89,8 +122,8 @@ def adopt(
 
     The command only reads the account. It writes two files and overwrites none: __main__.py declares each key as it is,
     and import.json puts the keys into state with `pulumi import --file`, which changes no key. The next preview is
-    empty. The table and the program mark keys that are dormant (not used for 30 days), disabled, expired or without a
-    limit.
+    empty. With --format keyfile, it writes keys.yaml for a KeySet instead of __main__.py. The table and the program
+    mark keys that are dormant (not used for 30 days), disabled, expired or without a limit.
 
     The API does not show the plaintexts of keys. With --plaintexts, import.json contains them, and the state keeps them
     encrypted: delete import.json after the import.
@@ -98,24 +131,32 @@ def adopt(
     JSON and CSV: id, name, resource, credit_limit, expires_at, marks.
     """
     form = chosen_form(as_json=as_json, as_csv=as_csv)
-    program, imports = out / _PROGRAM, out / _IMPORT
+    place = KeySetPlace(team, environment) if format_ is Format.KEYFILE else None
+    program, imports = out / (_KEY_FILE if place else _PROGRAM), out / _IMPORT
     for file in (program, imports):
         if os.path.lexists(file):
             fail(f"error: {file} exists: choose another folder")
-    known = [key for name in stacks or () for key in read_export(name)]
+    adopted = _found(name_prefix, stacks or (), plaintexts)
+    if adopted:
+        if stacks is None:
+            say("note: without --stack, keys that stacks manage are not left out")
+        text = key_file(adopted, place) if place else python_program(adopted)
+        _write({imports: import_file(adopted, place), program: text})
+    rows = [_row(one) for one in adopted]
+    notes = _next_steps(program, imports, adopted, place) if adopted else []
+    emit(_COLUMNS, rows, form, notes=notes, nothing="no keys to adopt")
+
+
+def _found(name_prefix: str, stacks: Iterable[str], plaintexts: Path | None) -> list[ImportedKey]:
+    """The keys that the files are to have; it reads the account."""
+    known = [key for name in stacks for key in read_export(name)]
     given = {} if plaintexts is None else _read_plaintexts(plaintexts)
     with account() as client:
         keys = [key for key in client.list_keys() if key.name.startswith(name_prefix)]
         used, now = _used(client), client.now()
     found = _declarable(unmanaged_keys(keys, known), now)
     marks = {key.id: _marks(key, used, now) for key in found}
-    adopted = imported_keys(found, marks, _by_id(given, found))
-    if adopted and stacks is None:
-        say("note: without --stack, keys that stacks manage are not left out")
-    if adopted:
-        _write({imports: import_file(adopted), program: python_program(adopted)})
-    rows = [_row(one) for one in adopted]
-    emit(_COLUMNS, rows, form, notes=_next_steps(out, adopted), nothing="no keys to adopt")
+    return imported_keys(found, marks, _by_id(given, found))
 
 
 def _used(client: AccountClient) -> set[int] | None:
@@ -222,13 +263,17 @@ def _row(one: ImportedKey) -> dict[str, Any]:
     }
 
 
-def _next_steps(out: Path, adopted: list[ImportedKey]) -> list[str]:
-    if not adopted:
-        return []
-    command = f"pulumi import --file {quote(str(out / _IMPORT))} --protect=false --generate-code=false"
+def _next_steps(
+    program: Path, imports: Path, adopted: list[ImportedKey], place: KeySetPlace | None
+) -> list[str]:
+    command = f"pulumi import --file {quote(str(imports))} --protect=false --generate-code=false"
+    declaration = (
+        f'account.KeySet("keys", file="{_KEY_FILE}", environment="{place.environment}")' if place else ""
+    )
     secret = sum(one.plaintext is not None for one in adopted)
     return [
-        f"wrote {out / _PROGRAM}, which declares {count(len(adopted))} keys, and {out / _IMPORT}",
-        f"next, in the project that gets the program: {command}",
-        *([f"then delete {out / _IMPORT}: it contains {count(secret)} plaintexts"] if secret else []),
+        f"wrote {program}, which declares {count(len(adopted))} keys, and {imports}",
+        *([f"add to the program: {declaration}"] if place else []),
+        f"next, in the project that gets the {'file' if place else 'program'}: {command}",
+        *([f"then delete {imports}: it contains {count(secret)} plaintexts"] if secret else []),
     ]

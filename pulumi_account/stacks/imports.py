@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from pulumi_account.api.models import Key
@@ -20,12 +21,22 @@ from pulumi_account.core.declaration import declared
 from pulumi_account.core.properties import API_KEY_TYPE, facts, of_server
 from pulumi_account.exceptions import InvalidInputError
 
-__all__ = ["ImportedKey", "import_file", "imported_keys", "python_program", "undeclarable"]
+__all__ = [
+    "ImportedKey",
+    "KeySetPlace",
+    "import_file",
+    "imported_keys",
+    "key_file",
+    "python_program",
+    "undeclarable",
+]
 
 #: how the engine marks a secret in a file; it encrypts the plaintext when it writes the state
 _SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 #: characters of a key's name that a resource's name keeps
 _LONGEST_SLUG = 60
+#: the name of the component in the program that reads the key file
+_KEY_SET = "keys"
 _HEAD = '''"""Keys that the account had before this stack managed them, written by `pulumi-account adopt`."""
 
 import pulumi_account as account
@@ -49,6 +60,13 @@ class ImportedKey:
     def comment(self) -> str:
         """The key's id and its marks. A name is never part of it: a line break in one would end the comment."""
         return f"# key {self.key.id}" + (f": {', '.join(self.marks)}" if self.marks else "")
+
+
+class KeySetPlace(NamedTuple):
+    """Where a key file has the keys: one team, in one environment."""
+
+    team: str
+    environment: str
 
 
 def undeclarable(key: Key, now: datetime) -> str | None:
@@ -77,20 +95,26 @@ def imported_keys(
     ]
 
 
-def import_file(keys: Iterable[ImportedKey]) -> str:
-    """The file for ``pulumi import --file``. An entry with outputs makes the engine read nothing."""
+def import_file(keys: Iterable[ImportedKey], place: KeySetPlace | None = None) -> str:
+    """The file for ``pulumi import --file``. An entry with outputs makes the engine read nothing.
+
+    :param place: the keys are the children of a `KeySet` named ``keys``, with its labels.
+    """
     from pulumi_account.program.api_key import PROVIDER  # imports Pulumi's SDK, which is slow
 
-    entries = []
+    entries: list[dict[str, Any]] = []
+    if place:
+        entries.append({"type": "account:index:KeySet", "name": _KEY_SET, "component": True})
     for one in keys:
         inputs = {**of_server(one.key), "__provider": PROVIDER}
+        if place:
+            inputs["labels"] = {**place._asdict(), "key": one.resource}
         outputs = inputs | facts(one.key, None)
         if one.plaintext:
             outputs["key"] = {**_SECRET, "plaintext": json.dumps(one.plaintext.reveal())}
-        id_ = str(one.key.id)
-        entries.append(
-            {"type": API_KEY_TYPE, "name": one.resource, "id": id_, "inputs": inputs, "outputs": outputs}
-        )
+        child = {"name": f"{place.team}-{one.resource}", "parent": _KEY_SET} if place else {}
+        entry = {"type": API_KEY_TYPE, "name": one.resource, "id": str(one.key.id), **child}
+        entries.append({**entry, "inputs": inputs, "outputs": outputs})
     return json.dumps({"resources": entries}, indent=2) + "\n"
 
 
@@ -98,6 +122,28 @@ def python_program(keys: Sequence[ImportedKey]) -> str:
     """A Pulumi program that declares the keys exactly as they are."""
     variables = _unique({one.key.id: _identifier(one.resource) for one in keys}, "_")
     return _HEAD + "".join(f"\n{one.comment}\n{variables[one.key.id]} = {_call(one)}\n" for one in keys)
+
+
+def key_file(keys: Iterable[ImportedKey], place: KeySetPlace) -> str:
+    """A ``keys.yaml`` that declares the keys exactly as they are."""
+    lines = ["# Keys that the account had before a stack managed them, written by `pulumi-account adopt`."]
+    lines += ["version: 1", "environments:", f"  {json.dumps(place.environment)}: {{}}"]
+    lines += ["teams:", f"  {json.dumps(place.team)}:", "    keys:"]
+    for one in keys:
+        values = {**of_server(one.key), "name": one.key.name.replace("{", "{{").replace("}", "}}")}
+        if values["is_enabled"]:
+            del values["is_enabled"]  # the default
+        lines += [f"      {one.comment}", f"      {json.dumps(one.resource)}:"]
+        lines += [f"        {name}: {_yaml(value)}" for name, value in values.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _yaml(value: object) -> str:
+    """A YAML value. Text has quotes, and escapes for what cannot be printed."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    escaped = re.sub(r'["\\]', r"\\\g<0>", value)
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08X}" for c in escaped) + '"'
 
 
 def _call(one: ImportedKey) -> str:

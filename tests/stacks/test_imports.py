@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -18,8 +19,10 @@ from pulumi_account.api.models import Key
 from pulumi_account.common.secret import Secret
 from pulumi_account.stacks.imports import (
     ImportedKey,
+    KeySetPlace,
     import_file,
     imported_keys,
+    key_file,
     python_program,
     undeclarable,
 )
@@ -171,3 +174,60 @@ def test_what_no_program_can_declare(fields: dict[str, Any], problem: str | None
     key = Key.model_validate(key_json(**fields))
     assert undeclarable(key, datetime.now(timezone.utc)) == problem
     assert undeclarable(key, NOW) == problem
+
+
+# --- a key file
+
+
+@unhurried
+@given(st.lists(NAMES, min_size=1, max_size=8))
+@example(
+    [
+        "\"'",
+        "\\",
+        "a\r\nb",
+        "\x00\x1b",
+        "{team}",
+        "{",
+        "}}",
+        "\u202e",
+        "\u2028",
+        "\x85",
+        "\ufeff",
+        "😀",
+        "a: #b",
+    ]
+)
+def test_any_name_is_a_yaml_text_that_evaluates_to_it(names: list[str]) -> None:
+    """Braces are doubled, because a key file's names are templates; what cannot be printed is escaped."""
+    text = key_file(imported(*names), KeySetPlace("search", "production"))
+    assert all(character.isprintable() or character == "\n" for character in text)
+    declared = yaml.safe_load(text)["teams"]["search"]["keys"]
+    found = [key["name"].replace("{{", "{").replace("}}", "}") for key in declared.values()]
+    assert found == names
+    assert all(
+        key["name"].count("{") == 2 * name.count("{")
+        for key, name in zip(declared.values(), names, strict=True)
+    )
+
+
+def test_a_key_file_declares_what_the_server_has() -> None:
+    """One team in one environment; a default is left out, and marks are comments."""
+    keys_ = imported_keys(keys("null", is_enabled=False), {1: ["disabled"]}, {})
+    text = key_file(keys_, KeySetPlace("search", "production"))
+    assert "      # key 1: disabled\n" in text
+    key = {"name": "null", "credit_limit": 10.5, "is_enabled": False, "expires_at": "2027-01-01T00:00:00Z"}
+    assert yaml.safe_load(text) == {
+        "version": 1,
+        "environments": {"production": {}},
+        "teams": {"search": {"keys": {"null": key}}},
+    }
+
+
+def test_keys_of_a_key_file_are_children_of_a_key_set() -> None:
+    """The component comes first; the children have its labels."""
+    component, child = json.loads(import_file(imported("k"), KeySetPlace("search", "ci")))["resources"]
+    assert component == {"type": "account:index:KeySet", "name": "keys", "component": True}
+    assert (child["name"], child["parent"]) == ("search-k", "keys")
+    labels = {"team": "search", "environment": "ci", "key": "k"}
+    assert child["inputs"]["labels"] == child["outputs"]["labels"] == labels
