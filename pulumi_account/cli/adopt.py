@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -136,7 +137,7 @@ def adopt(
     for file in (program, imports):
         if os.path.lexists(file):
             fail(f"error: {file} exists: choose another folder")
-    adopted = _found(name_prefix, stacks or (), plaintexts)
+    adopted = _found(name_prefix, stacks or (), plaintexts, unique=place is not None)
     if adopted:
         if stacks is None:
             say("note: without --stack, keys that stacks manage are not left out")
@@ -147,14 +148,24 @@ def adopt(
     emit(_COLUMNS, rows, form, notes=notes, nothing="no keys to adopt")
 
 
-def _found(name_prefix: str, stacks: Iterable[str], plaintexts: Path | None) -> list[ImportedKey]:
-    """The keys that the files are to have; it reads the account."""
+def _found(
+    name_prefix: str, stacks: Iterable[str], plaintexts: Path | None, *, unique: bool
+) -> list[ImportedKey]:
+    """The keys that the files are to have; it reads the account.
+
+    :param unique: leave out keys of equal names, which a key file does not admit.
+    """
     known = [key for name in stacks for key in read_export(name)]
     given = {} if plaintexts is None else _read_plaintexts(plaintexts)
     with account() as client:
         keys = [key for key in client.list_keys() if key.name.startswith(name_prefix)]
         used, now = _used(client), client.now()
     found = _declarable(unmanaged_keys(keys, known), now)
+    names = Counter(key.name for key in found)
+    if unique and (twins := [key.id for key in found if names[key.name] > 1]):
+        which = ", ".join(map(str, twins[:20])) + (", …" if len(twins) > 20 else "")
+        say(f"warning: left out, as a key file admits each name once: {which}; --format python admits them")
+        found = [key for key in found if names[key.name] == 1]
     marks = {key.id: _marks(key, used, now) for key in found}
     return imported_keys(found, marks, _by_id(given, found))
 

@@ -152,6 +152,26 @@ def test_nothing_to_adopt(shell: Shell, emulator: Emulator, tmp_path: Path, mana
     assert not (tmp_path / "new").exists()
 
 
+def test_a_key_file_admits_each_name_once(shell: Shell, emulator: Emulator, tmp_path: Path) -> None:
+    """Keys of equal names are left out, and a line names them; it also names the program's line to add."""
+    for name in ("twin", "twin", "k"):
+        emulator.add(name)
+    options = ["--format", "keyfile", "--environment", "ci"]
+    done = shell("adopt", "--out", str(tmp_path / "new"), *options)
+    warning = "warning: left out, as a key file admits each name once: 1, 2; --format python admits them"
+    assert done.err.splitlines()[0] == warning
+    assert 'add to the program: account.KeySet("keys", file="keys.yaml", environment="ci")' in done.lines
+    assert [entry["name"] for entry in entries(tmp_path / "new")] == ["keys", "adopted-k"]
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"keys.yaml"}
+
+
+@pytest.mark.parametrize("option", ["--team", "--environment"])
+@pytest.mark.parametrize("name", ["", "-a", "a b", "a/b", "é", "a" * 101])
+def test_names_of_a_key_file_are_checked(shell: Shell, tmp_path: Path, option: str, name: str) -> None:
+    """What the key file would not admit is a wrong usage."""
+    assert shell("adopt", "--out", str(tmp_path / "new"), "--format", "keyfile", option, name).status == 2
+
+
 # --- marks
 
 
