@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+import pulumi_account
 from pulumi_account.cli import main
 from pulumi_account.emulator import Emulator
 from tests.cli.conftest import shell as shell
@@ -194,6 +195,25 @@ def test_protected_by_default(project: Project, emulator: Emulator, shell: Shell
     assert all(entry["protect"] for entry in resources(project).values())
     assert project.run("up").changes == {"same": 2}
     assert not any("protect" in entry for entry in resources(project).values())
+
+
+@pytest.mark.skipif(not hasattr(pulumi_account, "KeySet"), reason="there is no KeySet")
+def test_fifty_keys_of_a_key_file_are_imported(project: Project, emulator: Emulator, shell: Shell) -> None:
+    """They are the children of a KeySet, with its labels; the previews before and after a deployment are empty."""
+    for number in range(FIFTY):
+        emulator.add(f'key "{number}" {{team}}', credit_limit=number or None, is_enabled=number % 3 > 0)
+    before = emulator.keys()
+    folder = project.folder / "adopted"
+    assert shell("adopt", "--out", str(folder), "--format", "keyfile").status == 0
+    (folder / "keys.yaml").rename(project.folder / "keys.yaml")
+    project.write(
+        "import pulumi_account as account\n"
+        'account.KeySet("keys", file="keys.yaml", environment="production")\n'
+    )
+    imported(project, folder / "import.json")
+    for command in ("preview", "up", "refresh", "preview"):
+        assert project.run(command).changes == {"same": FIFTY + 2}
+    assert emulator.keys() == before
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
