@@ -86,7 +86,7 @@ _Stacks = Annotated[
     typer.Option(
         "--stack",
         metavar="EXPORT",
-        help="Leave out the keys of this output of `pulumi stack export`; repeatable.",
+        help="Leave out the keys of this output of `pulumi stack export`; - is stdin; repeatable.",
     ),
 ]
 _Plaintexts = Annotated[
@@ -103,9 +103,8 @@ class PlaintextsError(AccountError):
 
 @app.command(
     epilog=examples(
-        "pulumi stack export --file production.json",
-        "pulumi-account adopt --out adopted --stack production.json",
-        "pulumi-account adopt --out adopted --name-prefix search- --plaintexts keys.json",
+        "pulumi stack export | pulumi-account adopt --out adopted --stack -",
+        "pulumi-account adopt --out adopted --stack production.json --format keyfile --team search",
     )
 )
 def adopt(
@@ -119,7 +118,7 @@ def adopt(
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
-    """Write a program for the keys that no stack manages, and a file that imports them into a stack.
+    """Write a program and an import file for unmanaged keys.
 
     The command only reads the account. It writes two files and overwrites none: __main__.py declares each key as it is,
     and import.json puts the keys into state with `pulumi import --file`, which changes no key. The next preview is
