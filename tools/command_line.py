@@ -25,7 +25,14 @@ PAGE = DOCS / "command-line.md"
 HELP = {
     PAGE: ("",),
     DOCS / "command-line" / "balance-and-activity.md": ("balance", "activity"),
-    DOCS / "command-line" / "keys.md": ("keys", "keys list", "keys show", "keys unmanaged", "leftovers"),
+    DOCS / "command-line" / "keys.md": (
+        "keys",
+        "keys list",
+        "keys show",
+        "keys unmanaged",
+        "adopt",
+        "leftovers",
+    ),
     DOCS / "command-line" / "monitoring.md": ("watch", "report", "metrics"),
     DOCS / "command-line" / "emulator.md": ("emulator",),
 }

@@ -23,6 +23,7 @@ _VERBS = {
     "up": "update the stack to match the program",
     "refresh": "update the state to match the actual resources",
     "destroy": "delete all resources of the stack",
+    "import": "put the resources that a file lists into the state",
     "output": "print the stack's outputs",
 }
 _CHOICE = "{" + ",".join(_VERBS) + "}"
@@ -56,6 +57,10 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     add("--secret", action="append", default=[], metavar="ns:key[=value]", help=about)
     if verb == "output":
         add("--show-secrets", action="store_true", help="print secret outputs in plain text")
+    elif verb == "import":
+        add("--file", type=Path, metavar="FILE", required=True, help="the file, as for pulumi import --file")
+        about = "mark the resources as protected from deletion (default: true)"
+        add("--protect", choices=("true", "false"), default="true", help=about)
     else:
         add("--diff", action="store_true", help="show every property, not one line for each resource")
     if verb in ("preview", "output"):
@@ -83,6 +88,10 @@ def _secret(parser: argparse.ArgumentParser, text: str, number: int) -> tuple[st
 
 
 def _run(engine: LocalEngine, args: argparse.Namespace, out: int) -> int:
+    if args.verb == "import":
+        number = engine.import_resources(args.file, protect=args.protect == "true")
+        os.write(out, f"imported {number} resources\n".encode())
+        return 0
     if args.verb != "output":
         result = getattr(engine, args.verb)()
         if args.json:

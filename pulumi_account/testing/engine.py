@@ -18,6 +18,7 @@ from pulumi_account.common.signals import interrupted_by_signals
 from pulumi_account.testing.deployment import Deployment
 from pulumi_account.testing.display import Display
 from pulumi_account.testing.execution import Execution
+from pulumi_account.testing.importing import Import, read_import_file
 from pulumi_account.testing.program import Program, environment
 from pulumi_account.testing.project import Project, check_endpoints, check_name, load_config, load_project
 from pulumi_account.testing.provider import Launch, Provider, Providers
@@ -94,6 +95,25 @@ class LocalEngine:
         :raises StateError: the state has no such resource, or has one of that name.
         """
         self._edit(lambda snapshot: snapshot.give_name(urn, name))
+
+    def import_resources(self, file: Path, *, protect: bool = True) -> int:
+        """Put existing resources into the state, as ``pulumi import --file`` does; returns how many are new.
+
+        Each entry of the file needs ``inputs`` and ``outputs``. No provider runs, and no API is called.
+
+        :param file: the file that lists the resources.
+        :param protect: mark the resources as protected from deletion, as the CLI does by default.
+        :raises StateError: the file cannot be imported.
+        """
+        project, stack, found = self._project, self._stack, read_import_file(Path(file))
+        config = load_config(project, stack, self._config, self._secrets)
+        check_endpoints(self._environment(), config)
+        with self._locked():
+            snapshot = self._snapshot(read_only=False)
+            run = Import((project.name, stack), dict(config), snapshot.base)
+            number = run.add(found, protect=protect)
+            snapshot.add(run.entries)
+        return number
 
     def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """The stack's outputs; secrets are ``[secret]`` unless requested."""

@@ -114,6 +114,13 @@ class Snapshot:
         """Drop interrupted updates and deletions, which a new run repeats; of a creation, this is the only record."""
         self.interrupted = [op for op in self.interrupted if op["type"] == "creating"]
 
+    def add(self, entries: Iterable[dict[str, Any]]) -> None:
+        """Add resources that exist.
+
+        :param entries: as a state file has them, but a value may be a `Secret`.
+        """
+        self.replace_base([*self.base, *map(self._load, entries)])
+
     def taint(self, urn: str) -> None:
         """Mark a resource for replacement.
 

@@ -52,6 +52,7 @@ QUESTIONS = [
     ("keys", "show", "1"),
     ("keys", "unmanaged", "production.json"),
     ("leftovers",),
+    ("adopt", "--out", "new"),
 ]
 
 

@@ -121,6 +121,11 @@ class CliEngine:
         )
         return found
 
+    def import_resources(self, file: Path, *, protect: bool = True) -> str:
+        """``pulumi import --file``; returns its output."""
+        options = ["--generate-code=false", f"--protect={json.dumps(protect)}", "--yes"]
+        return self._pulumi("import", "--file", str(file), *options)
+
     def import_state(self, state: dict[str, Any]) -> None:
         """``pulumi stack import``."""
         self._pulumi("stack", "import", text=json.dumps(state))

@@ -105,7 +105,7 @@ def test_no_failure_of_a_program_tells_a_secret(bench: Workbench, failure: str) 
     assert "[secret]" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("verb", ["preview", "up", "refresh", "destroy", "output"])
+@pytest.mark.parametrize("verb", ["preview", "up", "refresh", "destroy", "import", "output"])
 def test_help_says_what_it_is_for(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Every command's help has the word on loopback endpoints."""
     with pytest.raises(SystemExit):
