@@ -152,7 +152,7 @@ def test_watches_work(
 
 
 @pytest.mark.parametrize("example", [e for e in EXAMPLES if is_endless(e) and "watch" not in e])
-def test_servers_work(example: str, emulator: Emulator) -> None:
+def test_servers_work(example: str, emulator: Emulator, folder: Path) -> None:
     """Each example prints its address, and a signal ends it with status 0."""
     program, *arguments = shlex.split(re.sub(r"--port \d+", "--port 0", example))
     with subprocess.Popen(
