@@ -72,6 +72,8 @@ def _resources() -> list[str]:
         _summary(rotating),
         _table("argument", _fields(pulumi_account.RotatingApiKeyArgs, "param")),
         _table("output", _fields(rotating, "ivar")),
+        _heading("### ", "RetiredKey", "RetiredKey(key_id, name, expires_at)"),
+        _summary(pulumi_account.RetiredKey),
         _heading("## ", "Provider", f"Provider{_arguments(provider)}"),
         _summary(provider),
         _table("argument", _fields(provider, "param")),

@@ -28,7 +28,8 @@ PIP, UV = (text for name, text in PAGE.files() if name == "Pulumi.yaml")
 
 
 @pytest.mark.parametrize("variable", ["ACCOUNT_ENDPOINT", "ACCOUNT_PROVISIONING_KEY", "ACCOUNT_RETRY_DEADLINE",
-                                      "ACCOUNT_TIMEOUT", "ACCOUNT_DELETE_GUARD", "ACCOUNT_LOOPBACK_ONLY", "ACCOUNT_CLOCK_OFFSET"])  # fmt: skip
+                                      "ACCOUNT_TIMEOUT", "ACCOUNT_DELETE_GUARD", "ACCOUNT_LOOPBACK_ONLY",
+                                      "ACCOUNT_CLOCK_OFFSET"])  # fmt: skip
 def test_configuration_is_complete(variable: str) -> None:
     """Every environment variable that is read is explained."""
     assert variable in Path(api_settings.__file__).read_text()
