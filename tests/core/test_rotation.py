@@ -105,7 +105,7 @@ PERIODS = st.integers(1, 3 * 10**9).map(lambda seconds: timedelta(seconds=second
 def test_a_generation_is_due_from_its_instant_to_the_next(
     anchor: datetime, every: timedelta, moment: datetime
 ) -> None:
-    """Generation k is due at anchor + k × every, and generation 0 before that."""
+    """Generation k is due at anchor + k * every, and generation 0 before that."""
     schedule = Schedule(anchor, every)
     generation = schedule.generation(moment)
     assert generation == 0 or anchor + generation * every <= moment
