@@ -9,17 +9,11 @@ import pytest
 from pulumi_account.common.instants import format_instant, read_instant
 from pulumi_account.core.naming import SUFFIX_DIGITS
 from pulumi_account.emulator import Emulator
+from tests.core.rotating import BATCH
 from tests.support.front_end import UNKNOWN, RotatingStack
 
 DAY = 86_400.0
-BATCH = {"name": "batch", "every": "30d", "overlap": "2d"}
-AUTO = {"name_prefix": "ci-", "every": "30d"}
-
-
-@pytest.fixture
-def stack(emulator: Emulator) -> RotatingStack:
-    """A stack with the first generation of a key."""
-    return RotatingStack(emulator, **BATCH)
+AUTO: dict[str, Any] = {"name_prefix": "ci-", "every": "30d"}
 
 
 def test_inputs_are_normalized(emulator: Emulator) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pulumi_account.api.client import AccountClient
+from pulumi_account.common.instants import utc_now
 from pulumi_account.core.account import Account
 from pulumi_account.core.keys import Keys
 from pulumi_account.core.naming import auto_name
@@ -32,7 +33,7 @@ class FrontEnd:
     """One provider process: it gives up at once instead of retrying. A context manager.
 
     :param instance: the name of its explicit provider instance.
-    :param ahead: how far its clock runs ahead of the account's.
+    :param clock: the machine's clock.
     """
 
     _kind: type[KeyResource | RotatingKeyResource] = KeyResource
@@ -43,17 +44,21 @@ class FrontEnd:
         instance: str = "",
         peers: Peers | None = None,
         *,
-        ahead: timedelta = timedelta(0),
+        clock: Callable[[], datetime] = utc_now,
         abandoned: Callable[[], bool] = lambda: False,
     ) -> None:
-        def clock() -> datetime:
-            return emulator.clock.now() + ahead
-
         self.client = AccountClient(emulator.url, PROVISIONING_KEY, retry_deadline=0, clock=clock)
         keys = Keys(self.client, abandoned=abandoned)
         self.account = Account(keys, instance, peers, is_unknown=lambda value: value is UNKNOWN, clock=clock)
         self._steps = self._kind(self.account)
         self._handler = _Lines()
+
+    @classmethod
+    def beside(cls, other: FrontEnd) -> Self:
+        """The steps for this kind of resource in the process of another."""
+        one = cls.__new__(cls)
+        one._steps = cls._kind(other.account)
+        return one
 
     def __enter__(self) -> Self:
         logging.getLogger("pulumi_account").addHandler(self._handler)
@@ -154,9 +159,13 @@ class RotatingStack:
         with self.process() as process:
             process.delete("id", self.outputs)
 
-    def process(self, **options: Any) -> RotatingFrontEnd:
-        """A process whose lines are kept."""
-        process = RotatingFrontEnd(self._emulator, **options)
+    def process(self, ahead: timedelta = timedelta(0), **options: Any) -> RotatingFrontEnd:
+        """A process whose lines are kept.
+
+        :param ahead: how far the machine's clock runs ahead of the account's.
+        """
+        account = self._emulator.clock
+        process = RotatingFrontEnd(self._emulator, clock=lambda: account.now() + ahead, **options)
         self.lines = process.warnings
         return process
 
