@@ -98,6 +98,13 @@ class Keys:
         """The current key; None if the API itself reports that it does not exist."""
         return self._reads.read(key_id)
 
+    def look(self, key_id: int) -> Key | None:
+        """The same from a request for this key alone, as each write makes a list of all keys stale."""
+        try:
+            return self._reads.get(key_id)
+        except NotFoundError:
+            return None
+
     def now(self) -> datetime:
         """The present instant by the API's clock."""
         return self._client.now()

@@ -21,8 +21,10 @@ __all__ = ["ADOPTING", "API_KEY_TYPE", "DEFAULT_PREFIX", "INSTANCE_ID", "PLAINTE
 #: what a state or an engine passes: names and plain values; a value that is not set has no name in it
 Bag = Mapping[str, Any]
 
-#: the type of a key in a state
+#: the types of keys in a state
 API_KEY_TYPE = "pulumi-python:dynamic/account:ApiKey"
+
+ROTATING_API_KEY_TYPE = "pulumi-python:dynamic/account:RotatingApiKey"
 
 #: the inputs that the server has
 ON_SERVER = ("name", "credit_limit", "is_enabled", "expires_at")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pulumi_account.api.models import Key
     from pulumi_account.core.keys import Keys
 
-__all__ = ["REVOKED", "Retirement", "announce", "retired_keys"]
+__all__ = ["REVOKED", "Retirement", "announce", "delete_expired", "retired_keys"]
 
 #: output: the ids of the retired keys that `revoke` has not been able to delete yet
 REVOKED = "__revoked"
@@ -31,6 +31,21 @@ _log = logging.getLogger(__name__)
 def retired_keys(state: Bag) -> list[dict[str, Any]]:
     """The entries in a state, with integers as ids: engines carry numbers as floats."""
     return [{**entry, "key_id": int(entry["key_id"])} for entry in state.get("retired") or ()]
+
+
+def delete_expired(keys: Keys, state: Bag) -> list[tuple[int, str]]:
+    """Delete the retired keys that have expired or are revoked; returns the ids and names of those that still work."""
+    living = []
+    for entry in retired_keys(state):
+        key = _found(keys, entry)
+        if key is None:
+            continue
+        has_expired = key.expires_at is not None and key.expires_at <= keys.now()
+        if has_expired or key.id in state.get(REVOKED, ()):
+            keys.delete(key.id)
+        else:
+            living.append((key.id, key.name))
+    return living
 
 
 def announce(state: Bag, now: datetime) -> bool:
@@ -95,15 +110,16 @@ class Retirement:
 
     def _settled(self, entry: dict[str, Any]) -> Sequence[dict[str, Any]]:
         """The entry after what can be done now, or none if its key is gone."""
-        key_id, ends, now = entry["key_id"], read_instant(entry.get("expires_at")), self._keys.now()
+        key_id, ends = entry["key_id"], read_instant(entry.get("expires_at"))
         is_revoked = key_id in self._revoked
-        if ends and ends > now and not is_revoked:
+        if ends and ends > self._keys.now() and not is_revoked:
             return [entry]
         try:
-            key = self._keys.read(key_id)
-            if key is None or key.name != entry["name"]:  # a server may use the id of a deleted key again
+            key = _found(self._keys, entry)
+            if key is None:
                 return []
-            if is_revoked or (key.expires_at and key.expires_at <= now):
+            # this machine's clock may be ahead: the answer gave the API's time
+            if is_revoked or (key.expires_at and key.expires_at <= self._keys.now()):
                 self._keys.delete(key_id)
                 return []
         except AccountError as error:
@@ -126,6 +142,12 @@ class Retirement:
                 "key %d is replaced, but never expires yet; the next run tries again: %s", key.id, error
             )
             return [_entry(key, None)]
+
+
+def _found(keys: Keys, entry: Bag) -> Key | None:
+    """The retired key; None if it is gone: a server may use the id of a deleted key again."""
+    key = keys.look(entry["key_id"])
+    return key if key and key.name == entry["name"] else None
 
 
 def _entry(key: Key, expires_at: datetime | None) -> dict[str, Any]:

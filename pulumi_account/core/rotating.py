@@ -34,7 +34,7 @@ from pulumi_account.core.properties import (
     split,
 )
 from pulumi_account.core.results import Checked, Created, Diff, ReadKey
-from pulumi_account.core.retirement import Retirement, announce, retired_keys
+from pulumi_account.core.retirement import Retirement, announce, delete_expired, retired_keys
 from pulumi_account.core.rotation import DEFAULT_OVERLAP, Schedule, declared_rotating, generation_name
 from pulumi_account.exceptions import AccountError, InvalidInputError, NotFoundError
 
@@ -56,7 +56,8 @@ _DECLARED_ONLY = (
     *("every", "overlap", "anchor", "rotate_now", "revoke", "name_prefix", "labels", "delete_guard"),
     *_DRAWN,
 )
-_INPUTS = ("name", "credit_limit", "is_enabled", *_DECLARED_ONLY)
+#: no program gives an expiry, but a run that was cut off may have set that of the current key
+_INPUTS = (*ON_SERVER, *_DECLARED_ONLY)
 _OF_CURRENT_KEY = ("key", "key_id", "created_at", "rotated_at")
 
 _log = logging.getLogger(__name__)
@@ -115,7 +116,8 @@ class RotatingKeyResource:
         for entry in retired_keys(olds):
             self._account.adoptions.keep(entry["key_id"], {}, {}, stays=True)
         changed = [name for name in _INPUTS if differs(name, olds.get(name), news.get(name))]
-        return Diff(changed, silent=announce(olds, self._account.clock()))
+        # `ignore_changes` may hide from the inputs that the current key was deleted elsewhere
+        return Diff(changed, silent=announce(olds, self._account.clock()) or "key_id" not in olds)
 
     def create(self, props: Bag) -> Created:
         """Make the first key: POST and PATCH. The resource's id is not the key's."""
@@ -171,27 +173,24 @@ class RotatingKeyResource:
 
         :raises KeyInUseError: the ``delete_guard`` does not allow it; then no key that still works is deleted.
         """
-        now, retired = self._keys.now(), retired_keys(outputs)
-        dead = [entry for entry in retired if (read_instant(entry.get("expires_at")) or now) < now]
-        living = [(entry["key_id"], str(entry["name"])) for entry in retired if entry not in dead]
+        living = delete_expired(self._keys, outputs)
         if "key_id" in outputs:
             living.append((int(outputs["key_id"]), str(outputs.get("name"))))
-        for entry in dead:
-            self._keys.delete(entry["key_id"])
         self._account.delete(living, outputs)
 
     def _rotate(
         self, before: KnownKey | None, retirement: Retirement, olds: Bag, news: Bag
     ) -> dict[str, Any]:
         """Make the new key, and retire the old one, or delete all older ones if they are revoked."""
-        old = self._keys.read(before.id) if before else None
+        old = self._keys.look(before.id) if before else None
         if old and before:
             require_same_key(old, before.created_at)
         if olds.get("is_enabled") != news["is_enabled"]:
             retirement.switch(news["is_enabled"], [old.id] if old else [])
         made = self._keys.make(_wanted(news))
         self._account.adoptions.make(made.id)
-        if _is_set_anew("revoke", olds, news):
+        is_revoked = _is_set_anew("revoke", olds, news)
+        if is_revoked:
             retirement.revoke(old)
         elif old:
             retirement.add(old)
@@ -199,7 +198,7 @@ class RotatingKeyResource:
             self._keys.confirm(made)
         except AccountError:
             # the state will still hold the old key, so it must not expire
-            if old:
+            if old and not is_revoked:
                 self._keys.change(old.id, {"expires_at": old.expires_at})
             raise
         return self._outputs(made, made.key.get_secret_value(), news) | retirement.outputs

@@ -6,15 +6,19 @@ import threading
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 
-from pulumi_account.api.models import Key
+from pulumi_account.api.models import Activity, CreatedKey, Key
 from pulumi_account.common.durations import format_duration, parse_duration
 from pulumi_account.common.instants import format_instant, utc_now
 from pulumi_account.common.money import to_number
-from pulumi_account.core.properties import API_KEY_TYPE
+from pulumi_account.core.account import Account
+from pulumi_account.core.declaration import ApiKeyInputs
+from pulumi_account.core.keys import Keys
+from pulumi_account.core.properties import API_KEY_TYPE, ROTATING_API_KEY_TYPE
+from pulumi_account.core.rotating import RotatingKeyResource
 from pulumi_account.emulator.activity import activity, first_day
 from pulumi_account.emulator.store import Usage
 from pulumi_account.exceptions import AdoptionError, NotFoundError
@@ -31,8 +35,8 @@ class AccountMocks(pulumi.runtime.Mocks):
     """Mocks that answer as the provider and the functions do; nothing is sent.
 
     A key that the program declares is made in memory: its outputs are those of a real one, ``key`` is the secret
-    ``mocked-key-of-NAME`` with the resource's name, an auto-name ends with seven digits, and functions find it. Any
-    other resource has its inputs as its outputs. A function of another package raises `NotImplementedError`: override
+    ``mocked-key-of-NAME`` with the resource's name, an auto-name ends with seven digits, and functions find it. A
+    `RotatingApiKey` has its first generation. Any other resource has its inputs as its outputs. A function of another package raises `NotImplementedError`: override
     `call` for it.
 
     :param balance: USD; usage does not reduce it.
@@ -127,6 +131,8 @@ class AccountMocks(pulumi.runtime.Mocks):
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
         """Make, adopt or read a key; accept any other resource as it is."""
         self.resources.append(args)
+        if args.typ == ROTATING_API_KEY_TYPE:
+            return self._rotating(args)
         if args.typ != API_KEY_TYPE:
             return args.resource_id or f"{args.name}-id", args.inputs
         inputs = {name: value for name, value in args.inputs.items() if not name.startswith("__")}
@@ -143,6 +149,13 @@ class AccountMocks(pulumi.runtime.Mocks):
             if name in inputs
         }
         return str(key.id), {**inputs, **durations, **_outputs(key), "key": plaintext}
+
+    def _rotating(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
+        """Make the first generation of a rotating key with the provider's own steps."""
+        steps = RotatingKeyResource(Account(cast("Keys", _KeysInMemory(self, args.name))))
+        checked = steps.check({}, args.inputs, draw=lambda begin: f"{begin}{len(self.keys) + 1:07x}")
+        created = steps.create(checked.inputs)
+        return created.id, {**created.outputs, "key": {**_SECRET, "value": created.outputs["key"]}}
 
     def _make(self, inputs: Mapping[str, Any]) -> Key:
         with self._lock:
@@ -165,6 +178,24 @@ class AccountMocks(pulumi.runtime.Mocks):
             if key.id == key_id:
                 return key
         raise NotFoundError(f"the account has no key {key_id}", status=404)
+
+
+class _KeysInMemory:
+    """The keys of the mocks, as the provider's steps make them."""
+
+    def __init__(self, mocks: AccountMocks, resource_name: str) -> None:
+        self._mocks, self._resource_name = mocks, resource_name
+
+    def make(self, wanted: ApiKeyInputs) -> CreatedKey:
+        """A new key."""
+        limit = None if wanted.credit_limit is None else to_number(wanted.credit_limit)
+        inputs = {"name": wanted.name, "credit_limit": limit, "is_enabled": wanted.is_enabled}
+        made = self._mocks._make(inputs)
+        return CreatedKey.model_validate({**made.model_dump(), "key": f"mocked-key-of-{self._resource_name}"})
+
+    def activity(self, days: int) -> Activity:
+        """Not needed: the first generation deletes no key."""
+        raise NotImplementedError
 
 
 def _key(key_id: int, created_at: datetime, declared: Mapping[str, Any]) -> Key:

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from pulumi_account.emulator import Emulator
+from tests.core.rotating import BATCH, ROTATED
 from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY
-from tests.support.front_end import FrontEnd
+from tests.support.front_end import FrontEnd, RotatingStack
 from tests.support.helpers import emptied
 
 
 @pytest.fixture(scope="package")
 def server() -> Iterator[Emulator]:
     """The emulator, shared by the tests."""
-    with Emulator(provisioning_key=(PROVISIONING_KEY, OTHER_PROVISIONING_KEY)) as emulator:
+    with Emulator(provisioning_key=(PROVISIONING_KEY, OTHER_PROVISIONING_KEY), activity_cache=0) as emulator:
         yield emulator
 
 
@@ -44,3 +45,19 @@ def another() -> Iterator[Emulator]:
     """Another account."""
     with Emulator(provisioning_key=PROVISIONING_KEY) as emulator:
         yield emulator
+
+
+@pytest.fixture
+def stack(emulator: Emulator) -> RotatingStack:
+    """A stack with the first generation of a key."""
+    stack = RotatingStack(emulator, **BATCH)
+    emulator.calls.clear()
+    return stack
+
+
+@pytest.fixture
+def rotated(stack: RotatingStack, emulator: Emulator) -> RotatingStack:
+    """A stack with two generations: the second is the current one."""
+    stack.up(**ROTATED)
+    emulator.calls.clear()
+    return stack

@@ -7,7 +7,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -59,7 +59,8 @@ def made(provider: Any, **declared: Any) -> tuple[str, Any, Any]:
 
 
 def emptied(emulator: Emulator) -> Emulator:
-    """An emulator without keys, faults and recorded calls."""
+    """An emulator without keys, faults and recorded calls, at the present time."""
+    emulator.clock.offset = timedelta(0)
     emulator.faults.clear()
     for key in emulator.keys():
         emulator.remove(key["id"])

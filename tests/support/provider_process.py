@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -19,6 +20,9 @@ from tests.support.canaries import assert_clean
 
 #: the pickled provider, as users' states hold it
 PROVIDER = "gASVMwAAAAAAAACMGHB1bHVtaV9hY2NvdW50LmxpZmVjeWNsZZSMD0FwaUtleUxpZmVjeWNsZZSTlCmBlC4="
+ROTATING_PROVIDER = (
+    "gASVOwAAAAAAAACMGHB1bHVtaV9hY2NvdW50LmxpZmVjeWNsZZSMF1JvdGF0aW5nQXBpS2V5TGlmZWN5Y2xllJOUKYGULg=="
+)
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 #: marks a secret on the engine's wire
 SECRET = "4dabf18193072939515e22adb298388d"
@@ -114,12 +118,23 @@ class ProviderProcess:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
 
+    #: the pickled provider that the process is to load
+    provider = PROVIDER
+
+    def rotating(self) -> ProviderProcess:
+        """The same process, asked about rotating keys."""
+        other = copy(self)
+        other.provider = ROTATING_PROVIDER
+        return other
+
     #: the names of the secrets in the inputs and the outputs of the last answer
     sealed: tuple[set[str], set[str]] = (set(), set())
 
     def check(self, news: Bag, olds: Bag | None = None) -> tuple[Bag, list[str]]:
         """The normalized inputs, and the failures' sentences."""
-        answer = self._call("Check", provider_pb2.CheckRequest(olds=_bag(olds or {}), news=_bag(news)))
+        answer = self._call(
+            "Check", provider_pb2.CheckRequest(olds=self._bag(olds or {}), news=self._bag(news))
+        )
         assert all(not failure.property for failure in answer.failures)
         reasons = [failure.reason for failure in answer.failures]
         assert_clean(reasons)
@@ -127,13 +142,15 @@ class ProviderProcess:
 
     def diff(self, id: str, olds: Bag, news: Bag) -> Diff:
         """The diff that the engine receives."""
-        answer = self._call("Diff", provider_pb2.DiffRequest(id=id, olds=_bag(olds), news=_bag(news)))
+        answer = self._call(
+            "Diff", provider_pb2.DiffRequest(id=id, olds=self._bag(olds), news=self._bag(news))
+        )
         changes = provider_pb2.DiffResponse.DiffChanges.Name(answer.changes)
         return Diff(changes.removeprefix("DIFF_").lower(), list(answer.replaces))
 
     def create(self, props: Bag) -> tuple[str, Bag]:
         """The new id and the outputs."""
-        answer = self._call("Create", provider_pb2.CreateRequest(properties=_bag(props)))
+        answer = self._call("Create", provider_pb2.CreateRequest(properties=self._bag(props)))
         return answer.id, _dict(answer.properties)
 
     def read(self, id: str, outs: Bag | None = None, inputs: Bag | None = None) -> Read:
@@ -141,19 +158,24 @@ class ProviderProcess:
 
         For `ApiKey.get`, engines older than 3.268 send the inputs as outputs too.
         """
-        properties = None if outs is None else _bag(outs)
-        request = provider_pb2.ReadRequest(id=id, properties=properties, inputs=_bag(inputs or {}))
+        properties = None if outs is None else self._bag(outs)
+        request = provider_pb2.ReadRequest(id=id, properties=properties, inputs=self._bag(inputs or {}))
         answer = self._call("Read", request)
         return Read(answer.id, _dict(answer.properties), _dict(answer.inputs))
 
     def update(self, id: str, olds: Bag, news: Bag) -> Bag:
         """The new outputs."""
-        answer = self._call("Update", provider_pb2.UpdateRequest(id=id, olds=_bag(olds), news=_bag(news)))
+        answer = self._call(
+            "Update", provider_pb2.UpdateRequest(id=id, olds=self._bag(olds), news=self._bag(news))
+        )
         return _dict(answer.properties)
 
     def delete(self, id: str, props: Bag) -> None:
         """Delete."""
-        self._call("Delete", provider_pb2.DeleteRequest(id=id, properties=_bag(props)))
+        self._call("Delete", provider_pb2.DeleteRequest(id=id, properties=self._bag(props)))
+
+    def _bag(self, values: Bag) -> struct_pb2.Struct:
+        return _struct({**values, "__provider": self.provider})
 
     def _call(self, method: str, request: Any) -> Any:
         try:
@@ -173,10 +195,6 @@ def _struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
     return struct
 
 
-def _bag(values: Bag) -> struct_pb2.Struct:
-    return _struct({**values, "__provider": PROVIDER})
-
-
 def _dict(struct: struct_pb2.Struct) -> Bag:
     values = {name: _value(value) for name, value in struct.fields.items()}
     values.pop("__provider", None)
@@ -194,5 +212,7 @@ def _value(value: struct_pb2.Value) -> Any:
         if SECRET in value.struct_value.fields:
             return _value(value.struct_value.fields["value"])
         return {name: _value(inner) for name, inner in value.struct_value.fields.items()}
+    if kind == "list_value":
+        return [_value(inner) for inner in value.list_value.values]
     assert kind in ("string_value", "number_value", "bool_value"), f"no property of a key is a {kind}"
     return getattr(value, kind)
