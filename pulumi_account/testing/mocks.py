@@ -36,8 +36,8 @@ class AccountMocks(pulumi.runtime.Mocks):
 
     A key that the program declares is made in memory: its outputs are those of a real one, ``key`` is the secret
     ``mocked-key-of-NAME`` with the resource's name, an auto-name ends with seven digits, and functions find it. A
-    `RotatingApiKey` has its first generation. Any other resource has its inputs as its outputs. A function of another package raises `NotImplementedError`: override
-    `call` for it.
+    `RotatingApiKey` has its first generation. Any other resource has its inputs as its outputs. A function of another
+    package raises `NotImplementedError`: override `call` for it.
 
     :param balance: USD; usage does not reduce it.
     :ivar balance: the same; set it to change it.

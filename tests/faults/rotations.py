@@ -83,7 +83,7 @@ class Run:
 
 
 class Simulation:
-    """A stack with one rotating key, its account, and the promises made to those who read the key. A context manager."""
+    """A stack with one rotating key, its account, and the promises made to its readers. A context manager."""
 
     def __init__(self) -> None:
         self.account = Unserved()
