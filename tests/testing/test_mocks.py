@@ -156,7 +156,7 @@ def test_a_preview_under_mocks_takes_what_is_unknown() -> None:
         every: Any = pulumi.Output.from_input(pulumi.UNKNOWN)
         account.RotatingApiKey("k", name="batch", every=every)
 
-    run(lambda: program() and None, AccountMocks(), preview=True)
+    run(program, AccountMocks(), preview=True)
 
 
 def test_the_plaintext_is_a_secret() -> None:
