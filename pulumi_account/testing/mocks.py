@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 import pulumi
+from pydantic import SecretStr
 
 from pulumi_account.api.models import Activity, CreatedKey, Key
 from pulumi_account.common.durations import format_duration, parse_duration
@@ -36,8 +37,8 @@ class AccountMocks(pulumi.runtime.Mocks):
 
     A key that the program declares is made in memory: its outputs are those of a real one, ``key`` is the secret
     ``mocked-key-of-NAME`` with the resource's name, an auto-name ends with seven digits, and functions find it. A
-    `RotatingApiKey` has its first generation. Any other resource has its inputs as its outputs. A function of another package raises `NotImplementedError`: override
-    `call` for it.
+    `RotatingApiKey` has its first generation. Any other resource has its inputs as its outputs. A function of another
+    package raises `NotImplementedError`: override `call` for it.
 
     :param balance: USD; usage does not reduce it.
     :ivar balance: the same; set it to change it.
@@ -154,6 +155,10 @@ class AccountMocks(pulumi.runtime.Mocks):
         """Make the first generation of a rotating key with the provider's own steps."""
         steps = RotatingKeyResource(Account(cast("Keys", _KeysInMemory(self, args.name))))
         checked = steps.check({}, args.inputs, draw=lambda begin: f"{begin}{len(self.keys) + 1:07x}")
+        if (
+            checked.failures
+        ):  # a preview leaves out what it does not know; else the declaration has failed already
+            return f"{args.name}-id", args.inputs
         created = steps.create(checked.inputs)
         return created.id, {**created.outputs, "key": {**_SECRET, "value": created.outputs["key"]}}
 
@@ -191,7 +196,8 @@ class _KeysInMemory:
         limit = None if wanted.credit_limit is None else to_number(wanted.credit_limit)
         inputs = {"name": wanted.name, "credit_limit": limit, "is_enabled": wanted.is_enabled}
         made = self._mocks._make(inputs)
-        return CreatedKey.model_validate({**made.model_dump(), "key": f"mocked-key-of-{self._resource_name}"})
+        plaintext = SecretStr(f"mocked-key-of-{self._resource_name}")
+        return CreatedKey.model_construct(**dict(made), key=plaintext)
 
     def activity(self, days: int) -> Activity:
         """Not needed: the first generation deletes no key."""

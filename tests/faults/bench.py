@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from pulumi_account.common.instants import parse_instant
@@ -97,7 +97,7 @@ def hold(bench: Bench, case: Case) -> None:
     if site.command == "refresh":
         for outputs in bench.stack.outputs().values():
             bench.emulator.edit(outputs["key_id"], credit_limit=_DRIFTED)
-    before = bench.keys()
+    before, known = bench.keys(), bench.stack.outputs()
     bench.stack.get_ready()
     bench.arm(case)
     faulted = bench.stack.run(site.command, declared)
@@ -105,6 +105,7 @@ def hold(bench: Bench, case: Case) -> None:
     _assert_one_line_each(faulted, case)
     _assert_waits_are_explained(faulted, case)
     bench.disarm(case)
+    _assert_consumers(bench, site, known)
     given = bench.stack.outputs()
     _assert_in_use(bench, given, case)
     left = _left_behind(bench, faulted, given, before, case)
@@ -113,7 +114,9 @@ def hold(bench: Bench, case: Case) -> None:
     if not faulted.ok or bench.runs_are_cheap or isinstance(case.kind.action, Drop):
         bench.emulator.calls.clear()
         _succeed(bench, site.command, declared, left)
-        assert not faulted.ok or {call.method for call in bench.emulator.calls} <= {"GET"}
+        if faulted.ok and not site.repeated:
+            assert {call.method for call in bench.emulator.calls} <= {"GET"}
+        _assert_consumers(bench, site, known)
         if site.command == "refresh":
             _succeed(bench, "up", declared, left)
 
@@ -122,6 +125,9 @@ def _succeed(bench: Bench, command: str, declared: Declared, left: set[int]) -> 
     """A run without faults leaves everything as declared."""
     run = bench.stack.run(command, declared)
     assert run.ok, run.text
+    retired = [entry for one in bench.stack.outputs().values() for entry in one.get("retired", ())]
+    assert all("expires_at" in entry for entry in retired)
+    assert all("__revoked" not in one for one in bench.stack.outputs().values())
     assert_settled(bench, bench.stack.outputs(), declared, left, drifted=command == "refresh")
 
 
@@ -155,6 +161,22 @@ def _assert_in_use(bench: Bench, outputs: Mapping[str, Mapping[str, Any]], case:
         assert "key" not in one or bench.emulator.key_of(one["key"]) == one["key_id"]
 
 
+def _assert_consumers(bench: Bench, site: Site, known: Mapping[str, Mapping[str, Any]]) -> None:
+    """Who has read a key before a rotation can use it for the overlap, which is a day."""
+    for one in known.values() if site.promises_an_overlap else ():
+        key = bench.keys()[int(one["key_id"])]
+        assert bench.emulator.key_of(one["key"]) == key["id"]
+        assert key["is_enabled"]
+        ends = key["expires_at"]
+        assert ends is None or ends > datetime.now(timezone.utc) + timedelta(hours=23)
+
+
+def _managed(bench: Bench, outputs: Mapping[str, Mapping[str, Any]]) -> set[int]:
+    """The ids of the keys in the state; a retired key may be gone, as its deletion may have been in doubt."""
+    retired = {int(entry["key_id"]) for one in outputs.values() for entry in one.get("retired", ())}
+    return (retired & bench.keys().keys()) | {int(one["key_id"]) for one in outputs.values()}
+
+
 def _left_behind(
     bench: Bench, run: Run, outputs: Mapping[str, Mapping[str, Any]], before: Keys, case: Case
 ) -> set[int]:
@@ -162,8 +184,7 @@ def _left_behind(
 
     Those with an exact name are harmless, unless they were completed already.
     """
-    managed = {int(one["key_id"]) for one in outputs.values()}
-    left = bench.keys().keys() - before.keys() - managed
+    left = bench.keys().keys() - before.keys() - _managed(bench, outputs)
     assert len(left) <= 1
     assert case.may_leave or not left
     for key_id in left:
@@ -190,9 +211,7 @@ def assert_settled(
 ) -> None:
     """The account has the declared keys, the reported leftovers, and the unchanged keys of others."""
     _as_declared(bench, outputs, declared, drifted=drifted)
-    assert bench.keys().keys() == bench.others.keys() | left | {
-        int(one["key_id"]) for one in outputs.values()
-    }
+    assert bench.keys().keys() == bench.others.keys() | left | _managed(bench, outputs)
     assert {key_id: bench.emulator.key(key_id) for key_id in bench.others} == bench.others
 
 
@@ -204,6 +223,8 @@ def _as_declared(
     for resource, wanted in declared.items():
         found, key = outputs[resource], bench.keys()[int(outputs[resource]["key_id"])]
         name, expires_at = wanted.get("name"), wanted.get("expires_at")
+        if "every" in wanted:
+            name = f"{name}-{int(found['generation'])}"
         assert key["name"] == name if name else re.fullmatch(rf"{resource}-[0-9a-f]{{7}}", key["name"])
         assert (
             key["credit_limit"] == (_DRIFTED if drifted else wanted["credit_limit"]) == found["credit_limit"]

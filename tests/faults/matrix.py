@@ -56,6 +56,10 @@ class Site:
     leaves: bool = False
     #: such a key is as it was declared, not a reservation
     completed: bool = False
+    #: nothing after this call makes the run fail
+    last: bool = False
+    #: the next run does what this call did not do
+    repeated: bool = False
     #: in a whole program, something else may come between the call before and this one
     unsteady: bool = False
 
@@ -67,6 +71,11 @@ class Site:
     @property
     def method(self) -> str:
         return METHODS.get(self.operation, "GET")
+
+    @property
+    def promises_an_overlap(self) -> bool:
+        """Whether the key before works on when another generation takes its place."""
+        return any("rotate_now" in arguments for arguments in self.declared.values())
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,7 @@ class Case:
         site, kind = self.site, self.kind
         if site.fails:
             return False
-        if site.optional and not kind.spreading:
+        if site.optional and (site.last or not kind.spreading):
             return True
         if kind.lasting or kind.spreading:
             return False
@@ -247,7 +256,28 @@ KEEPING = (
     Site("guard-DELETE", "delete_key", {}, before=_GUARDED, earlier=("get_activity",), connections=1, twin=True),
 )  # fmt: skip
 
-_SITES = (*MAKING, *RECOVERY, *KEEPING)
+_BATCH = {"name": "production", "credit_limit": 10.5, "every": "30d"}
+_FIRST = {"k": _BATCH}
+_NEXT = {"k": {**_BATCH, "rotate_now": "1"}}
+_REVOKED = {"k": {**_BATCH, "revoke": "1"}}
+_MADE = ("get_key", "create_key", "update_key")
+
+ROTATING = (
+    Site("first-generation-PATCH", "update_key", _FIRST, earlier=("create_key",), connections=1, twin=True),
+    Site("next-generation-GET", "get_key", _NEXT, before=_FIRST, twin=True),
+    Site("next-generation-POST", "create_key", _NEXT, before=_FIRST, earlier=_MADE[:1], connections=1, twin=True),
+    Site("next-generation-PATCH", "update_key", _NEXT, before=_FIRST, earlier=_MADE[:2], connections=2, twin=True),
+    Site("retire-PATCH", "update_key", _NEXT, before=_FIRST, earlier=_MADE, connections=3, optional=True, last=True,
+         repeated=True),
+    Site("revoke-GET", "get_key", _REVOKED, before=_FIRST, earlier=_MADE, connections=3, optional=True, last=True,
+         repeated=True, twin=True),
+    Site("revoke-DELETE", "delete_key", _REVOKED, before=_FIRST, earlier=(*_MADE, "get_key"), connections=4,
+         optional=True, last=True, repeated=True, twin=True),
+    Site("read-generation-GET", "get_key", _NEXT, before=_NEXT, command="refresh", twin=True),
+    Site("delete-generation-DELETE", "delete_key", {}, before=_FIRST, twin=True),
+)  # fmt: skip
+
+_SITES = (*MAKING, *RECOVERY, *KEEPING, *ROTATING)
 
 
 # --- the faults
@@ -309,12 +339,14 @@ KINDS = (
 )  # fmt: skip
 
 
-def runs(*sites: Site) -> list[tuple[str, Case]]:
+def runs(*sites: Site, every: bool = True) -> list[tuple[str, Case]]:
     """The cases at these sites, each with its engine.
 
     The provider's process meets every fault at each call; whole programs do if the environment asks for it.
+
+    :param every: false if the process, too, meets every fault only then.
     """
-    alone = [case for site in sites for case in _of(site, every=True)]
+    alone = [case for site in sites for case in _of(site, every=every or EVERY_FAULT)]
     few = [case for site in sites if not site.twin for case in _of(site, every=False)]
     programs = [case for case in (alone if EVERY_FAULT else few) if _can_be_timed(case)]
     engines = {"grpc": alone, "local": programs, "cli": programs}

@@ -112,33 +112,37 @@ class GrpcStack(Stack):
         old = self._state.get(name)
         inputs = self._checked(given, old.inputs if old else None)
         if old and old.trigger == trigger:
-            diff = self._process.diff(old.id, old.outputs, inputs)
+            diff = self._steps(given).diff(old.id, old.outputs, inputs)
             if not diff.replaces:
                 if diff.changes != "none":
-                    outputs = self._process.update(old.id, old.outputs, inputs)
+                    outputs = self._steps(given).update(old.id, old.outputs, inputs)
                     self._state[name] = Resource(old.id, inputs, outputs, trigger)
                 return
         if old:
             inputs = self._checked(given, None)
-        key_id, outputs = self._process.create(inputs)
+        key_id, outputs = self._steps(given).create(inputs)
         self._state[name] = Resource(key_id, inputs, outputs, trigger)
         self._replaced += [old] if old else []
 
     def _checked(self, given: dict[str, Any], olds: dict[str, Any] | None) -> dict[str, Any]:
-        inputs, failures = self._process.check(given, olds)
+        inputs, failures = self._steps(given).check(given, olds)
         assert not failures
         return inputs
 
     def _read(self, name: str) -> None:
         old = self._state[name]
-        found = self._process.read(old.id, old.outputs, old.inputs)
+        found = self._steps(old.inputs).read(old.id, old.outputs, old.inputs)
         if found.id:
             self._state[name] = Resource(found.id, found.inputs, found.outs, old.trigger)
         else:
             del self._state[name]
 
     def _delete(self, old: Resource) -> None:
-        self._process.delete(old.id, old.outputs)
+        self._steps(old.inputs).delete(old.id, old.outputs)
+
+    def _steps(self, inputs: Mapping[str, Any]) -> ProviderProcess:
+        """The process, asked about the kind of resource that has these inputs."""
+        return self._process.rotating() if "every" in inputs else self._process
 
 
 # --- whole programs
@@ -169,7 +173,8 @@ class ProgramStack(Stack):
                 lines.append(_INSTANCE.format(instance))
                 opts["provider"] = instance
             options = ", ".join(f"{option}={value}" for option, value in opts.items())
-            lines.append(f"{name} = account.ApiKey({name!r}, pulumi.ResourceOptions({options}), **{given!r})")
+            kind = "RotatingApiKey" if "every" in given else "ApiKey"
+            lines.append(f"{name} = account.{kind}({name!r}, pulumi.ResourceOptions({options}), **{given!r})")
             lines.append(f"pulumi.export({name!r}, {name}.key)")
         self._program.write_text("\n".join(lines))
         told = len(self._stderr.read_text())

@@ -37,6 +37,20 @@ account.ApiKey("temporary", expires_in="20000d", labels={"owner": Output.secret(
 account.ApiKey("secret", name=Output.secret("secret-name"), credit_limit=Output.secret(2))
 account.ApiKey("child", credit_limit=3, opts=ResourceOptions(parent=team))
 account.ApiKey("dependent", name=rotating.key_id.apply(lambda key_id: f"after-{key_id}"))
+account.RotatingApiKey("generations", every="20000d", labels={"owner": Output.secret("nobody")})
+account.RotatingApiKey(
+    "rotated",
+    name="rotated",
+    every="20000d",
+    overlap="20000d",
+    anchor="2020-01-01T00:00:00Z",
+    rotate_now=os.environ.get("ROTATE_NOW", "2"),
+    credit_limit=5,
+    delete_guard="7d",
+)
+account.RotatingApiKey(
+    "rotating-elsewhere", name="rotating", every="20000d", opts=ResourceOptions(provider=eu)
+)
 account.ApiKey("elsewhere", name="elsewhere", credit_limit=4, opts=ResourceOptions(provider=eu))
 
 pulumi.export("key", production.key)
