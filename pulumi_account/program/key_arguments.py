@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pulumi
 
 from pulumi_account.common.durations import format_duration
+from pulumi_account.common.money import to_float
 from pulumi_account.core.naming import MAX_NAME_PREFIX, MAX_ROTATING_NAME_PREFIX
 from pulumi_account.core.properties import DEFAULT_PREFIX
 from pulumi_account.exceptions import InvalidInputError
@@ -247,7 +248,10 @@ def plain_value(value: Any) -> Any:
         _require(not value % timedelta(seconds=1), "must be a duration of whole seconds")
         return format_duration(value)
     if isinstance(value, Decimal):
-        return _number(value)
+        try:
+            return to_float(value)
+        except ValueError as error:
+            raise pulumi.RunError(str(error)) from None
     if isinstance(value, Mapping):
         return dict(map(_entry, value.items()))
     if isinstance(value, str) and not value.isascii():
@@ -266,15 +270,6 @@ def _entry(entry: tuple[object, Any]) -> tuple[str, Any]:
     _require(isinstance(name, str), f"must have texts as its names, not values of type {type(name).__name__}")
     _require(value is not None, "must be a map of texts, but one of them is None")
     return str(name), plain_value(value)
-
-
-def _number(money: Decimal) -> float:
-    """Convert money to a float, which is the engine's only kind of number, without a loss of digits."""
-    number = float("nan") if money.is_nan() else float(money)
-    if money.is_finite():
-        digits = len(money.as_tuple().digits)
-        _require(Decimal(repr(number)) == money, f"must have 15 digits at most, not {digits}")
-    return number
 
 
 def _require(fits: bool, otherwise: str) -> None:
