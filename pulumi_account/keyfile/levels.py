@@ -115,3 +115,19 @@ def _of_core(name: str, value: Any, at: Place, failures: Failures) -> Any:
     except ValueError as error:
         failures.add(at, f"{name} {error}")
     return Decimal(0) if name == "credit_limit" else None  # no budget is exceeded because of it
+
+
+def _rotation(node: Node, failures: Failures) -> Rotation | None:
+    rules = {"every": parse_duration, "overlap": parse_duration, "anchor": parse_declared_instant}
+    values: dict[str, Any] = {}
+    for name, inner in node.entries().items():
+        try:
+            if name in rules:
+                values[name] = rules[name](inner.value)
+        except ValueError as error:
+            failures.add(inner.at, f"{name} {error}")
+    if "every" not in values:
+        return None
+    if values.get("overlap", values["every"]) > values["every"]:
+        failures.add(node.value["overlap"].at, "overlap must be at most every")
+    return Rotation(**values)
