@@ -26,7 +26,7 @@ def check_budgets(root: Node, keys: Iterable[DeclaredKey], failures: Failures) -
     for groups, owners in ((of_environment, "environments"), (of_team, "teams")):
         for name, node in root.entries(owners).items():
             budget = node.get("budget")
-            if budget is not None and isinstance(budget.value, (int, Decimal)):
+            if budget is not None and isinstance(budget.value, (int, Decimal)) and budget.value >= 0:
                 _check(budget, name, groups[name], failures)
 
 

@@ -13,8 +13,7 @@ __all__ = ["check_former_names", "former_names"]
 def former_names(team: str, team_node: Node, key: str, node: Node) -> tuple[str, ...]:
     """All former names of a key, each as ``team/key``: its own, and those that it had in a former team."""
     teams = [team, *(item.value for item in _listed(team_node))]
-    keys = [key]
-    names = []
+    keys, names = [key], list[str]()
     for item in _listed(node):
         (names if "/" in item.value else keys).append(item.value)
     combined = [f"{former}/{name}" for former in teams for name in keys]

@@ -57,7 +57,7 @@ def read_level(node: Node | None, failures: Failures) -> Level:
     labels = {
         name: Found(inner.value, inner.at)
         for name, inner in node.entries("labels").items()
-        if _of_core("labels", {name: inner.value}, inner.at, failures) is not None
+        if _of_core("labels", {name: plain(inner)}, inner.at, failures) is not None
     }
     given = [name for name in _LIFETIME if name in values and fields[name].value is not None]
     if len(given) > 1:
@@ -96,11 +96,11 @@ def _judged(name: str, node: Node, failures: Failures) -> Any:
         if name == "adopt_key_id" and not isinstance(value, (int, Decimal)):
             return None  # the check of the shape has reported it
         return _of_core(name, plain(node), node.at, failures)
-    if name == "name" and isinstance(value, str):
-        if any(found in ("{", "}") for found in (match[0] for match in _BRACES.finditer(value))):
-            failures.add(
-                node.at, "name may contain {team}, {key} and {environment}; write other braces as {{ and }}"
-            )
+    if name == "name" and isinstance(value, str) and {"{", "}"} & {m[0] for m in _BRACES.finditer(value)}:
+        failures.add(
+            node.at, "name may contain {team}, {key} and {environment}; write other braces as {{ and }}"
+        )
+        return None
     return value
 
 

@@ -46,12 +46,16 @@ class Node:
 
     __slots__ = ("at", "names", "size", "tag", "value")
 
-    def __init__(self, value: Any, at: Place, names: dict[str, Place] | None = None, tag: str | None = None) -> None:
+    def __init__(
+        self, value: Any, at: Place, names: dict[str, Place] | None = None, tag: str | None = None
+    ) -> None:
         self.value = value
         self.at = at
-        self.names = names or {}
+        if names is None:
+            names = {name: node.at for name, node in value.items()} if isinstance(value, dict) else {}
+        self.names = names
         self.tag = tag
-        self.size = 1 + sum(node.size for node in self)
+        self.size: int = 1 + sum(node.size for node in self)
 
     def __iter__(self) -> Iterator[Node]:
         if isinstance(self.value, dict):
@@ -117,7 +121,7 @@ def nearest(name: str, known: Mapping[str, object]) -> str:
 
 
 def plain(node: Node) -> Any:
-    """The value without its places."""
+    """The value without its places, for a rule that reports its kind."""
     if isinstance(node.value, dict):
         return {name: plain(inner) for name, inner in node.value.items()}
     return [plain(inner) for inner in node.value] if isinstance(node.value, list) else node.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from difflib import get_close_matches
@@ -27,7 +28,7 @@ _GENERATION = "-0000"
 _BEGINNING = datetime.min.replace(tzinfo=timezone.utc)
 
 
-def load(path: str | Path) -> KeyFile:
+def load(path: str | os.PathLike[str]) -> KeyFile:
     """Read a key file, and the files that it includes.
 
     :param path: the file.
@@ -101,9 +102,7 @@ class _Resolver:
             level = merged([*levels, overrides.get(environment, NOTHING)])
             yield self._declared(names, level, previously)
 
-    def _declared(
-        self, names: Mapping[str, Found], level: Level, previously: tuple[str, ...]
-    ) -> DeclaredKey:
+    def _declared(self, names: Mapping[str, Found], level: Level, previously: tuple[str, ...]) -> DeclaredKey:
         values = dict(level.values)
         owner, template = values.pop("owner", None), values.pop("name", None)
         labels = {**level.labels, **names, **({"owner": owner} if owner else {})}
@@ -170,4 +169,6 @@ def _check_names(keys: Iterable[DeclaredKey], failures: Failures) -> None:
         other = resources.setdefault(key.resource_name, key)
         if (other.team, other.key) != (key.team, key.key):
             at = other.places["labels.key"]
-            failures.add(key.places["labels.key"], f"the resource {key.resource_name} is also that of the key at {at}")
+            failures.add(
+                key.places["labels.key"], f"the resource {key.resource_name} is also that of the key at {at}"
+            )

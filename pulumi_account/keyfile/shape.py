@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
@@ -46,9 +47,9 @@ def _fields(about: str, *names: str, required: Sequence[str] = (), **more: Any) 
 
 def _named(about: str, entry: str, **more: object) -> dict[str, Any]:
     """A map of any names."""
-    names = {"pattern": f"^{_NAME}$", "description": _OF_NAME}
+    names = {"pattern": f"^{_NAME}$", "description": f"have {_OF_NAME}"}
     if entry == "label":
-        names = {"pattern": _LABEL, "description": f"another than {', '.join(OWN_LABELS)}, which come from the file"}
+        names = {"pattern": _LABEL, "description": "not be one that every key has: " + ", ".join(OWN_LABELS)}
     return {
         "type": "object",
         "description": about,
@@ -64,7 +65,9 @@ def _names(about: str, pattern: str, *examples: list[str], **more: object) -> di
 
 
 def _budget(whose: str) -> dict[str, Any]:
-    about = f"The most that the credit limits of the {whose} may sum up to, in USD. A rotating key counts twice."
+    about = (
+        f"The most that the credit limits of the {whose} may sum up to, in USD. A rotating key counts twice."
+    )
     return {"type": "number", "description": about, "minimum": 0, "examples": [1000]}
 
 
@@ -137,7 +140,11 @@ _DEFINITIONS: dict[str, dict[str, Any]] = {
         examples=[{"cost_center": "CC-1042"}],
     ),
     "owner": _text("Who is responsible for the keys: their label owner.", "search@example.com", minLength=1),
-    "protect": {"type": "boolean", "description": "Whether Pulumi refuses to delete the keys.", "default": False},
+    "protect": {
+        "type": "boolean",
+        "description": "Whether Pulumi refuses to delete the keys.",
+        "default": False,
+    },
     "name": _text(
         "The key's name in the account: text in which {team}, {key} and {environment} stand for their names, and {{ "
         "and }} for braces.",
@@ -192,7 +199,10 @@ _OF_CORE = {*_VALUES, *_ROTATION, "label"}
 
 def schema_text() -> str:
     """The JSON Schema as a file: for editors, it also admits the text that follows ``!include``."""
-    return json.dumps(SCHEMA, indent=2) + "\n"
+    schema = deepcopy(SCHEMA)
+    for included in (schema["properties"]["teams"], schema["definitions"]["team"]):
+        included["type"] = ["object", "string"]
+    return json.dumps(schema, indent=2) + "\n"
 
 
 def check_shape(root: Node, failures: Failures) -> None:
@@ -256,7 +266,7 @@ def _check_map(name: str, node: Node, schema: Schema, failures: Failures) -> Non
             failures.add(at, nearest(entry, fields))
         else:
             if not _matches(schema["propertyNames"], entry):
-                failures.add(at, f"a name in {name} must be {schema['propertyNames']['description']}")
+                failures.add(at, f"a name in {name} must {schema['propertyNames']['description']}")
             _check(f"an entry of {name}", inner, schema["additionalProperties"], failures)
 
 
@@ -269,7 +279,14 @@ def _check_list(name: str, node: Node, schema: Schema, failures: Failures) -> No
         seen |= {item.value} if isinstance(item.value, str) else set()
 
 
-_WORDS = {"object": "a map", "array": "a list", "string": "text", "number": "a number", "integer": "a whole number", "boolean": "true or false"}
+_WORDS = {
+    "object": "a map",
+    "array": "a list",
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+}
 _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),

@@ -48,7 +48,11 @@ class _Files:
             root.value["teams"] = self._directory(teams)
         else:
             root.entries("teams").update(
-                {name: self._team(team) for name, team in root.entries("teams").items() if team.tag == INCLUDE}
+                {
+                    name: self._team(team)
+                    for name, team in root.entries("teams").items()
+                    if team.tag == INCLUDE
+                }
             )
         self._refuse_includes(root)
         return root
@@ -66,7 +70,7 @@ class _Files:
             if file.stem in entries:
                 self._failures.add(teams.at, f"the team {file.stem} has two files")
             entries[file.stem] = self._team(Node(f"{teams.value}/{file.name}", teams.at))
-        return Node(entries, teams.at, {name: Place(*team.at) for name, team in entries.items()})
+        return Node(entries, teams.at)
 
     def _team(self, include: Node) -> Node:
         """The team of a file; a team without keys in place of one that cannot be read."""
@@ -117,7 +121,9 @@ class _Files:
 
     def _refuse_includes(self, node: Node) -> None:
         if node.tag == INCLUDE:
-            self._failures.add(node.at, "only a team can be included, or all teams, and not by an included file")
+            self._failures.add(
+                node.at, "only a team can be included, or all teams, and not by an included file"
+            )
         for inner in node:
             self._refuse_includes(inner)
 
@@ -162,7 +168,7 @@ class _Values:
                 entries[name] = self.node(inner, f"{path}.{name}" if path else name, depth + 1)
             else:
                 self._failures.add(at, f"a name must be text, not a value of type {type(name).__name__}")
-        return Node(entries, at, {name: node.at for name, node in entries.items()})
+        return Node(entries, at)
 
 
 def _plain(value: object) -> str | int | Decimal | bool | None:

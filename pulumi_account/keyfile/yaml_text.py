@@ -73,7 +73,8 @@ class _Reader:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             context = f" {error.context}" if error.context else ""
-            self._stop(self._place(mark.line, mark.column), f"is not YAML: {error.problem}{context}")
+            at = self._place(mark.line, mark.column) if mark else self._place(0, 0)
+            self._stop(at, f"is not YAML: {error.problem}{context}")
         except yaml.reader.ReaderError as error:
             before = text[: error.position]
             column = len(before) - before.rfind("\n") - 1
@@ -95,7 +96,9 @@ class _Reader:
             self._stop(at, f"is nested more than {MAX_DEPTH} levels deep")
         if isinstance(event, yaml.AliasEvent):
             # an anchor counts from its end on, so that nothing can contain itself
-            node = self._anchors.get(event.anchor) or self._stop(at, "no anchor of this name ends before")
+            node = self._anchors.get(str(event.anchor)) or self._stop(
+                at, "no anchor of this name ends before"
+            )
             self._take(at, node.size)
             return node
         self._take(at, 1)

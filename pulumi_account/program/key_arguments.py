@@ -248,10 +248,7 @@ def plain_value(value: Any) -> Any:
         _require(not value % timedelta(seconds=1), "must be a duration of whole seconds")
         return format_duration(value)
     if isinstance(value, Decimal):
-        try:
-            return to_float(value)
-        except ValueError as error:
-            raise pulumi.RunError(str(error)) from None
+        return _number(value)
     if isinstance(value, Mapping):
         return dict(map(_entry, value.items()))
     if isinstance(value, str) and not value.isascii():
@@ -270,6 +267,13 @@ def _entry(entry: tuple[object, Any]) -> tuple[str, Any]:
     _require(isinstance(name, str), f"must have texts as its names, not values of type {type(name).__name__}")
     _require(value is not None, "must be a map of texts, but one of them is None")
     return str(name), plain_value(value)
+
+
+def _number(money: Decimal) -> float:
+    try:
+        return to_float(money)
+    except ValueError as error:
+        raise pulumi.RunError(str(error)) from None
 
 
 def _require(fits: bool, otherwise: str) -> None:
