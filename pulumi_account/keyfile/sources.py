@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -103,14 +104,14 @@ class _Files:
 
     def _parsed(self, path: Path, name: str, at: Place) -> Node | None:
         with path.open("rb") as file:
-            data = file.read(self._room + 1)
+            data = file.read(self._room + 1).removeprefix(BOM_UTF8)
         self._room -= len(data)
         source = next(self._numbers)
         if self._room < 0:
             self._failures.add(at, f"the files have more than {MAX_BYTES:,} bytes")
             return None
         try:
-            return parse(data.decode("utf-8-sig"), name, source, self._failures)
+            return parse(data.decode("utf-8"), name, source, self._failures)
         except UnicodeDecodeError as error:
             before = data[: error.start].decode(errors="replace")
             column = len(before) - before.rfind("\n")
