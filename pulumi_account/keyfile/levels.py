@@ -57,7 +57,7 @@ def read_level(node: Node | None, failures: Failures) -> Level:
     labels = {
         name: Found(inner.value, inner.at)
         for name, inner in node.entries("labels").items()
-        if _of_core("labels", {name: plain(inner)}, inner.at, failures) is not None
+        if _of_core("labels", {name: _label(inner)}, inner.at, failures) is not None
     }
     given = [name for name in _LIFETIME if name in values and fields[name].value is not None]
     if len(given) > 1:
@@ -102,6 +102,10 @@ def _judged(name: str, node: Node, failures: Failures) -> Any:
         )
         return None
     return value
+
+
+def _label(node: Node) -> Any:
+    return float(node.value) if isinstance(node.value, Decimal) else plain(node)
 
 
 def _of_core(name: str, value: Any, at: Place, failures: Failures) -> Any:

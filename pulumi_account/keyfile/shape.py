@@ -186,7 +186,7 @@ SCHEMA: dict[str, Any] = {
     **_fields(
         "The API keys of all teams and environments.",
         *("name", *_COMMON, "defaults"),
-        version={"const": 1, "description": "The version of this format."},
+        version={"type": "integer", "const": 1, "description": "The version of this format."},
         environments=_named("The environments, by name.", "environment", minProperties=1),
         teams=_named("The teams, by name.", "team"),
         required=["version", "environments", "teams"],
@@ -235,7 +235,7 @@ def _check(name: str, node: Node, schema: Schema, failures: Failures) -> None:
 
 def _wrong(value: Any, schema: Schema) -> str | None:
     """What is wrong with a value that is neither a map nor a list."""
-    if "const" in schema and not (_is(value, "number") and value == schema["const"]):
+    if "const" in schema and value != schema["const"]:
         return f"must be {schema['const']}"
     if isinstance(value, str) and len(value) < schema.get("minLength", 0):
         return "must not be empty"

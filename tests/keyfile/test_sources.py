@@ -182,7 +182,10 @@ def test_a_dict_is_as_good_as_a_file() -> None:
 
 def test_failures_of_a_dict_have_paths() -> None:
     """Instead of lines; an include is mere text."""
-    document = {**DOCUMENT, "teams": {"search": {"keys": {"indexer": {"credit_limit": "x"}}}, "b": "!include"}}
+    document = {
+        **DOCUMENT,
+        "teams": {"search": {"keys": {"indexer": {"credit_limit": "x"}}}, "b": "!include"},
+    }
     with pytest.raises(InvalidInputError) as caught:
         load_dict(document)
     assert caught.value.failures == (
