@@ -8,10 +8,9 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from pulumi_account.common.durations import parse_duration
-from pulumi_account.common.instants import parse_declared_instant
 from pulumi_account.common.money import to_float
 from pulumi_account.core.declaration import declared
+from pulumi_account.core.rotation import declared_rotating
 from pulumi_account.exceptions import InvalidInputError
 from pulumi_account.keyfile.model import Rotation
 from pulumi_account.keyfile.nodes import Failures, Node, Place, plain
@@ -21,6 +20,7 @@ __all__ = ["NOTHING", "Found", "Level", "merged", "read_level", "rendered"]
 #: of these, the most specific level that has one sets those of the other levels aside
 _LIFETIME = ("expires_at", "expires_in", "rotate")
 _OF_CORE = ("credit_limit", "is_enabled", "expires_at", "expires_in", "delete_guard", "adopt_key_id")
+_ROTATION = ("every", "overlap", "anchor", "rotate_now", "revoke")
 _AS_THEY_ARE = ("protect", "owner", "name")
 #: whether an instant has passed, the deployment judges, as it knows which expiries are in force
 _BEGINNING = datetime.min.replace(tzinfo=timezone.utc)
@@ -122,16 +122,15 @@ def _of_core(name: str, value: Any, at: Place, failures: Failures) -> Any:
 
 
 def _rotation(node: Node, failures: Failures) -> Rotation | None:
-    rules = {"every": parse_duration, "overlap": parse_duration, "anchor": parse_declared_instant}
-    values: dict[str, Any] = {}
-    for name, inner in node.entries().items():
-        try:
-            if name in rules:
-                values[name] = rules[name](inner.value)
-        except ValueError as error:
-            failures.add(inner.at, f"{name} {error}")
-    if "every" not in values:
+    given = {name: inner.value for name, inner in node.entries().items() if name in _ROTATION}
+    given = {name: value for name, value in given.items() if value is not None}
+    if "every" not in given:
+        return None  # the check of the shape has reported it
+    try:
+        values = declared_rotating({"name": "any", **given})
+    except InvalidInputError as error:
+        for failure in error.failures:
+            property_name = failure.partition(" ")[0]
+            failures.add(node.value[property_name].at, failure)
         return None
-    if values.get("overlap", values["every"]) > values["every"]:
-        failures.add(node.value["overlap"].at, "overlap must be at most every")
-    return Rotation(**values)
+    return Rotation(**{name: values[name] for name in given})

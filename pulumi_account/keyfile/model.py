@@ -19,11 +19,15 @@ class Rotation:
     :ivar every: the time between two rotations.
     :ivar overlap: how long an old key still works; None for the default.
     :ivar anchor: the instant from which rotations count; None for the first deployment.
+    :ivar rotate_now: a text that rotates the key at once when it changes.
+    :ivar revoke: the same, and older keys are deleted.
     """
 
     every: timedelta
     overlap: timedelta | None = None
     anchor: datetime | None = None
+    rotate_now: str | None = None
+    revoke: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_account.core.declaration import declared
+from pulumi_account.core.rotation import declared_rotating
 from pulumi_account.exceptions import InvalidInputError
 from pulumi_account.keyfile.budgets import check_budgets
 from pulumi_account.keyfile.former import check_former_names, former_names
@@ -23,8 +24,6 @@ __all__ = ["MAX_KEYS", "load", "load_dict"]
 
 #: in all environments together
 MAX_KEYS = 100_000
-#: as long as what a rotation adds to a name
-_GENERATION = "-0000"
 _BEGINNING = datetime.min.replace(tzinfo=timezone.utc)
 
 
@@ -112,7 +111,7 @@ class _Resolver:
         parts = {name: found.value for name, found in names.items()}
         text = template.value if template and isinstance(template.value, str) else DEFAULT_NAME
         name = rendered(text, **parts)
-        self._check_length(name, values, places["name"])
+        self._check_rules(name, values, places)
         return DeclaredKey(
             **parts,
             **{name: found.value for name, found in values.items()},
@@ -122,12 +121,18 @@ class _Resolver:
             places=places,
         )
 
-    def _check_length(self, name: str, values: Mapping[str, Found], at: Place) -> None:
+    def _check_rules(self, name: str, values: Mapping[str, Found], at: Mapping[str, Place]) -> None:
+        """Report what is wrong with the effective name, and with values that come from several levels."""
         is_rotating = "rotate" in values and values["rotate"].value is not None
         try:
-            declared({"name": name + (_GENERATION if is_rotating else "")}, now=_BEGINNING)
+            if is_rotating:
+                declared_rotating({"name": name, "every": "1d"})
+            else:
+                declared({"name": name}, now=_BEGINNING)
         except InvalidInputError as error:
-            self._failures.add(at, f"{error}{' with the generation' if is_rotating else ''}")
+            self._failures.add(at["name"], str(error))
+        if is_rotating and "adopt_key_id" in values:
+            self._failures.add(at["adopt_key_id"], "a rotating key cannot adopt a key")
 
     def _environments_of(self, key: Node) -> list[str]:
         listed = key.get("environments")

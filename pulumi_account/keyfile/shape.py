@@ -115,6 +115,13 @@ _ROTATION = {
         "The instant from which rotations count, with an offset from UTC. Default: the first deployment.",
         "2027-01-01T00:00:00Z",
     ),
+    "rotate_now": _text(
+        "Any text: when it is set or changed, the key rotates at once, with the overlap.", "1"
+    ),
+    "revoke": _text(
+        "Any text: when it is set or changed, the key rotates at once, and all older keys are deleted.",
+        "leak of June",
+    ),
 }
 _COMMON = ("labels", "protect")
 _OWN = ("name", "owner", *_VALUES, "rotate", *_COMMON)

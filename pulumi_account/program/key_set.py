@@ -12,6 +12,7 @@ from pulumi_account.exceptions import InvalidInputError
 from pulumi_account.keyfile import DeclaredKey, KeyFile, load, load_dict
 from pulumi_account.keyfile.model import resource_name as name_of
 from pulumi_account.program.api_key import ApiKey
+from pulumi_account.program.rotating_api_key import RotatingApiKey
 
 __all__ = ["KeySet"]
 
@@ -19,7 +20,7 @@ __all__ = ["KeySet"]
 class KeySet(pulumi.ComponentResource):
     """The keys of one environment of a key file.
 
-    Each key is an `ApiKey` whose parent is this component. Its resource is named ``<team>-<key>``, after ``prefix``.
+    Each key is an `ApiKey`, or a `RotatingApiKey`, below this component. Its resource is named ``<team>-<key>``, after ``prefix``.
     The children use the component's ``provider``. API calls: those of the keys.
 
     The preview reports everything that is wrong in the file at once, each with its line, before any call.
@@ -37,7 +38,7 @@ class KeySet(pulumi.ComponentResource):
         environment.
     """
 
-    api_keys: dict[str, ApiKey]
+    api_keys: dict[str, ApiKey | RotatingApiKey]
 
     def __init__(
         self,
@@ -58,19 +59,26 @@ class KeySet(pulumi.ComponentResource):
         """The plaintexts, always secrets, by ``<team>-<key>``; None for an adopted key."""
         return {name: key.key for name, key in self.api_keys.items()}
 
-    def _child(self, key: DeclaredKey, prefix: str) -> ApiKey:
+    def _child(self, key: DeclaredKey, prefix: str) -> ApiKey | RotatingApiKey:
         aliases = [pulumi.Alias(name=prefix + name_of(former)) for former in key.previously]
+        name = prefix + key.resource_name
+        opts = pulumi.ResourceOptions(parent=self, protect=key.protect, aliases=aliases or None)
+        common: dict[str, Any] = {
+            "name": key.name,
+            "labels": key.labels,
+            "credit_limit": key.credit_limit,
+            "is_enabled": key.is_enabled,
+            "delete_guard": key.delete_guard,
+        }
+        if key.rotate is not None:
+            return RotatingApiKey(name, opts, **vars(key.rotate), **common)
         return ApiKey(
-            prefix + key.resource_name,
-            pulumi.ResourceOptions(parent=self, protect=key.protect, aliases=aliases or None),
-            name=key.name,
-            labels=key.labels,
-            credit_limit=key.credit_limit,
-            is_enabled=key.is_enabled,
+            name,
+            opts,
             expires_at=key.expires_at,
             expires_in=key.expires_in,
-            delete_guard=key.delete_guard,
             adopt_key_id=key.adopt_key_id,
+            **common,
         )
 
 
