@@ -20,8 +20,8 @@ __all__ = ["KeySet"]
 class KeySet(pulumi.ComponentResource):
     """The keys of one environment of a key file.
 
-    Each key is an `ApiKey`, or a `RotatingApiKey`, below this component. Its resource is named ``<team>-<key>``, after ``prefix``.
-    The children use the component's ``provider``. API calls: those of the keys.
+    Each key is an `ApiKey` or a `RotatingApiKey` below this component. Its resource is named ``<team>-<key>``, after
+    ``prefix``. The children use the component's ``provider``. API calls: those of the keys.
 
     The preview reports everything that is wrong in the file at once, each with its line, before any call.
 
@@ -90,8 +90,10 @@ def _declared(
         found: KeyFile = load_dict(file) if isinstance(file, Mapping) else load(file)
     except InvalidInputError as error:
         raise pulumi.RunError("\n".join(error.failures)) from None
-    except (OSError, TypeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "file must be a path or a dict"
+    except TypeError:
+        raise pulumi.RunError(f"KeySet {resource_name!r}: file must be a path or a dict") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "is not a path"
         raise pulumi.RunError(f"KeySet {resource_name!r}: {file}: {reason}") from None
     if environment not in found.environments:
         known = ", ".join(found.environments)
