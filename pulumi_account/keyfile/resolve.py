@@ -153,7 +153,7 @@ class _Resolver:
         return {name: read_level(node, self._failures) for name, node in overrides.items()}
 
     def _no_environment(self, name: str) -> str:
-        near = get_close_matches(name[:100], self._environments, n=1)
+        near = get_close_matches(name[:100], self._environments, n=1, cutoff=0.5)
         return "the file has no environment of this name" + (f"; did you mean {near[0]}?" if near else "")
 
 

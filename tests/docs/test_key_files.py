@@ -22,7 +22,7 @@ environments:
 teams:
   search:
     keys:
-      indexer: {credit_limt: 300, environments: [prod, production]}
+      indexer: {credit_limits: 300, environments: [prod, production]}
 """
 
 

@@ -112,7 +112,7 @@ def test_failures_are_where_the_text_is(levels: tuple[dict[str, Any], ...], data
         assert [(int(m[1]), int(m[2])) for m in found if m] == places
 
 
-VALUES = st.sampled_from(
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 0, -1, 2.5, "", "a", "7d", [], ["a"], ["a", "a"], {}, {"a": "b"}, {"a": {}}]
 )
 #: no text: in a file, it could follow !include

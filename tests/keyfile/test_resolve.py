@@ -178,7 +178,7 @@ def test_a_budget_needs_limits() -> None:
 @pytest.mark.parametrize(
     ("key", "failure"),
     [
-        ("{credit_limt: 1}", "unknown field credit_limt; did you mean credit_limit?"),
+        ("{credit_limits: 1}", "unknown field credit_limits; did you mean credit_limit?"),
         ("{Sk-9: 1}", "unknown field"),
         ("{<<: {}}", "unknown field <<: maps cannot be merged: use defaults"),
         ("{credit_limit: ng-canary}", "credit_limit must be a number of USD, not text"),

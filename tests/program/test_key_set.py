@@ -99,10 +99,10 @@ def test_a_renamed_team_keeps_its_keys(project: Project) -> None:
 
 def test_everything_wrong_is_reported_in_the_preview(project: Project) -> None:
     """One line for each failure, and no call."""
-    wrong = KEYS.replace("300", "lots").replace("5,", "5, crdit_limit: 1,")
+    wrong = KEYS.replace("300", "lots").replace("5,", "5, credit_limits: 1,")
     shown = "\n".join(ended_with(written(project, wrong).run("preview")))
     assert "keys.yaml:8:31: credit_limit must be a number of USD, not text\n" in f"{shown}\n"
-    assert "keys.yaml:12:66: unknown field crdit_limit; did you mean credit_limit?\n" in f"{shown}\n"
+    assert "keys.yaml:12:66: unknown field credit_limits; did you mean credit_limit?\n" in f"{shown}\n"
     assert "Traceback" not in shown
     assert list(project.emulator.calls) == []
 
