@@ -395,7 +395,7 @@ def test_completion_script(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize(
     ("words", "offered"),
-    [("ke", ["keyfile", "keys"]), ("keys ", ["list", "show", "unmanaged"]), ("activity --b", ["--by"])],
+    [("ke", ["keys", "keyfile"]), ("keys ", ["list", "show", "unmanaged"]), ("activity --b", ["--by"])],
 )
 def test_completion(
     words: str, offered: list[str], shell: Shell, emulator: Emulator, monkeypatch: pytest.MonkeyPatch

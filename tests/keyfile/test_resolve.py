@@ -131,7 +131,7 @@ def test_a_key_is_in_its_environments() -> None:
 
 def test_an_unknown_environment_is_reported() -> None:
     """With the one that it resembles."""
-    assert of("{environments: [prodution], overrides: {x: {}}}") == [
+    assert of("{environments: [prod], overrides: {x: {}}}") == [
         "the file has no environment of this name; did you mean production?",
         "the file has no environment of this name",
     ]
