@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from pulumi_account.common.money import usd
+from pulumi_account.common.money import exact_sum, usd
 from pulumi_account.keyfile.model import DeclaredKey
 from pulumi_account.keyfile.nodes import Failures, Node
 
@@ -38,7 +38,7 @@ def _check(budget: Node, whose: str, keys: Sequence[DeclaredKey], failures: Fail
         failures.add(
             budget.at, f"budget needs a credit_limit for every key of {whose}; without one: {named}{more}"
         )
-    total = sum((key.exposure or Decimal(0) for key in keys), Decimal(0))
+    total = exact_sum(key.exposure or Decimal(0) for key in keys)
     if total > budget.value:
         doubled = "; a rotating key counts twice" if any(key.rotate for key in keys) else ""
         failures.add(
