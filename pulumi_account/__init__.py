@@ -1,8 +1,8 @@
 """API keys of an AI gateway account as Pulumi resources.
 
-`ApiKey` is a key, `RotatingApiKey` one that is replaced on a schedule, and `Provider` another account. `get_balance`,
-`get_activity`, `get_api_key`, `get_api_keys` and `runway` ask the account; `require_balance` stops a deployment if the
-balance is too low. `AccountClient` calls the API without Pulumi.
+`ApiKey` is a key, `RotatingApiKey` one that is replaced on a schedule, `KeySet` the keys of a key file, and `Provider`
+another account. `get_balance`, `get_activity`, `get_api_key`, `get_api_keys` and `runway` ask the account;
+`require_balance` stops a deployment if the balance is too low. `AccountClient` calls the API without Pulumi.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from pulumi_account.program.invoke import FunctionError
     from pulumi_account.program.key_arguments import ApiKeyArgs, RotatingApiKeyArgs
+    from pulumi_account.program.key_set import KeySet
     from pulumi_account.program.provider import Provider
     from pulumi_account.program.rotating_api_key import RetiredKey, RotatingApiKey
     from pulumi_account.spend.runway import Runway
@@ -50,6 +51,7 @@ __all__ = [
     "GetApiKeysResult",
     "InsufficientBalanceError",
     "Key",
+    "KeySet",
     "Provider",
     "RetiredKey",
     "RotatingApiKey",
@@ -77,6 +79,7 @@ _MODULES = {
     "program.api_key": ("ApiKey",),
     "program.invoke": ("FunctionError",),
     "program.key_arguments": ("ApiKeyArgs", "RotatingApiKeyArgs"),
+    "program.key_set": ("KeySet",),
     "program.provider": ("Provider",),
     "program.rotating_api_key": ("RetiredKey", "RotatingApiKey"),
     "spend.runway": ("Runway",),

@@ -24,7 +24,7 @@ from tests.support.cli import CliEngine, require_cli
 from tools.dist import build
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ["", "cli", "emulator", "testing", "report", "metrics"]
+EXTRAS = ["", "cli", "emulator", "testing", "keyfile", "report", "metrics"]
 DECLARED = [
     found
     for found in map(Requirement, requires("pulumi_account") or [])

@@ -33,6 +33,7 @@ HELP = {
         "adopt",
         "leftovers",
     ),
+    DOCS / "command-line" / "key-files.md": ("keyfile", "keyfile check", "keyfile show", "keyfile schema"),
     DOCS / "command-line" / "monitoring.md": ("watch", "report", "metrics"),
     DOCS / "command-line" / "emulator.md": ("emulator",),
 }

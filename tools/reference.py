@@ -59,8 +59,8 @@ def write() -> None:
 
 
 def _resources() -> list[str]:
-    api_key, provider = pulumi_account.ApiKey, pulumi_account.Provider
     rotating = pulumi_account.RotatingApiKey
+    api_key, key_set, provider = pulumi_account.ApiKey, pulumi_account.KeySet, pulumi_account.Provider
     return [
         _heading("## ", "ApiKey", "ApiKey(resource_name, …, opts=None)"),
         _summary(api_key),
@@ -74,6 +74,10 @@ def _resources() -> list[str]:
         _table("output", _fields(rotating, "ivar")),
         _heading("### ", "RetiredKey", "RetiredKey(key_id, name, expires_at)"),
         _summary(pulumi_account.RetiredKey),
+        _heading("## ", "KeySet", f"KeySet{_arguments(key_set)}"),
+        _summary(key_set),
+        _table("argument", _fields(key_set, "param")),
+        _table("output", _fields(key_set, "ivar")),
         _heading("## ", "Provider", f"Provider{_arguments(provider)}"),
         _summary(provider),
         _table("argument", _fields(provider, "param")),

@@ -22,7 +22,7 @@ ROWS = [
     ["stacks"],
     ["program"],
     ["lifecycle"],
-    ["process"],
+    ["process", "keyfile"],
     ["core", "spend"],
     ["api"],
     ["common"],

@@ -9,7 +9,17 @@ from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOpera
 from functools import reduce
 from typing import Any
 
-__all__ = ["MAGNITUDE", "exact", "exact_sum", "parse_json", "parse_number", "parse_usd", "to_number", "usd"]
+__all__ = [
+    "MAGNITUDE",
+    "exact",
+    "exact_sum",
+    "parse_json",
+    "parse_number",
+    "parse_usd",
+    "to_float",
+    "to_number",
+    "usd",
+]
 
 #: the largest power of ten of an amount or a count, up and down: floats hold such numbers and their sums
 MAGNITUDE = 300
@@ -75,6 +85,17 @@ def to_number(money: Decimal) -> int | float:
     """
     _require_bounded(money)
     return int(money) if money == money.to_integral_value() else float(money)
+
+
+def to_float(money: Decimal) -> float:
+    """Convert money to a float, which is the engine's only kind of number, without a loss of digits.
+
+    :raises ValueError: a float does not hold all digits.
+    """
+    number = float("nan") if money.is_nan() else float(money)
+    if money.is_finite() and Decimal(repr(number)) != money:
+        raise ValueError(f"must have 15 digits at most, not {len(money.as_tuple().digits)}")
+    return number
 
 
 def _require_bounded(number: Decimal) -> None:

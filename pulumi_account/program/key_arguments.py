@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pulumi
 
 from pulumi_account.common.durations import format_duration
+from pulumi_account.common.money import to_float
 from pulumi_account.core.naming import MAX_NAME_PREFIX, MAX_ROTATING_NAME_PREFIX
 from pulumi_account.core.properties import DEFAULT_PREFIX
 from pulumi_account.exceptions import InvalidInputError
@@ -269,12 +270,10 @@ def _entry(entry: tuple[object, Any]) -> tuple[str, Any]:
 
 
 def _number(money: Decimal) -> float:
-    """Convert money to a float, which is the engine's only kind of number, without a loss of digits."""
-    number = float("nan") if money.is_nan() else float(money)
-    if money.is_finite():
-        digits = len(money.as_tuple().digits)
-        _require(Decimal(repr(number)) == money, f"must have 15 digits at most, not {digits}")
-    return number
+    try:
+        return to_float(money)
+    except ValueError as error:
+        raise pulumi.RunError(str(error)) from None
 
 
 def _require(fits: bool, otherwise: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from typer.main import get_command
 from pulumi_account.cli.app import app
 from pulumi_account.emulator import Answer, Drop, Edit, Emulator, Fault, HalfBody, Hang
 from pulumi_account.emulator.faults import Action
+from tests.support import ROOT
 from tests.support.canaries import PROVISIONING_KEY, assert_clean
 from tests.support.shell import PYTHON, Done, Shell, environment, run
 from tools.command_line import seed, write_exports
@@ -106,8 +108,10 @@ def is_endless(example: str) -> bool:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with what the examples name: exports of stacks, and other programs."""
+    """A folder with what the examples name: exports of stacks, a key file, and other programs."""
     write_exports(tmp_path)
+    for name in ("keys.yaml", "search.yaml"):
+        shutil.copy(ROOT / "examples" / "keyfile" / name, tmp_path)
     programs = tmp_path / "bin"
     programs.mkdir()
     for name, text in {"run-batch": "echo running", "notify": ":", "pulumi": "cat production.json"}.items():
@@ -391,7 +395,7 @@ def test_completion_script(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize(
     ("words", "offered"),
-    [("ke", ["keys"]), ("keys ", ["list", "show", "unmanaged"]), ("activity --b", ["--by"])],
+    [("ke", ["keys", "keyfile"]), ("keys ", ["list", "show", "unmanaged"]), ("activity --b", ["--by"])],
 )
 def test_completion(
     words: str, offered: list[str], shell: Shell, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
