@@ -17,7 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.account import Accounts, accounts
-from benchmarks.measure import OPERATIONS, OURS, Record, cases, run_case, run_imports, run_rate_limit
+from benchmarks.measure import (
+    OPERATIONS,
+    OURS,
+    VARIANTS,
+    Record,
+    cases,
+    run_case,
+    run_imports,
+    run_rate_limit,
+)
 from benchmarks.picture import draw
 from benchmarks.report import tables
 from pulumi_account.common.files import narrow, private, private_folder
@@ -57,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--engine", choices=["local", "cli", "both"], default="both", help="default: both, if there is a CLI")
     add("--sizes", type=_numbers, metavar="N,…", help=f"numbers of keys (default: {SIZES})")
     add("--operations", type=_some_of(OPERATIONS), default=OPERATIONS, metavar="NAME,…", help="default: all")
+    add("--variants", type=_some_of(VARIANTS), default=VARIANTS, metavar="NAME,…", help="default: all")
     add("--latency", type=_numbers, default=[0, 100], metavar="MS,…", help="of an answer (default: 0,100)")
     add("--repeat", type=int, metavar="K", help="rounds (default: 5 of 10 keys, 3 of 200, 1 of more)")
     add("--parts", type=_some_of(PARTS), default=PARTS, help=f"default: {','.join(PARTS)}")
@@ -173,7 +183,7 @@ def _rates(run: _Run, engines: Sequence[str], makes: Accounts) -> None:
 def _operations(run: _Run, engines: Sequence[str], chosen: argparse.Namespace, makes: Accounts) -> None:
     sizes = chosen.sizes or (QUICK_SIZES if chosen.quick else SIZES)
     done = {(s["engine"], s["size"], s["latency"], s["round"]) for s in run.results["samples"]}
-    planned = cases(engines, sizes, chosen.latency, chosen.repeat, chosen.operations)
+    planned = cases(engines, sizes, chosen.latency, chosen.repeat, chosen.operations, chosen.variants)
     left = [case for case in planned if case.key not in done]
     while left:
         minutes = sum(case.estimate() for case in left) / 60

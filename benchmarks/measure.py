@@ -21,7 +21,7 @@ Record = dict[str, Any]
 OPERATIONS = ("create", "preview", "update", "refresh", "destroy")
 #: our provider comes twice: a key with an exact name costs a second call
 OURS = ("auto", "exact")
-VARIANTS = ("floor", "plain", *OURS)
+VARIANTS = ("floor", "plain", *OURS, "keyset")
 #: beyond, a state is not deployed, but written: a deployment would take too long
 LARGEST_DEPLOYED = 1_000
 #: requests a second, and the keys that are made under this limit
@@ -45,6 +45,7 @@ class Case:
     latency: int
     round: int
     operations: tuple[str, ...]
+    chosen: tuple[str, ...] = VARIANTS
 
     @property
     def key(self) -> tuple[str, int, int, int]:
@@ -59,7 +60,8 @@ class Case:
     @property
     def variants(self) -> tuple[str, ...]:
         """The variants to measure; auto-named keys are left out where no key is made, as they behave the same."""
-        return ("floor", "plain", "exact") if self.size > LARGEST_DEPLOYED else VARIANTS
+        written = ("floor", "plain", "exact")
+        return tuple(name for name in self.chosen if self.size <= LARGEST_DEPLOYED or name in written)
 
     def estimate(self) -> float:
         """Seconds that it will take, roughly."""
@@ -75,10 +77,11 @@ def cases(
     latencies: Sequence[int],
     repeat: int | None,
     wanted: Sequence[str] = OPERATIONS,
+    variants: Sequence[str] = VARIANTS,
 ) -> list[Case]:
     """All cases, small ones first, with the wanted operations and those that must come before them."""
     return [
-        Case(engine, size, latency, number, operations)
+        Case(engine, size, latency, number, operations, tuple(variants))
         for size in sorted(sizes)
         for engine in engines
         for latency in latencies

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from pathlib import Path
 from typing import Any
 
 
@@ -15,8 +17,22 @@ def declare() -> None:
     """Declare the keys that the environment requests."""
     variant, limit = os.environ["BENCH_VARIANT"], float(os.environ["BENCH_LIMIT"])
     same = {"credit_limit": limit, "is_enabled": True, "expires_at": "2099-01-01T00:00:00Z"}
-    for number in range(int(os.environ["BENCH_SIZE"])):
-        _declare(variant, resource_name(number), same)
+    names = [resource_name(number) for number in range(int(os.environ["BENCH_SIZE"]))]
+    if variant == "keyset":
+        _declare_all(names, same)
+        return
+    for name in names:
+        _declare(variant, name, same)
+
+
+def _declare_all(names: list[str], same: dict[str, Any]) -> None:
+    """Write a key file, and declare its keys."""
+    from pulumi_account import KeySet
+
+    lines = ["version: 1", f"defaults: {json.dumps(same)}", "environments: {bench: {}}", "teams:", "  all:"]
+    keys = [f"      {name}: {{name: {name}}}" for name in names]
+    Path("keys.yaml").write_text("\n".join([*lines, "    keys:", *keys, ""]), encoding="utf-8")
+    KeySet("keys", file="keys.yaml", environment="bench")
 
 
 def _declare(variant: str, name: str, same: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from statistics import median
 
-from benchmarks.measure import IMPORTS, OPERATIONS, OURS, RATE_LIMIT, RATE_LIMITED_KEYS, Record
+from benchmarks.measure import IMPORTS, OPERATIONS, OURS, RATE_LIMIT, RATE_LIMITED_KEYS, VARIANTS, Record
 
 #: what may come on top of "no slower" and "no more": it is about what two runs of one program differ by
 NOISE = 0.05
@@ -99,15 +99,18 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _operations(times: Times, cells: Iterable[Cell]) -> str:
-    pairs = [(variant, base) for base in ("floor", "plain") for variant in OURS]
+    pairs = [(variant, base) for base in ("floor", "plain") for variant in OURS] + [("keyset", "exact")]
 
     def row(cell: Cell) -> list[str]:
-        spent = [times.spent(cell, variant) for variant in ("floor", "plain", *OURS)]
-        ratios = [f"{times.ratio(cell, v, base):.2f}" if times.has(cell, v) else "-" for v, base in pairs]
+        spent = [times.spent(cell, variant) for variant in VARIANTS]
+        ratios = [
+            f"{times.ratio(cell, v, base):.2f}" if times.has(cell, v) and times.has(cell, base) else "-"
+            for v, base in pairs
+        ]
         where = [cell.operation, f"{cell.size:,}", f"{cell.latency} ms", f"{times.runs(cell)}"]
         return [*where, *spent, *ratios]
 
-    head = ["operation", "keys", "answer", "runs", "floor", "plain", *OURS]
+    head = ["operation", "keys", "answer", "runs", *VARIANTS]
     return _table([*head, *(f"{variant} ÷ {base}" for variant, base in pairs)], map(row, cells))
 
 
@@ -179,7 +182,7 @@ class Bound:
 def bounds(results: Record) -> list[Bound]:
     """The bounds of all that was measured."""
     times = Times(results["samples"])
-    found = [*_to_floor(times), *_as_keys_grow(times), *_to_plain(times)]
+    found = [*_to_floor(times), *_as_keys_grow(times), *_to_plain(times), *_of_key_sets(times)]
     if imports := results["imports"]:
         engine, _, ours = IMPORTS
         ratios = [one / other for one, other in zip(imports[ours], imports[engine], strict=True)]
@@ -217,6 +220,12 @@ def _to_plain(times: Times) -> Iterator[Bound]:
     for operation in ("update", "destroy"):
         for cell in times.cells(operation=operation, latency=100):
             yield from _both(times, cell, "plain", 1.00)
+
+
+def _of_key_sets(times: Times) -> Iterator[Bound]:
+    for cell in times.cells():
+        if cell.operation != "destroy" and times.has(cell, "keyset"):
+            yield Bound(f"{_where(cell)}, KeySet ÷ exact", times.ratios(cell, ["keyset"], "exact"), 1.10)
 
 
 def _both(times: Times, cell: Cell, base: str, limit: float) -> Iterator[Bound]:
