@@ -12,7 +12,7 @@ import typer
 from pulumi_account.api.client import AccountClient
 from pulumi_account.api.models import Activity, Key
 from pulumi_account.cli.account import account
-from pulumi_account.cli.labels import Groups, LabelSources, Stacks
+from pulumi_account.cli.labels import Files, Groups, LabelSources, Stacks
 from pulumi_account.cli.options import CONDITION, Csv, Form, Json, chosen_form, examples
 from pulumi_account.cli.output import emit, emit_one, fail, say
 from pulumi_account.cli.tables import Column, Row
@@ -116,6 +116,7 @@ def list_(
     sort: _Sort = None,
     top: _Top = None,
     stacks: Stacks = None,
+    files: Files = None,
     groups: Groups = None,
     as_json: Json = False,
     as_csv: Csv = False,
@@ -124,12 +125,12 @@ def list_(
 
     A key's state is active, disabled, expired, or reservation: a key that a deployment is about to create, or that a
     crashed deployment left behind (see the command leftovers). The spending is that of the last 30 days, and so is its
-    share of the limit. The owner is the key's label "owner": see --stack and --group.
+    share of the limit. The owner is the key's label "owner": see --stack, --keys and --group.
 
     JSON and CSV: id, name, credit_limit, is_enabled, state, expires_at, created_at, spend, limit_used, owner.
     """
     form = chosen_form(as_json=as_json, as_csv=as_csv)
-    sources = LabelSources(stacks or (), groups or ()).read()
+    sources = LabelSources(stacks or (), files or (), groups or ()).read()
     order = sort or (Order.ID if top is None else Order.SPEND)
     with account() as client:
         keys, now = client.list_keys(), client.now()

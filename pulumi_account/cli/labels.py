@@ -9,15 +9,16 @@ from typing import Annotated
 
 import typer
 
+from pulumi_account.exceptions import InvalidInputError
 from pulumi_account.spend.attribution import LABELS, LabelSource
 from pulumi_account.spend.patterns import Pattern, PatternLabels
 from pulumi_account.stacks.exports import read_export
-from pulumi_account.stacks.labels import StackLabels
+from pulumi_account.stacks.labels import NameLabels, StackLabels
 
-__all__ = ["SOURCES", "Groups", "LabelSources", "Stacks", "label_named"]
+__all__ = ["SOURCES", "Files", "Groups", "LabelSources", "Stacks", "label_named"]
 
 #: the options that say whose a key is
-SOURCES = "--stack and --group"
+SOURCES = "--stack, --keys and --group"
 
 
 def label_named(by: str) -> str | None:
@@ -43,6 +44,10 @@ Stacks = Annotated[
         help="Labels from the output of `pulumi stack export`; - is stdin. May be repeated.",
     ),
 ]
+Files = Annotated[
+    list[str] | None,
+    typer.Option("--keys", metavar="FILE", help="Labels by names from a key file. May be repeated."),
+]
 Groups = Annotated[
     list[str] | None,
     typer.Option(
@@ -59,6 +64,7 @@ class LabelSources:
     """The sources of labels that a command names, in the order of their precedence."""
 
     stacks: Sequence[str]
+    files: Sequence[str]
     patterns: Sequence[str]
 
     def require(self, what: str) -> None:
@@ -70,19 +76,37 @@ class LabelSources:
             raise typer.BadParameter(f"{what} needs {SOURCES.replace('and', 'or')}, which say whose a key is")
 
     def __bool__(self) -> bool:
-        return bool(self.stacks or self.patterns)
+        return bool(self.stacks or self.files or self.patterns)
 
     def read(self) -> list[LabelSource]:
         """Read all files.
 
         :raises ExportError: a file is not an export of a stack.
+        :raises InvalidInputError: a key file cannot be read, or breaks rules.
         """
         sources: list[LabelSource] = []
         if self.stacks:
             sources.append(StackLabels(key for name in self.stacks for key in read_export(name)))
+        if self.files:
+            sources.append(_file_labels(self.files))
         return [*sources, self._by_pattern] if self.patterns else sources
 
     @cached_property
     def _by_pattern(self) -> LabelSource:
         """Made once, because it remembers the names that it has matched."""
         return PatternLabels([Pattern.parse(text) for text in self.patterns])
+
+
+def _file_labels(files: Sequence[str]) -> NameLabels:
+    """The labels of the keys that key files declare, by their names."""
+    from pulumi_account.keyfile import load
+
+    names = NameLabels()
+    for file in files:
+        try:
+            found = load(file)
+        except OSError as error:
+            raise InvalidInputError([f"{file}: {error.strerror or 'cannot be read'}"]) from None
+        for key in found.keys:
+            names.add(key.labels, **{"base" if key.rotate else "name": key.name})
+    return names

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pulumi_account.cli.account import account
-from pulumi_account.cli.labels import SOURCES, Groups, LabelSources, Stacks, label_named
+from pulumi_account.cli.labels import SOURCES, Files, Groups, LabelSources, Stacks, label_named
 from pulumi_account.cli.options import Days, examples
 from pulumi_account.cli.output import say, write_utf8
 from pulumi_account.common.files import private
@@ -44,7 +44,14 @@ _By = Annotated[
         "pulumi-account report --out account.html --by team --stack production.json",
     )
 )
-def report(out: _Out, days: Days = 30, by: _By = None, stacks: Stacks = None, groups: Groups = None) -> None:
+def report(
+    out: _Out,
+    days: Days = 30,
+    by: _By = None,
+    stacks: Stacks = None,
+    files: Files = None,
+    groups: Groups = None,
+) -> None:
     """Write an HTML page about the account.
 
     It shows the spending by day, model and key, and how long the money lasts. It compares limits with the spending of
@@ -52,7 +59,7 @@ def report(out: _Out, days: Days = 30, by: _By = None, stacks: Stacks = None, gr
     """
     from pulumi_account.report import render
 
-    named = LabelSources(stacks or (), groups or ())
+    named = LabelSources(stacks or (), files or (), groups or ())
     if by:
         named.require("--by")
     elif named:

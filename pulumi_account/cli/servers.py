@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pulumi_account.cli.account import open_client
-from pulumi_account.cli.labels import Groups, LabelSources, Stacks
+from pulumi_account.cli.labels import Files, Groups, LabelSources, Stacks
 from pulumi_account.cli.options import Days, examples
 from pulumi_account.cli.output import write
 from pulumi_account.metrics import DEFAULT_PORT
@@ -42,6 +42,7 @@ def metrics(
     allow_host: _AllowHost = None,
     days: Days = 30,
     stacks: Stacks = None,
+    files: Files = None,
     groups: Groups = None,
     more_labels: _MoreLabels = None,
 ) -> None:
@@ -51,12 +52,12 @@ def metrics(
     given with --allow-host; others get status 421. A connection may last five seconds, and 32 may be open.
     SIGINT and SIGTERM end the command with status 0. Needs `pulumi_account[metrics]`.
 
-    With --stack or --group, pulumi_account_key_info has the labels team, environment and owner. The command reads the
-    files once a minute; while one of them is broken, it warns, and its last good labels stay.
+    With --stack, --keys or --group, pulumi_account_key_info has the labels team, environment and owner. The command
+    reads the files once a minute; while one of them is broken, it warns, and its last good labels stay.
     """
     from pulumi_account.metrics.exporter import Exporter, serve
 
-    named = LabelSources(stacks or (), groups or ())
+    named = LabelSources(stacks or (), files or (), groups or ())
     if "-" in named.stacks:
         raise typer.BadParameter("--stack - cannot be read again: give a file")
     if more_labels:

@@ -13,7 +13,7 @@ import typer
 from pulumi_account.api.models import Activity
 from pulumi_account.cli import focus as focus_csv
 from pulumi_account.cli.account import account
-from pulumi_account.cli.labels import SOURCES, Groups, LabelSources, Stacks, label_named
+from pulumi_account.cli.labels import SOURCES, Files, Groups, LabelSources, Stacks, label_named
 from pulumi_account.cli.options import CONDITION, Csv, Days, Form, Json, chosen_form, examples, usd
 from pulumi_account.cli.output import emit, fail, say, write
 from pulumi_account.cli.tables import Column, Row, money
@@ -118,6 +118,7 @@ def activity(
     days: Days = 30,
     by: _By = None,
     stacks: Stacks = None,
+    files: Files = None,
     groups: Groups = None,
     focus: _Focus = False,
     as_json: Json = False,
@@ -131,13 +132,13 @@ def activity(
     count, as it is not over; nor do days before the account's first use.
 
     By a label, each key counts for the value of its label. A key without it is "unassigned", and so is what the API
-    counts under no key. A label comes from --stack if a stack has it, else from --group.
+    counts under no key. A label comes from --stack if a stack has it, else from --keys, else from --group.
 
     JSON: period_days, by, total, rows and runway; with --by model also others, and with a label also keyless. CSV: the
     rows.
     """
     form = chosen_form(as_json=as_json, as_csv=as_csv)
-    named = LabelSources(stacks or (), groups or ())
+    named = LabelSources(stacks or (), files or (), groups or ())
     _check(by, named, form, focus=focus)
     sources = named.read()
     with account() as client:

@@ -299,6 +299,47 @@ def test_a_stack_has_precedence(shell: Shell, emulator: Emulator, tmp_path: Path
     assert [(row["team"], row["cost"]) for row in rows] == [("ads", "2"), ("web", "1")]
 
 
+KEY_FILE = """
+version: 1
+environments: {production: {}}
+teams:
+  web: {keys: {site: {}, batch: {rotate: {every: 30d}}}}
+"""
+
+
+def test_a_key_file_has_labels(shell: Shell, emulator: Emulator, tmp_path: Path) -> None:
+    """The keys that it declares are found by their names, a rotating one in every generation."""
+    file = tmp_path / "keys.yaml"
+    file.write_text(KEY_FILE)
+    spend(emulator, web_site_production="1", web_batch_production_7="2", other="4")
+    rows = shell("activity", "--by", "team", "--keys", str(file), "--json").json["rows"]
+    assert [(row["team"], row["keys"], row["cost"]) for row in rows] == [
+        ("web", 2, "3"),
+        ("unassigned", 1, "4"),
+    ]
+
+
+def test_a_key_file_has_precedence_over_a_pattern(shell: Shell, emulator: Emulator, tmp_path: Path) -> None:
+    """The label of the file counts."""
+    file = tmp_path / "keys.yaml"
+    file.write_text(KEY_FILE)
+    spend(emulator, web_site_production="1")
+    command = ("activity", "--by", "team", "--keys", str(file), "--group", "team=(?P<team>site)")
+    (row,) = shell(*command, "--json").json["rows"]
+    assert row["team"] == "web"
+
+
+def test_a_key_file_that_is_wrong(shell: Shell, emulator: Emulator, tmp_path: Path) -> None:
+    """Its lines are reported, and no call is made."""
+    file = tmp_path / "keys.yaml"
+    file.write_text(KEY_FILE.replace("keys:", "kies:"))
+    done = shell("activity", "--by", "team", "--keys", str(file))
+    assert (done.status, emulator.calls.operations) == (1, [])
+    assert f"{file}:5:" in done.err
+    done = shell("activity", "--by", "team", "--keys", str(tmp_path / "none.yaml"))
+    assert (done.status, done.err) == (1, f"error: {tmp_path}/none.yaml: No such file or directory\n")
+
+
 def test_replaced_keys_belong_to_their_resource(shell: Shell, emulator: Emulator, tmp_path: Path) -> None:
     """A deleted key that no stack has any more is found by its auto-name."""
     spend(emulator, ci_0f0f0f0="1", ci_1111111="2")
