@@ -106,6 +106,12 @@ def test_import_is_light() -> None:
     assert loads(names, "httpx", "pydantic", "tenacity", "pulumi") == "pulumi"
 
 
+def test_a_key_set_is_light() -> None:
+    """A program that reads a key file loads neither httpx nor pydantic."""
+    code = "pulumi_account.KeySet; from pulumi_account.keyfile import load_dict"
+    assert loads(code, "httpx", "pydantic", "tenacity", "yaml") == "yaml"
+
+
 def test_the_sdks_version_costs_nothing() -> None:
     """To learn the SDK's version, no list of installed packages is read."""
     assert loads("pulumi_account.ApiKey", "importlib.metadata", "pulumi._version") == "pulumi._version"
@@ -212,7 +218,7 @@ def test_the_client_needs_no_engine() -> None:
     assert loads("pulumi_account.AccountClient", "httpx", "pulumi", "grpc") == "httpx"
 
 
-@pytest.mark.parametrize("room", ["exceptions", "common", "api", "core", "spend", "stacks"])
+@pytest.mark.parametrize("room", ["exceptions", "common", "api", "core", "spend", "keyfile", "stacks"])
 def test_only_front_ends_know_pulumi(room: str) -> None:
     """These rooms import neither Pulumi's SDK nor gRPC, not even for types: any front end can use them."""
     files = sorted((house.PACKAGE / room).rglob("*.py")) or [house.PACKAGE / f"{room}.py"]
