@@ -96,6 +96,10 @@ class Simulation:
         self.named: set[int | None] = set()
         #: complete keys that a killed process made: their plaintexts are lost, and no state has them
         self.orphans: set[int] = set()
+        #: the ids of the keys that `revoke` has to delete
+        self.revoked: set[int] = set()
+        #: the ids of the keys on which no consumer may rely: revoked, or deleted elsewhere
+        self.void: set[int] = set()
 
     def __enter__(self) -> Simulation:
         return self
@@ -107,17 +111,53 @@ class Simulation:
         """Let time pass."""
         self.now += by
 
-    def run(self, declared: Mapping[str, Any], cut: Cut | None = None) -> Run:
-        """Check, compare, and create or update, in a process of its own."""
+    def _process(
+        self, cut: Cut | None, ahead: timedelta, *, refreshes: bool = False
+    ) -> tuple[_Wire, RotatingKeyResource]:
+        """A process on a machine whose clock runs ahead of the account's, or behind it."""
         self.account.clock.offset = self.now - datetime.now(timezone.utc)
         wire = _Wire(self.account.transport, cut)
-        client = AccountClient(ENDPOINT, PROVISIONING_KEY, transport=wire, clock=self.account.clock.now)
-        abandoned = cut is not None and cut.kind == "abandoned"
+
+        def clock() -> datetime:
+            return self.account.clock.now() + ahead
+
+        client = AccountClient(ENDPOINT, PROVISIONING_KEY, transport=wire, clock=clock)
+        abandoned = cut is not None and cut.kind == "abandoned" and not refreshes
         keys = Keys(client, abandoned=lambda: abandoned and wire.was_cut)
-        steps = RotatingKeyResource(Account(keys, clock=self.account.clock.now))
+        return wire, RotatingKeyResource(Account(keys, clock=clock))
+
+    def refresh(self, cut: Cut | None = None) -> bool:
+        """Read the current key; returns whether the run succeeded."""
+        _, steps = self._process(cut, timedelta(0), refreshes=True)
+        try:
+            found = steps.read("id", carried(self.outputs))
+        except (AccountError, Killed):
+            return False
+        assert set(self.retired()) == {entry["key_id"] for entry in found.outputs["retired"]}
+        self.inputs, self.outputs = found.inputs, found.outputs
+        return True
+
+    def delete_elsewhere(self, key_ids: set[int]) -> None:
+        """Someone deletes these keys of the account."""
+        for key_id in key_ids:
+            if self._find(key_id):
+                self.account.remove(key_id)
+        self.void |= key_ids
+
+    def run(
+        self, declared: Mapping[str, Any], cut: Cut | None = None, *, ahead: timedelta = timedelta(0)
+    ) -> Run:
+        """Check, compare, and create or update, in a process of its own.
+
+        :param ahead: how far the machine's clock runs ahead of the account's.
+        """
+        wire, steps = self._process(cut, ahead)
+        abandoned = cut is not None and cut.kind == "abandoned"
         checked = steps.check(carried(self.inputs), carried(dict(declared)))
         assert checked.failures == ()
         op, outputs = "same", self.outputs
+        revokes = declared.get("revoke") not in (None, self.outputs.get("revoke")) and bool(self.outputs)
+        self.void |= self.known() if revokes else set()
         try:
             if not self.outputs:
                 op, outputs = "create", steps.create(carried(checked.inputs)).outputs
@@ -132,10 +172,11 @@ class Simulation:
                 self.named.add(error.key_id)
             return Run(False, op, wire.requests)
         except Killed:
-            self._note_kill()
+            self._note_kill(checked.inputs)
             return Run(False, op, wire.requests)
         if abandoned and wire.was_cut:
             return Run(False, op, wire.requests)
+        self.revoked |= self.known() if revokes else set()
         self._record(checked.inputs, outputs)
         return Run(True, op, wire.requests)
 
@@ -145,15 +186,16 @@ class Simulation:
             self.promised.setdefault(int(before), end)
         # who has read a replaced key has done so by now, and a shorter overlap promises less
         self.promised = {key_id: min(promised, end) for key_id, promised in self.promised.items()}
-        if outputs.get("revoke") != self.outputs.get("revoke"):
-            self.promised.clear()
         self.inputs, self.outputs = inputs, outputs
+        current = self._find(outputs["key_id"])
+        if current and current["expires_at"] is None:
+            self.promised.pop(current["id"], None)
 
-    def _note_kill(self) -> None:
+    def _note_kill(self, inputs: Mapping[str, Any]) -> None:
         """A killed process may have set the old key's expiry, and left a complete key; neither is in the state."""
         found = self._find(self.outputs.get("key_id"))
         if found and found["expires_at"]:
-            self.promised[found["id"]] = found["expires_at"]
+            self.promised.setdefault(found["id"], self.now + parse_duration(inputs["overlap"]))
         self.orphans |= {key["id"] for key in self.alive()} - self.known()
 
     def _find(self, key_id: Any) -> Any:
@@ -175,19 +217,44 @@ class Simulation:
             if key["name"].startswith(RESERVATION_PREFIX) and _works(key, self.now)
         ]
 
+    def retired(self) -> set[int]:
+        """The ids of the retired keys in the state."""
+        return {int(entry["key_id"]) for entry in self.outputs.get("retired", ())}
+
+    def unrevoked(self) -> set[int]:
+        """The ids of revoked keys that still work and that no later run will delete."""
+        alive = {key["id"] for key in self.alive()} & self.revoked
+        return alive - {int(key_id) for key_id in self.outputs.get("__revoked", ())}
+
+    def unsettled(self) -> list[str]:
+        """What is not as it should be after a run without faults."""
+        current = self._find(self.outputs["key_id"])
+        ends = [(self._find(key_id) or {}).get("expires_at") for key_id in self.retired()]
+        lines = (
+            ["the current key expires, or does not work"]
+            if current["expires_at"] or not _works(current, self.now)
+            else []
+        )
+        return lines + [f"a retired key expires at {end}" for end in ends if not end or end <= self.now]
+
     def known(self) -> set[int]:
         """The ids of the keys in the state."""
-        ids = {int(entry["key_id"]) for entry in self.outputs.get("retired", ())}
+        ids = self.retired()
         return ids | ({int(self.outputs["key_id"])} if "key_id" in self.outputs else set())
 
     def broken_promises(self) -> list[str]:
         """A line for each consumer whose key stopped working too early."""
         current = self.outputs.get("key_id")
         lines = []
-        if current is not None and not _works(self._find(current), self.now) and current not in self.promised:
+        lost = {*self.promised, *self.void}
+        if current is not None and current not in lost and not _works(self._find(current), self.now):
             lines.append(f"the current key {current} does not work")
         for key_id, end in self.promised.items():
-            if end > self.now and not _works(self._find(key_id), end - timedelta(seconds=1)):
+            if (
+                key_id not in self.void
+                and end > self.now
+                and not _works(self._find(key_id), end - timedelta(seconds=1))
+            ):
                 lines.append(f"key {key_id} does not work until {end}")
         return lines
 

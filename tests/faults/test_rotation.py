@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pulumi_account.common.instants import format_instant
 from tests.faults.model import EXAMPLES
-from tests.faults.rotations import BEGIN, Cut, Simulation
+from tests.faults.rotations import BEGIN, Cut, Run, Simulation
 from tests.support.canaries import assert_clean
 
 pytestmark = pytest.mark.timeout(400)
@@ -38,20 +38,33 @@ CHANGES = st.fixed_dictionaries(
         ),
         "credit_limit": st.sampled_from([1.0, 20.0]),
         "rotate_now": st.sampled_from(["a", "b"]),
+        "revoke": st.sampled_from(["a", "b"]),
         "name": st.sampled_from(["batch", "jobs"]),
     },
 )
-#: hours until the run, what the program changes, what goes wrong, and how often the run is repeated
+#: hours until the run, what happens before it, what the program changes, what goes wrong, how often the run is
+#: repeated, and how many hours its machine's clock is ahead
 STEPS = st.lists(
     st.tuples(
         st.sampled_from([0.01, 1.0, 1.5, 5.0, 25.0, 200.0]),
+        st.sampled_from([None, None, None, "refresh", "current is deleted", "retired are deleted"]),
         CHANGES,
         st.none() | CUTS,
         st.integers(1, 2),
+        st.sampled_from([0.0, 0.0, -1.0, -0.3, 0.3, 1.0]),
     ),
     min_size=3,
     max_size=14,
 )
+
+
+def happens(simulation: Simulation, event: str | None, cut: Cut | None) -> None:
+    """Something happens between two runs."""
+    if event == "refresh":
+        simulation.refresh(cut)
+    elif event:
+        current = simulation.known() - simulation.retired()
+        simulation.delete_elsewhere(simulation.retired() if "retired" in event else current)
 
 
 @simulated
@@ -61,15 +74,52 @@ def test_a_consumer_always_holds_a_working_key(steps: list[Any]) -> None:
     with Simulation() as simulation:
         declared: dict[str, Any] = {"name": "batch", "every": "24h", "overlap": "5h"}
         assert simulation.run(declared).ok
-        for hours, change, cut, times in steps:
+        for hours, before, change, cut, times, ahead in steps:
             simulation.advance(hours * HOUR)
             assert simulation.broken_promises() == []
+            happens(simulation, before, cut)
             declared |= change
             for _ in range(times):
-                run = simulation.run(declared, cut)
+                run = simulation.run(declared, cut, ahead=ahead * HOUR)
                 event(f"{run.op}, {cut.kind if cut else 'no cut'}, {'ok' if run.ok else 'failed'}")
                 assert simulation.broken_promises() == []
             assert_clean(simulation.outputs.get("retired"))
+
+
+@simulated
+@given(STEPS)
+def test_revoked_keys_die(steps: list[Any]) -> None:
+    """After a run that revokes, all older keys are deleted, or the next run that meets no fault deletes them."""
+    with Simulation() as simulation:
+        declared: dict[str, Any] = {"name": "batch", "every": "24h", "overlap": "5h"}
+        assert simulation.run(declared).ok
+        for number, (hours, before, change, cut, _, ahead) in enumerate(steps):
+            simulation.advance(hours * HOUR)
+            happens(simulation, before, cut)
+            declared |= change | ({"revoke": str(number)} if "revoke" in change else {})
+            simulation.run(declared, cut, ahead=ahead * HOUR)
+            assert simulation.unrevoked() == set()
+        happens(simulation, "refresh", None)
+        assert simulation.run(declared).ok
+        assert {key["id"] for key in simulation.alive()}.isdisjoint(simulation.revoked)
+
+
+@simulated
+@given(STEPS)
+def test_a_run_without_faults_settles_all(steps: list[Any]) -> None:
+    """After a refresh and a run, the current key works and never expires, retired ones do, and nothing else is due."""
+    with Simulation() as simulation:
+        declared: dict[str, Any] = {"name": "batch", "every": "24h", "overlap": "5h"}
+        assert simulation.run(declared).ok
+        for hours, before, change, cut, _, ahead in steps:
+            simulation.advance(hours * HOUR)
+            happens(simulation, before, cut)
+            declared |= change
+            simulation.run(declared, cut, ahead=ahead * HOUR)
+        happens(simulation, "refresh", None)
+        assert simulation.run(declared).ok
+        assert simulation.unsettled() == []
+        assert simulation.run(declared) == Run(True, "same", [])
 
 
 @simulated
@@ -79,8 +129,9 @@ def test_no_run_of_failures_leaves_keys_behind(steps: list[Any]) -> None:
     with Simulation() as simulation:
         declared: dict[str, Any] = {"name": "batch", "every": "24h", "overlap": "5h"}
         assert simulation.run(declared).ok
-        for hours, change, cut, _ in steps:
+        for hours, before, change, cut, _, _ in steps:
             simulation.advance(max(hours, 1.01) * HOUR)  # a reservation lives for an hour
+            happens(simulation, before, None)
             declared |= change
             simulation.run(declared, cut)
             lost = {key["id"] for key in simulation.alive()} - simulation.known()
