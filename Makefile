@@ -14,7 +14,7 @@ TRYOUT := $(BIN)/python -m pulumi_account.testing.tryout
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: $(VENV)/.try ## deploy examples/environments to an emulated account
+up: $(VENV)/.try ## deploy the keys of examples/environments to an emulated account
 	@$(TRYOUT) up
 
 preview: $(VENV)/.try ## show what `make up` would change

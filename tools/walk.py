@@ -91,7 +91,7 @@ class _Team:
 
     def command(self, *arguments: str) -> None:
         """Run the command and show what it prints."""
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [sys.executable, "-m", "pulumi_account", *arguments],
             cwd=self.folder,
             env={**os.environ, **self._environment()},

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-import pulumi_account
 from pulumi_account.cli import main
 from pulumi_account.emulator import Emulator
 from tests.cli.conftest import shell as shell
@@ -197,7 +196,6 @@ def test_protected_by_default(project: Project, emulator: Emulator, shell: Shell
     assert not any("protect" in entry for entry in resources(project).values())
 
 
-@pytest.mark.skipif(not hasattr(pulumi_account, "KeySet"), reason="there is no KeySet")
 def test_fifty_keys_of_a_key_file_are_imported(project: Project, emulator: Emulator, shell: Shell) -> None:
     """They are the children of a KeySet, with its labels; the previews before and after a deployment are empty."""
     for number in range(FIFTY):
