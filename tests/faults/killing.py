@@ -249,6 +249,7 @@ def deployed(story: Story, factory: pytest.TempPathFactory) -> Path:
 
 
 def stored_account(folder: Path) -> Emulator:
+    """The account in a stage's folder."""
     return Emulator(provisioning_key=PROVISIONING_KEY, db=folder / "account.db")
 
 
@@ -300,6 +301,10 @@ def _add_bystanders(case: Case, emulator: Emulator) -> Account:
 
 
 def run_and_kill(story: Story, stage: Stage, ids: Mapping[str, int]) -> None:
+    """Run the program, and kill the run once its calls are held.
+
+    :param ids: the ids of the keys whose calls are held, by name.
+    """
     moments = {PROVIDER: None, ENGINE: None, ENGINE_ALONE: _LONG_MOMENT}
     faults = [held.fault(ids, moments.get(story.kill, _MOMENT)) for held in story.case.held]
     stage.emulator.faults.add(*faults, *story.case.prelude)
