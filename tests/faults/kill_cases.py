@@ -77,8 +77,8 @@ class Case(NamedTuple):
     The prelude makes earlier calls fail, which are not held.
     """
 
-    before: tuple[Want, ...]
-    after: tuple[Want, ...]
+    before: tuple[Any, ...]
+    after: tuple[Any, ...]
     held: tuple[Held, ...]
     prelude: tuple[Fault, ...] = ()
     kills: tuple[str, ...] = KILLS
@@ -112,7 +112,42 @@ def _recovering(leaves: str) -> tuple[Held, ...]:
     )
 
 
+class Generation(NamedTuple):
+    """A rotating key that the program declares; another text rotates it."""
+
+    resource: str
+    rotate_now: str
+    adopts: bool = False
+
+    @property
+    def name(self) -> str:
+        """The beginning of its name."""
+        return _EXACT.format(self.resource)
+
+    def line(self, _adoptable: object) -> str:
+        """The declaration; its plaintext is an output of the stack."""
+        return (
+            f'k = account.RotatingApiKey("{self.resource}", name="{self.name}", every="30d", overlap="2d", '
+            f'rotate_now="{self.rotate_now}")\npulumi.export("{self.resource}", k.key)\n'
+        )
+
+
+def _rotating(operation: str, *, carried_out: bool, name: str = "") -> Case:
+    before, after = (Generation("one", text) for text in "12")
+    return Case((before,), (after,), (Held(operation, carried_out, name),))
+
+
+#: each call of a rotation
+ROTATIONS = {
+    "rotate: GET": _rotating("get_key", carried_out=True),
+    "rotate: POST": _rotating("create_key", carried_out=True),
+    "rotate: PATCH of the new key": _rotating("update_key", carried_out=True),
+    "rotate: PATCH of the old key, before": _rotating("update_key", carried_out=False, name="key-one-0"),
+    "rotate: PATCH of the old key, after": _rotating("update_key", carried_out=True, name="key-one-0"),
+}
+
 CASES = {
+    **ROTATIONS,
     "create": Case((), _wants(_FOUR, 5), _MAKING),
     "create auto-named, update": Case(
         _wants("one two", 5),

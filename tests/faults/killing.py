@@ -225,22 +225,22 @@ def play(story: Story, factory: pytest.TempPathFactory) -> Killed:
         require_cli()
     folder = factory.mktemp("killed") / "stage"
     if story.case.before:
-        shutil.copytree(_in_place(story, factory), folder)
+        shutil.copytree(deployed(story, factory), folder)
     else:
         folder.mkdir()
-    with _emulator(folder) as emulator:
+    with stored_account(folder) as emulator:
         return _play(story, Stage(story.engine, folder, emulator))
 
 
 _ready: dict[tuple[str, str, Path], Path] = {}
 
 
-def _in_place(story: Story, factory: pytest.TempPathFactory) -> Path:
+def deployed(story: Story, factory: pytest.TempPathFactory) -> Path:
     """The folder of a stage on which the first program was deployed; made once, to be copied."""
     key = story.engine, story.title, factory.getbasetemp()
     if key not in _ready:
         folder = factory.mktemp("ready")
-        with _emulator(folder) as emulator:
+        with stored_account(folder) as emulator:
             stage = Stage(story.engine, folder, emulator)
             stage.write(story.case.before)
             assert stage.engine.up().ok
@@ -248,7 +248,8 @@ def _in_place(story: Story, factory: pytest.TempPathFactory) -> Path:
     return _ready[key]
 
 
-def _emulator(folder: Path) -> Emulator:
+def stored_account(folder: Path) -> Emulator:
+    """The account in a stage's folder."""
     return Emulator(provisioning_key=PROVISIONING_KEY, db=folder / "account.db")
 
 
@@ -257,7 +258,7 @@ def _play(story: Story, stage: Stage) -> Killed:
     before, known = stage.account(), stage.state()
     bystanders = _add_bystanders(story.case, stage.emulator)
     stage.write(story.case.after)
-    _run_and_kill(story, stage, {key["name"]: id_ for id_, key in before.items()})
+    run_and_kill(story, stage, {key["name"]: id_ for id_, key in before.items()})
     after_kill, killed = stage.account(), stage.state()
     if story.kill in (ENGINE, ENGINE_ALONE):
         stage.engine.unlock()
@@ -299,7 +300,11 @@ def _add_bystanders(case: Case, emulator: Emulator) -> Account:
     return {key["id"]: key for key in emulator.keys() if key["id"] in ids}
 
 
-def _run_and_kill(story: Story, stage: Stage, ids: Mapping[str, int]) -> None:
+def run_and_kill(story: Story, stage: Stage, ids: Mapping[str, int]) -> None:
+    """Run the program, and kill the run once its calls are held.
+
+    :param ids: the ids of the keys whose calls are held, by name.
+    """
     moments = {PROVIDER: None, ENGINE: None, ENGINE_ALONE: _LONG_MOMENT}
     faults = [held.fault(ids, moments.get(story.kill, _MOMENT)) for held in story.case.held]
     stage.emulator.faults.add(*faults, *story.case.prelude)

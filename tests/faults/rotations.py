@@ -158,6 +158,7 @@ class Simulation:
         op, outputs = "same", self.outputs
         revokes = declared.get("revoke") not in (None, self.outputs.get("revoke")) and bool(self.outputs)
         self.void |= self.known() if revokes else set()
+        ended = (self._find(self.outputs.get("key_id")) or {}).get("expires_at")
         try:
             if not self.outputs:
                 op, outputs = "create", steps.create(carried(checked.inputs)).outputs
@@ -168,6 +169,9 @@ class Simulation:
                     outputs = steps.update("id", carried(self.outputs), carried(checked.inputs))
         except AccountError as error:
             assert_clean(error)
+            if abandoned and not revokes:
+                current = self._find(self.outputs.get("key_id"))
+                assert not current or current["expires_at"] == ended, "the old key's expiry is as it was"
             if isinstance(error, LeftoverError):
                 self.named.add(error.key_id)
             return Run(False, op, wire.requests)
