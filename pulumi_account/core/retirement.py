@@ -147,7 +147,13 @@ class Retirement:
 def _found(keys: Keys, entry: Bag) -> Key | None:
     """The retired key; None if it is gone: a server may use the id of a deleted key again."""
     key = keys.look(entry["key_id"])
-    return key if key and key.name == entry["name"] else None
+    if key is None or key.name == entry["name"]:
+        return key
+    _log.warning(
+        "retired key %d (%r) is now named %r, so it is left alone: delete it if it is the same key",
+        *(key.id, visible(str(entry["name"])), visible(key.name)),
+    )
+    return None
 
 
 def _entry(key: Key, expires_at: datetime | None) -> dict[str, Any]:

@@ -45,12 +45,13 @@ def test_a_retired_key_that_is_gone_leaves_the_state(rotated: RotatingStack, emu
 
 
 def test_an_id_that_another_key_has_got_is_left_alone(rotated: RotatingStack, emulator: Emulator) -> None:
-    """A server may use the id of a deleted key again."""
+    """A server may use the id of a deleted key again; a line says so, because somebody may have renamed the key."""
     (old,) = rotated.retired
     emulator.edit(old, name="somebody else's")
     emulator.clock.advance(2.1 * 86_400)
     rotated.up(**ROTATED)
     assert "somebody else's" in names(emulator)
+    assert "so it is left alone: delete it if it is the same key" in "\n".join(rotated.lines)
     assert rotated.outputs["retired"] == []
 
 
