@@ -65,6 +65,18 @@ def test_the_commands_import_what_no_stack_manages(folder: Path, account: Emulat
     assert account.keys() == before
 
 
+def test_the_commands_import_a_key_file(folder: Path, account: Emulator) -> None:
+    """The keys come below the page's KeySet, which is the one that the command prints; the preview is empty."""
+    ((_, program),) = PAGE.files("python")
+    (folder / "__main__.py").write_text(program)
+    before = account.keys()
+    printed = shell(folder, account, "pulumi stack init new", *commands("keyfile"))
+    assert program.splitlines()[-1].removeprefix("keys = ") in printed
+    assert "search:" in (folder / "keys.yaml").read_text()
+    assert "4 unchanged" in shell(folder, account, *commands("import keyfile"))
+    assert account.keys() == before
+
+
 def test_the_commands_with_plaintexts_encrypt_them(folder: Path, account: Emulator) -> None:
     """In the end, no file has the plaintext in clear."""
     (folder / "plaintexts.json").write_text(json.dumps({"search-indexer": PLAINTEXT}))
