@@ -11,6 +11,7 @@ import pytest
 
 from pulumi_account.cli import adopt
 from pulumi_account.emulator import Emulator
+from pulumi_account.keyfile import load
 from tests.support.canaries import PLAINTEXT, assert_clean
 from tests.support.cli import require_cli
 from tests.support.environment import account_environment, pulumi_environment, python_path
@@ -72,7 +73,7 @@ def test_the_commands_import_a_key_file(folder: Path, account: Emulator) -> None
     before = account.keys()
     printed = shell(folder, account, "pulumi stack init new", *commands("keyfile"))
     assert program.splitlines()[-1].removeprefix("keys = ") in printed
-    assert "search:" in (folder / "keys.yaml").read_text()
+    assert {key.team for key in load(folder / "keys.yaml").keys} == {"search"}
     assert "4 unchanged" in shell(folder, account, *commands("import keyfile"))
     assert account.keys() == before
 
