@@ -11,6 +11,7 @@ import pytest
 
 from pulumi_account.cli import adopt
 from pulumi_account.emulator import Emulator
+from pulumi_account.keyfile import load
 from tests.support.canaries import PLAINTEXT, assert_clean
 from tests.support.cli import require_cli
 from tests.support.environment import account_environment, pulumi_environment, python_path
@@ -62,6 +63,18 @@ def test_the_commands_import_what_no_stack_manages(folder: Path, account: Emulat
     assert printed.count("search-indexer") > 1
     assert "managed" not in printed
     assert "3 unchanged" in printed
+    assert account.keys() == before
+
+
+def test_the_commands_import_a_key_file(folder: Path, account: Emulator) -> None:
+    """The keys come below the page's KeySet, which is the one that the command prints; the preview is empty."""
+    ((_, program),) = PAGE.files("python")
+    (folder / "__main__.py").write_text(program)
+    before = account.keys()
+    printed = shell(folder, account, "pulumi stack init new", *commands("keyfile"))
+    assert program.splitlines()[-1].removeprefix("keys = ") in printed
+    assert {key.team for key in load(folder / "keys.yaml").keys} == {"search"}
+    assert "4 unchanged" in shell(folder, account, *commands("import keyfile"))
     assert account.keys() == before
 
 
