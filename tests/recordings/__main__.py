@@ -56,7 +56,7 @@ def _record(own: Emulator, eu: Emulator, scratch: Path) -> None:
     _keep(engine, "adopt", "--show-reads")
     engine.configure({"step": "1"}, {})
     _keep(engine, "nothing", "--show-sames")
-    engine._env["ACCOUNT_CLOCK_OFFSET"] = "40d"
+    engine._env["ACCOUNT_CLOCK_OFFSET"] = "3456000"
     _keep(engine, "due")
     _keep_command(engine, "destroy", "destroy", "--preview-only", "--json", "--ignore-protect")
     _write("export", engine.export())
