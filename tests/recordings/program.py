@@ -60,6 +60,8 @@ else:
 if step == 3:
     found = account.ApiKey.get("found", production.key_id)
     account.ApiKey("adopted", name="adopted", adopt_key_id=config.require_int("legacy"), credit_limit=9)
+if step == 4:
+    account.ApiKey("wrong", credit_limit=-1, expires_in="never")
 pulumi.export("leaked_key", leaked.key)
 pulumi.export("triggered_key", triggered.key)
 pulumi.export("quiet_name", quiet.name)
