@@ -13,10 +13,11 @@ from pulumi_account.common.durations import parse_duration
 from pulumi_account.common.instants import read_instant
 from pulumi_account.common.money import parse_usd
 
-__all__ = ["UNKNOWN", "KeyFacts", "Unknown", "key_facts", "text_of"]
+__all__ = ["MARKERS", "SIGNATURE", "UNKNOWN", "KeyFacts", "Unknown", "key_facts", "text_of"]
 
 #: how previews and states write secret and unknown values: as these texts, or as an object with this name in it
-_MARKERS = ("[secret]", "04da6b54-80e4-46f7-96ec-b56ff0331ba9")
+MARKERS = ("[secret]", "04da6b54-80e4-46f7-96ec-b56ff0331ba9")
+SIGNATURE = "4dabf18193072939515e22adb298388d"
 
 
 class Unknown(Enum):
@@ -103,7 +104,7 @@ def key_facts(
 
 def text_of(value: object) -> str | None:
     """A text that is neither secret nor unknown."""
-    return value if isinstance(value, str) and value not in _MARKERS else None
+    return value if isinstance(value, str) and value not in MARKERS else None
 
 
 def _amount(value: object) -> Decimal | Unknown | None:
@@ -134,9 +135,11 @@ def _parsed(parse: Any, value: object) -> Any:
 def _labels(value: object) -> Mapping[str, str | Unknown] | Unknown:
     if value is None:
         return {}
-    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
-        return UNKNOWN
-    if any(isinstance(value.get(name), str) for name in ("4dabf18193072939515e22adb298388d",)):
+    if (
+        not isinstance(value, Mapping)
+        or SIGNATURE in value
+        or not all(isinstance(name, str) for name in value)
+    ):
         return UNKNOWN
     texts = {name: text_of(text) for name, text in value.items()}
     return {name: UNKNOWN if text is None else text for name, text in texts.items()}

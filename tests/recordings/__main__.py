@@ -39,7 +39,11 @@ def _record(own: Emulator, eu: Emulator, scratch: Path) -> None:
         *(project, scratch / "cli"),
         stack="dev",
         config={"step": "1", "eu": eu.url, "legacy": str(legacy)},
-        secrets={"account:provisioningKey": PROVISIONING_KEY, "euKey": OTHER_PROVISIONING_KEY, "secretName": "hidden"},
+        secrets={
+            "account:provisioningKey": PROVISIONING_KEY,
+            "euKey": OTHER_PROVISIONING_KEY,
+            "secretName": "hidden",
+        },
         env={"ACCOUNT_ENDPOINT": own.url},
     )
     _keep(engine, "first")
@@ -80,7 +84,11 @@ def _write(name: str, document: dict[str, Any]) -> None:
     """One step a line, without what differs from run to run."""
     text = json.dumps(_scrubbed(document), indent=1)
     steps = document.get("steps") or document["deployment"]["resources"]
-    text = "{\n" + ",\n".join(f" {json.dumps(key)}: {_lines(_scrubbed(value))}" for key, value in document.items()) + "\n}\n"
+    text = (
+        "{\n"
+        + ",\n".join(f" {json.dumps(key)}: {_lines(_scrubbed(value))}" for key, value in document.items())
+        + "\n}\n"
+    )
     assert json.loads(text) and len(steps)
     assert_clean(text)
     (HOME / f"{name}.json").write_text(text)
@@ -103,7 +111,9 @@ def _scrubbed(value: Any) -> Any:
         }
     if isinstance(value, list):
         return [_scrubbed(item) for item in value]
-    return re.sub(r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:1", value) if isinstance(value, str) else value
+    return (
+        re.sub(r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:1", value) if isinstance(value, str) else value
+    )
 
 
 if __name__ == "__main__":

@@ -44,10 +44,16 @@ account.ApiKey(
     "abroad", name="abroad", credit_limit=40 if after else 4, opts=ResourceOptions(parent=team, provider=eu)
 )
 quiet = account.RotatingApiKey("quiet", every="30d", overlap="2d", credit_limit=20 if after else 10)
-now = account.RotatingApiKey("now", every="30d", name="now", credit_limit=10, rotate_now="b" if after else "a")
+now = account.RotatingApiKey(
+    "now", every="30d", name="now", credit_limit=10, rotate_now="b" if after else "a"
+)
 leaked = account.RotatingApiKey("leaked", every="30d", name="leaked", revoke="b" if after else None)
 for name, key in {
-    "production": production, "triggered": triggered, "labelled": labelled, "quiet": quiet, "now": now
+    "production": production,
+    "triggered": triggered,
+    "labelled": labelled,
+    "quiet": quiet,
+    "now": now,
 }.items():
     Consumer(f"uses-{name}", key.key)
 Consumer("uses-id", labelled.key_id)
