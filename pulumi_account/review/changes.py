@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from itertools import product
 
 from pulumi_account.common.durations import format_duration
 from pulumi_account.common.instants import format_instant
@@ -32,6 +33,10 @@ class Kind(str, Enum):
     REVOKED = "revoked"
     DELETED = "deleted"
     FORGOTTEN = "no longer read"
+
+
+#: properties of which a review shows only that they change
+_WITHOUT_VALUES = ("rotation_triggers", "rotate_now", "revoke", "delete_guard", "anchor")
 
 
 #: the kinds after which the resource has another plaintext
@@ -115,21 +120,30 @@ def _details(kind: Kind, step: Step) -> Iterator[Detail]:
     old, new = step.old, step.new
     if new is None or kind is Kind.FORGOTTEN:
         return
-    after = _shown(new)
     if old is None or kind in (Kind.CREATED, Kind.ADOPTED):
-        yield from (Detail(what, "", text) for what, text in after.items() if text not in ("none", "enabled"))
+        defaults = {*product(SHOWN_LABELS, ["none"]), ("state", "enabled"), ("resource", "not protected")}
+        yield from (
+            Detail(what, "", text) for what, text in _shown(new).items() if (what, text) not in defaults
+        )
         return
-    before = _shown(old)
+    before, after = _shown(old), _shown(new)
     if kind is Kind.CHANGED:
         before["name"], after["name"] = old.facts.name or "not shown", new.facts.name or "not shown"
     for what in {**before, **after}:
         if before.get(what) != after.get(what):
             yield Detail(what, before.get(what, "unknown"), after.get(what, "unknown"))
-    for name in ("rotation_triggers", "rotate_now", "revoke", "delete_guard"):
-        if name in step.changed_names:
-            yield Detail(name, "", "changed")
+    yield from (Detail(name, "", "changed") for name in _WITHOUT_VALUES if name in step.changed_names)
+    if (count := _other_labels(old.facts, new.facts)) > 0:
+        yield Detail("other labels", "", f"{count} changed")
     if new.reason and kind in (Kind.ROTATED, Kind.REVOKED):
         yield Detail("reason", "", new.reason)
+
+
+def _other_labels(old: KeyFacts, new: KeyFacts) -> int:
+    if isinstance(old.labels, Unknown) or isinstance(new.labels, Unknown):
+        return 0
+    names = {*old.labels, *new.labels} - {*SHOWN_LABELS}
+    return sum(old.labels.get(name) != new.labels.get(name) for name in names)
 
 
 def _shown(state: KeyState) -> dict[str, str]:

@@ -27,21 +27,9 @@ __all__ = ["OPERATIONS", "Preview", "PreviewError", "PropertyChange", "Step", "p
 #: the operations of Pulumi's engine; any other is shown as "other"
 OPERATIONS = frozenset(
     [
-        "same",
-        "create",
-        "update",
-        "delete",
-        "replace",
-        "create-replacement",
-        "delete-replaced",
-        "read",
-        "read-replacement",
-        "refresh",
-        "discard",
-        "discard-replaced",
-        "remove-pending-replace",
-        "import",
-        "import-replacement",
+        *("same", "create", "update", "delete", "replace", "create-replacement", "delete-replaced"),
+        *("read", "read-replacement", "refresh", "discard", "discard-replaced", "remove-pending-replace"),
+        *("import", "import-replacement"),
     ]
 )
 #: bytes; a preview of 20,000 steps has about 50 million
@@ -125,26 +113,28 @@ def parse_preview(content: bytes) -> Preview:
     try:
         return _preview(_document(content))
     except (ValueError, RecursionError) as error:
-        problem = str(error) if isinstance(error, _Refusal) else "not what `pulumi preview --json` prints"
+        problem = (
+            str(error) if isinstance(error, _RefusalError) else "not what `pulumi preview --json` prints"
+        )
     raise ValueError(problem)  # not in `except`: that error may hold the whole text
 
 
-class _Refusal(ValueError):
+class _RefusalError(ValueError):
     """The message says what is wrong, and quotes nothing."""
 
 
 def _document(content: bytes) -> dict[str, Any]:
     if not content.strip():
-        raise _Refusal("empty: did `pulumi preview --json` fail?")
+        raise _RefusalError("empty: did `pulumi preview --json` fail?")
     if len(content) > _LARGEST:
-        raise _Refusal(f"larger than {_LARGEST // 10**6} MB")
+        raise _RefusalError(f"larger than {_LARGEST // 10**6} MB")
     if content.startswith(b'{"sequence"'):
-        raise _Refusal("a stream of events: unset PULUMI_ENABLE_STREAMING_JSON_PREVIEW")
+        raise _RefusalError("a stream of events: unset PULUMI_ENABLE_STREAMING_JSON_PREVIEW")
     document = _json(content)
     if isinstance(document, dict) and "deployment" in document:
-        raise _Refusal("an export of a stack, not a preview: give it with --stack")
+        raise _RefusalError("an export of a stack, not a preview: give it with --stack")
     if not isinstance(document, dict) or not {"steps", "changeSummary"} & document.keys():
-        raise _Refusal("not what `pulumi preview --json` prints")
+        raise _RefusalError("not what `pulumi preview --json` prints")
     return document
 
 
@@ -157,17 +147,17 @@ def _json(content: bytes) -> object:
         problem = (
             str(error) if too_large else "not complete: the end is missing" if begins and not ends else None
         )
-        raise _Refusal(problem or "not what `pulumi preview --json` prints") from None
+        raise _RefusalError(problem or "not what `pulumi preview --json` prints") from None
 
 
 def _preview(document: Mapping[str, Any]) -> Preview:
     failures = [one for one in objects_of(document.get("diagnostics")) if one.get("severity") == "error"]
     if failures:
-        raise _Refusal("the preview failed, so it does not show every change")
+        raise _RefusalError("the preview failed, so it does not show every change")
     steps = tuple(_steps(objects_of(document.get("steps"))))
     stacks = {step.resource.stack for step in steps}
     if len(stacks) > 1:
-        raise _Refusal("the steps belong to several stacks")
+        raise _RefusalError("the steps belong to several stacks")
     counts = {name: n for name, n in object_of(document.get("changeSummary")).items() if isinstance(n, int)}
     seen = [step.op for step in steps]
     existing = sum(counts.get(name, 0) for name in ("same", "update", "delete", "replace"))
@@ -190,7 +180,7 @@ def _steps(entries: list[dict[str, Any]]) -> Iterator[Step]:
         names = _changed_names(entry, object_of(old.get("inputs")), object_of(new.get("inputs")))
         is_key = resource.type in KEY_TYPES
         before = key_state(old, resource) if old and is_key else None
-        after = key_state(new, resource, before and _created_at(before, op)) if new and is_key else None
+        after = key_state(new, resource, _created_at(before, op)) if new and is_key else None
         yield Step(
             op if isinstance(op, str) and op in OPERATIONS else "other",
             str(urn),
@@ -203,9 +193,9 @@ def _steps(entries: list[dict[str, Any]]) -> Iterator[Step]:
         )
 
 
-def _created_at(before: KeyState, op: object) -> datetime | None:
+def _created_at(before: KeyState | None, op: object) -> datetime | None:
     """When the key of a step's new state was created; None for a replacement."""
-    return before.created_at if op in ("same", "update", "refresh") else None
+    return before.created_at if before and op in ("same", "update", "refresh") else None
 
 
 def _changed_names(

@@ -178,9 +178,10 @@ def _id(value: object) -> str | None:
 
 
 def _whole(value: object) -> int | None:
-    if not isinstance(value, (int, Decimal)) or isinstance(value, bool) or abs(value) >= 2**53:
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         return None
-    return int(value) if value == int(value) else None
+    number = Decimal(value)
+    return int(number) if abs(number) < 2**53 and number == number // 1 else None
 
 
 def _duration(value: object) -> timedelta | None:
