@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from pulumi_account.spend.usage import Usage, usage_by_key, usage_on
 
 if TYPE_CHECKING:
     from pulumi_account.api.client import AccountClient
-    from pulumi_account.api.models import Key
+    from pulumi_account.api.models import Activity, Key
     from pulumi_account.stacks.resources import KeyState
 
 __all__ = ["AccountFacts", "ask", "use_text"]
@@ -36,7 +36,7 @@ class AccountFacts:
     usage: Mapping[str, Usage] | None = None
     days: int = 0
     last_day: date | None = None
-    problems: tuple[str, ...] = field(default=())
+    problems: tuple[str, ...] = ()
 
     def key(self, state: KeyState) -> Key | None:
         """The account's key that a state describes. Another account may have a key with the same id."""
@@ -58,42 +58,21 @@ class AccountFacts:
 
 def ask(client: AccountClient) -> AccountFacts:
     """Ask for the balance, the keys and the activity. After a call that fails, there is no other."""
-    answers: dict[str, object] = {}
-    problems = []
-    calls: dict[str, Callable[[], object]] = {
-        "balance": lambda: client.get_balance().balance,
-        "keys": lambda: {str(key.id): key for key in client.list_keys()},
-        "activity": client.get_activity,
-    }
+    facts = AccountFacts(client.now())
     try:
-        for name, call in calls.items():
-            answers[name] = call()
+        facts = replace(facts, balance=client.get_balance().balance)
+        facts = replace(facts, keys={str(key.id): key for key in client.list_keys()})
+        return _with_activity(facts, client.get_activity())
     except AccountError as error:
-        missing = " and ".join(name for name in calls if name not in answers)
-        problems.append(f"{missing} not known: {error}")
-    return _facts(client.now(), answers, problems)
+        names = ("balance", "keys", "usage")
+        missing = " and ".join(name for name in names if getattr(facts, name) is None)
+        return replace(facts, problems=(f"the account's {missing} are not known: {error}",))
 
 
-def _facts(now: datetime, answers: Mapping[str, object], problems: list[str]) -> AccountFacts:
-    from pulumi_account.api.models import Activity
-
-    activity = answers.get("activity")
-    if not isinstance(activity, Activity):
-        return AccountFacts(
-            now,
-            answers.get("balance"),
-            answers.get("keys"),
-            problems=tuple(problems),  # type: ignore[arg-type]
-        )
+def _with_activity(facts: AccountFacts, activity: Activity) -> AccountFacts:
     used_days = [day for day, usage in usage_on(activity).items() if usage.is_used]
-    return AccountFacts(
-        now,
-        answers["balance"],  # type: ignore[arg-type]
-        answers["keys"],  # type: ignore[arg-type]
-        {str(row.id): row for row in usage_by_key([], activity)},
-        activity.period_days,
-        max(used_days, default=None),
-    )
+    usage = {str(row.id): row for row in usage_by_key([], activity)}
+    return replace(facts, usage=usage, days=activity.period_days, last_day=max(used_days, default=None))
 
 
 def use_text(use: Usage, account: AccountFacts) -> str:

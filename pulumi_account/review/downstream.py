@@ -14,7 +14,6 @@ from pulumi_account.stacks.resources import ROOT_TYPE, Urn
 
 __all__ = ["Consumer", "Downstream", "downstream"]
 
-_CHANGING = ("update", "replace")
 _COUNTED = ("create", "update", "delete", "replace", "import", "discard", "other")
 
 
@@ -37,32 +36,33 @@ class Downstream:
 
 
 def downstream(preview: Preview, changes: Iterable[KeyChange]) -> Downstream:
-    """Sort the steps of a preview.
+    """Sort the steps.
 
-    A resource only seems to change if each changed input is not known yet, and comes only from keys that stay the same
-    keys, or from other resources that only seem to change.
+    A resource only seems to change if each changed input is not known yet, and comes from keys that stay the same keys,
+    or from other resources that only seem to change, and from nothing else that changes.
     """
     keys = {change.urn: change for change in changes}
     quiet = {urn for urn, change in keys.items() if not change.has_new_plaintext}
+    steps = [s for s in preview.steps if not s.is_key and s.op in _COUNTED and s.resource.type != ROOT_TYPE]
+    loud = {*keys, *(step.urn for step in steps)} - quiet
     found: dict[str, list[Consumer]] = {"changed": [], "unchanged": [], "rest": []}
-    for step in preview.steps:
-        if step.is_key or step.op not in _COUNTED or step.resource.type == ROOT_TYPE:
-            continue
+    for step in steps:
         used = sorted(keys[urn].facts.title for urn in step.sources if urn in keys)
-        kind = _kind(step, quiet, uses_keys=bool(used))
-        if kind == "unchanged":
+        kind = "changed" if used else "rest"
+        if _only_seems_to_change(step, quiet, loud):
+            kind = "unchanged"
             quiet.add(step.urn)
+            loud.discard(step.urn)
         found[kind].append(Consumer(step.resource, step.op, tuple(used)))
     return Downstream(*(tuple(sorted(some, key=_order)) for some in found.values()))
 
 
-def _kind(step: Step, quiet: set[str], *, uses_keys: bool) -> str:
-    only_seems = (
-        step.op in _CHANGING
+def _only_seems_to_change(step: Step, quiet: set[str], loud: set[str]) -> bool:
+    return (
+        step.op in ("update", "replace")
         and bool(step.changed)
-        and all(one.unknown and one.sources and one.sources <= quiet for one in step.changed)
+        and all(c.unknown and c.sources & quiet and not c.sources & loud for c in step.changed)
     )
-    return "unchanged" if only_seems else "changed" if uses_keys else "rest"
 
 
 def _order(consumer: Consumer) -> tuple[str, str, str]:

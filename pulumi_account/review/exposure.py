@@ -79,7 +79,8 @@ def _others(
     """The account's keys that no state has: those that stay, and those that the changes adopt."""
     known = {state.id for state in states.values() if account.key(state)}
     known |= {retired.id for state in states.values() for retired in state.retired}
-    stay, adopting = [], []
+    stay: list[_Spender] = []
+    adopting: list[_Spender] = []
     for key_id, key in (account.keys or {}).items():
         if key_id not in known and key.is_enabled and _is_ahead(key.expires_at, account.now):
             one = _Spender(key.name, _rest(key.credit_limit, account.spent(key_id)))
