@@ -35,6 +35,8 @@ class Kind(str, Enum):
     FORGOTTEN = "no longer read"
 
 
+#: what a review shows of a deleted key
+_OF_DELETED = ("limit", *SHOWN_LABELS)
 #: properties of which a review shows only that they change
 _WITHOUT_VALUES = ("rotation_triggers", "rotate_now", "revoke", "delete_guard", "anchor")
 
@@ -119,6 +121,10 @@ def _change(kind: Kind, step: Step) -> KeyChange:
 def _details(kind: Kind, step: Step) -> Iterator[Detail]:
     old, new = step.old, step.new
     if new is None or kind is Kind.FORGOTTEN:
+        shown = _shown(old) if old and kind is Kind.DELETED else {}
+        yield from (
+            Detail(what, "", shown[what]) for what in _OF_DELETED if shown.get(what, "none") != "none"
+        )
         return
     if old is None or kind in (Kind.CREATED, Kind.ADOPTED):
         defaults = {*product(SHOWN_LABELS, ["none"]), ("state", "enabled"), ("resource", "not protected")}
@@ -135,7 +141,7 @@ def _details(kind: Kind, step: Step) -> Iterator[Detail]:
     yield from (Detail(name, "", "changed") for name in _WITHOUT_VALUES if name in step.changed_names)
     if (count := _other_labels(old.facts, new.facts)) > 0:
         yield Detail("other labels", "", f"{count} changed")
-    if new.reason and kind in (Kind.ROTATED, Kind.REVOKED):
+    if new.reason and new.reason not in ("revoke changed", "rotate_now changed") and kind is Kind.ROTATED:
         yield Detail("reason", "", new.reason)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -15,15 +16,17 @@ from pulumi_account.review.downstream import Consumer
 from pulumi_account.review.review import Review
 from pulumi_account.review.words import Name, Section, headline, sections
 
-__all__ = ["LONGEST", "as_json", "as_markdown", "as_text", "marker"]
+__all__ = ["LONGEST", "SCHEMA", "as_json", "as_markdown", "as_text", "marker"]
 
 #: characters of a comment; hosts of repositories accept 65,536
 LONGEST = 60_000
 #: columns of a name
 _WIDEST = 80
-#: lines of a section that are not folded, and how many stacks the marker names
-_OPEN, _MOST_STACKS = 20, 20
+#: stacks that the marker names
+_MOST_STACKS = 20
 _VERSION = 1
+#: the JSON Schema of `as_json`
+SCHEMA = Path(__file__).with_name("schema.json")
 
 
 def as_markdown(review: Review) -> str:
@@ -48,7 +51,7 @@ def as_text(review: Review) -> str:
 
 
 def as_json(review: Review) -> str:
-    """The document that `review/schema.json` describes, in ASCII."""
+    """The document that `SCHEMA` describes, in ASCII."""
     return json.dumps(_document(review), indent=2) + "\n"
 
 
@@ -58,16 +61,16 @@ def marker(review: Review) -> str:
     named = ",".join(stacks[:_MOST_STACKS]) + (
         f",+{len(stacks) - _MOST_STACKS}" if len(stacks) > _MOST_STACKS else ""
     )
-    # two hyphens would end it
-    safe = named.replace("-", "%2D") if "--" in named or ",-" in f",{named}" or "-," in f"{named}," else named
-    return f"<!-- pulumi-account-review stack={safe} commit={review.commit or 'unknown'} -->"
+    # two hyphens may not be in a comment of HTML
+    named = named.replace("--", "%2D%2D")
+    return f"<!-- pulumi-account-review stack={named} commit={review.commit or 'unknown'} -->"
 
 
 def _markdown_section(section: Section, most: int) -> Iterator[str]:
     shown = [f"- {''.join(map(_markdown, line))}" for line in section.lines[:most]]
     hidden = len(section.lines) - len(shown)
     more = [f"- and {count(hidden)} more"] if hidden else []
-    opened = 0 if section.folded else min(_OPEN, most)
+    opened = 0 if section.folded else min(section.opened, most)
     if not section.folded:
         yield f"### {section.title}"
         yield "\n".join(shown[:opened])
@@ -97,9 +100,6 @@ def _shown(name: Name) -> str:
 
 def _document(review: Review) -> dict[str, Any]:
     exposure = review.exposure
-    consumers: Callable[[tuple[Consumer, ...]], list[dict[str, Any]]] = lambda some: list(
-        map(_consumer, some)
-    )
     return {
         "version": _VERSION,
         "stacks": list(review.stacks),
@@ -129,10 +129,10 @@ def _document(review: Review) -> dict[str, Any]:
         ],
         "changes": [_change(review, change) for change in review.changes],
         "downstream": {
-            "changed": consumers(review.downstream.changed),
-            "unchanged": consumers(review.downstream.unchanged),
+            "changed": list(map(_consumer, review.downstream.changed)),
+            "unchanged": list(map(_consumer, review.downstream.unchanged)),
         },
-        "rest": consumers(review.downstream.rest),
+        "rest": list(map(_consumer, review.downstream.rest)),
     }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import groupby
 
 from pulumi_account.common.money import usd
 from pulumi_account.common.text import count
@@ -38,6 +37,8 @@ class Section:
     title: str
     lines: list[Line]
     folded: bool = False
+    #: how many lines a comment shows unfolded
+    opened: int = 20
 
 
 def headline(review: Review) -> str:
@@ -53,14 +54,14 @@ def sections(review: Review) -> list[Section]:
     """The sections of a review that have lines, in the order in which a reviewer needs them."""
     several = len(review.stacks) > 1
     found = [
-        Section("Needs attention", list(_attention(review, several))),
+        Section("Needs attention", list(_attention(review, several)), opened=100),
         Section("Keys", [_change(review, change, several) for change in review.changes]),
         Section("Changes with these keys", [_consumer(one, several) for one in review.downstream.changed]),
         Section(
             "Shown as changed by Pulumi, but the key stays the same",
             [_consumer(one, several) for one in review.downstream.unchanged],
         ),
-        Section("Not checked", list(_unknown(review)), folded=True),
+        Section("What this review covers", list(_unknown(review)), folded=True),
         Section("Other resources", [_consumer(one, several) for one in review.downstream.rest], folded=True),
     ]
     return [section for section in found if section.lines]
@@ -79,30 +80,35 @@ def _balance(review: Review) -> str:
 
 
 def _attention(review: Review, several: bool) -> Iterator[Line]:
-    for rule, group in groupby((one for one in review.findings if one.checked), key=lambda one: one.rule):
-        findings = list(group)
-        sign = "⛔" if rule in review.failed else "⚠️"
-        for finding in findings[:_MOST_OF_RULE]:
-            yield (f"{sign} ", *_finding(finding, several), f" · {rule}")
-        if len(findings) > _MOST_OF_RULE:
-            yield (f"{sign} and {count(len(findings) - _MOST_OF_RULE)} more · {rule}",)
+    """The findings of rules that fail the review come first."""
+    found = [finding for finding in review.findings if finding.checked]
     for rule in review.failed:
-        if not any(one.checked for one in review.findings if one.rule == rule):
-            yield (f"⛔ could not be checked, as it must be · {rule}",)
+        if not any(finding.rule == rule for finding in found):
+            yield (f"⛔ could not be checked, and must be · {rule}",)
+    for fails in (True, False):
+        chosen = [finding for finding in found if (finding.rule in review.failed) == fails]
+        yield from _findings("⛔ " if fails else "⚠️ ", chosen, several)
 
 
-def _finding(finding: Finding, several: bool) -> Line:
-    subject: Line = (Name(finding.subject), " ") if finding.subject else ()
-    where: Line = (" in ", Name(finding.stack)) if several and finding.stack else ()
-    # a pattern of a user may have any characters, too
-    text: Line = tuple(
-        part for word in finding.text.split("\n") for part in ((Name(word),) if _is_odd(word) else (word,))
-    )
-    return (*subject, *text, *where)
+def _findings(sign: str, findings: Iterable[Finding], several: bool) -> Iterator[Line]:
+    """A line for all findings of a rule with the same text, and at most so many of one rule."""
+    groups: dict[str, dict[tuple[str, str], list[str]]] = {}
+    for one in findings:
+        subjects = groups.setdefault(one.rule, {}).setdefault((one.text, one.stack if several else ""), [])
+        subjects += [one.subject] if one.subject else []
+    for rule, lines in groups.items():
+        for (text, stack), subjects in list(lines.items())[:_MOST_OF_RULE]:
+            where: Line = (" in ", Name(stack)) if stack else ()
+            names = (*_names("", subjects), *where, ": ") if subjects else ()
+            # a pattern that a user gives may have any characters, too
+            yield (sign, *names, Name(text) if _is_odd(text) else text, f" · {rule}")
+        if len(lines) > _MOST_OF_RULE:
+            rest = sum(len(subjects) for subjects in list(lines.values())[_MOST_OF_RULE:])
+            yield (f"{sign}and {count(rest)} more · {rule}",)
 
 
 def _is_odd(text: str) -> bool:
-    return not all(c.isalnum() or c in " .,:;+-−%→/()'" for c in text)
+    return not all(c.isalnum() or c in " .,:;+-%→/()'\N{MINUS SIGN}" for c in text)
 
 
 def _change(review: Review, change: KeyChange, several: bool) -> Line:
@@ -149,17 +155,9 @@ def _unknown(review: Review) -> Iterator[Line]:
     exposure = review.exposure
     yield (f"The exposure covers {exposure.basis.value}.",)
     if exposure.unlimited:
-        yield (
-            f"Without a limit, and not in the exposure: {count(len(exposure.unlimited))}",
-            *_names(": ", exposure.unlimited),
-        )
+        number = count(len(exposure.unlimited))
+        yield (f"Without a limit, and not in the exposure: {number}", *_names(": ", exposure.unlimited))
     if exposure.unknown:
-        yield (f"Limits that are not known, and not in the exposure: {count(exposure.unknown)}",)
-    for problem in review.account.problems:
-        yield (Name(problem),)
-    for rule, group in groupby((one for one in review.findings if not one.checked), key=lambda one: one.rule):
-        findings = list(group)
-        for finding in findings[:_MOST_OF_RULE]:
-            yield (*_finding(finding, several=False), f" · {rule}")
-        if len(findings) > _MOST_OF_RULE:
-            yield (f"and {count(len(findings) - _MOST_OF_RULE)} more · {rule}",)
+        yield (f"With a limit that is not known, and not in the exposure: {count(exposure.unknown)}",)
+    yield from ((Name(problem),) for problem in review.account.problems)
+    yield from _findings("not checked: ", [one for one in review.findings if not one.checked], several=False)
