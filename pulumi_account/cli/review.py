@@ -126,10 +126,8 @@ _NamePattern = Annotated[
     ),
 ]
 _Budgets = Annotated[
-    list[tuple[str, Decimal]] | None,
-    typer.Option(
-        "--budget", metavar="[TEAM=]USD", parser=_budget, help="For over-budget: of each stack, or a team."
-    ),
+    list[str] | None,
+    typer.Option("--budget", metavar="[TEAM=]USD", help="For over-budget: of each stack, or a team."),
 ]
 _Production = Annotated[
     list[str] | None,
@@ -183,7 +181,11 @@ def review_(
     failing, factor = _rules(fail_on or [])
     denied, denied_factor = _rules(deny or [])
     settings = Settings(
-        max_limit, max_lifetime, name_pattern, tuple(production or ["production"]), dict(budgets or [])
+        max_limit,
+        max_lifetime,
+        name_pattern,
+        tuple(production or ["production"]),
+        dict(map(_budget, budgets or [])),
     )
     thresholds = Thresholds(max_removed, denied_factor or factor or Decimal(2), policy=settings)
     options = Options(thresholds, failing, denied, _commit(commit))

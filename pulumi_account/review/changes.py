@@ -89,7 +89,7 @@ class KeyChange:
 
 
 def key_changes(preview: Preview) -> list[KeyChange]:
-    """The changes of keys, in the order of their resources' names."""
+    """The changes of keys, in the order of their names."""
     logical = {step.urn for step in preview.steps if step.op == "replace"}
     changes = [
         _change(kind, step)
@@ -98,7 +98,7 @@ def key_changes(preview: Preview) -> list[KeyChange]:
         and (kind := _kind(step)) is not None
         and not (step.op == "create-replacement" and step.urn in logical)
     ]
-    return sorted(changes, key=lambda change: (change.facts.resource, change.urn))
+    return sorted(changes, key=lambda change: (change.facts.title, change.urn))
 
 
 def _kind(step: Step) -> Kind | None:

@@ -20,8 +20,6 @@ __all__ = ["LONGEST", "SCHEMA", "as_json", "as_markdown", "as_text", "marker"]
 
 #: characters of a comment; hosts of repositories accept 65,536
 LONGEST = 60_000
-#: columns of a name
-_WIDEST = 80
 #: stacks that the marker names
 _MOST_STACKS = 20
 _VERSION = 1
@@ -95,7 +93,7 @@ def _plain(part: str | Name) -> str:
 
 def _shown(name: Name) -> str:
     # cut before and after, because one character may become eight
-    return elided(visible(name.text[: 4 * _WIDEST]), _WIDEST) or "(empty)"
+    return elided(visible(name.text[: 4 * name.most]), name.most) or "(empty)"
 
 
 def _document(review: Review) -> dict[str, Any]:

@@ -131,7 +131,7 @@ def _limit_raised(situation: Situation) -> Iterator[Finding]:
             continue
         factor = situation.thresholds.raised
         if after is None or (isinstance(after, Decimal) and after > max(before * factor, before)):
-            text = f"the limit rises {limit_text(before)} → {limit_text(after)}, more than {factor:f} times"
+            text = f"the limit rises {limit_text(before)} → {limit_text(after)}, more than {factor.normalize():f} times"
             yield _of(change, "limit-raised", text)
 
 
@@ -170,7 +170,7 @@ def _mass_removal(situation: Situation) -> Iterator[Finding]:
     if situation.existing is None:
         yield _unchecked("mass-removal", f"{removed} keys are deleted, of an unknown number")
     elif removed > situation.existing * situation.thresholds.max_removed:
-        share = situation.thresholds.max_removed * 100
+        share = (situation.thresholds.max_removed * 100).normalize()
         text = f"{count(removed)} of {count(situation.existing)} keys are deleted; at most {share:f}% are allowed"
         yield Finding("mass-removal", "", text)
 
@@ -239,7 +239,7 @@ _RULES: Mapping[str, _Rule] = {
     "disable-in-use": _Rule("a key in use is disabled", _disable_in_use),
     "limit-below-spent": _Rule("a limit falls below what the key has spent", _limit_below_spent),
     "gap-in-rotation": _Rule(
-        "a key is replaced or revoked without an overlap, and consumers may be elsewhere", _gap_in_rotation
+        "a key is replaced or revoked at once, and consumers may be elsewhere", _gap_in_rotation
     ),
     "protection-removed": _Rule("a protected resource is protected no longer", _protection_removed),
     "mass-removal": _Rule("more than a share of all keys is deleted", _mass_removal),

@@ -20,9 +20,10 @@ __all__ = ["Line", "Name", "Section", "headline", "sections"]
 
 @dataclass(frozen=True)
 class Name:
-    """A text that may have any characters."""
+    """A text that may have any characters; ``most`` columns of it are shown."""
 
     text: str
+    most: int = 80
 
 
 Line = tuple["str | Name", ...]
@@ -100,15 +101,16 @@ def _findings(sign: str, findings: Iterable[Finding], several: bool) -> Iterator
         for (text, stack), subjects in list(lines.items())[:_MOST_OF_RULE]:
             where: Line = (" in ", Name(stack)) if stack else ()
             names = (*_names("", subjects), *where, ": ") if subjects else ()
-            # a pattern that a user gives may have any characters, too
-            yield (sign, *names, Name(text) if _is_odd(text) else text, f" · {rule}")
+            yield (sign, *names, _prose(text), f" · {rule}")
         if len(lines) > _MOST_OF_RULE:
             rest = sum(len(subjects) for subjects in list(lines.values())[_MOST_OF_RULE:])
             yield (f"{sign}and {count(rest)} more · {rule}",)
 
 
-def _is_odd(text: str) -> bool:
-    return not all(c.isalnum() or c in " .,:;+-%→/()'\N{MINUS SIGN}" for c in text)
+def _prose(text: str) -> str | Name:
+    """A sentence. If it has a user's pattern or an error in it, it may have any characters."""
+    is_plain = all(c.isalnum() or c in " .,:;+-%→()\N{MINUS SIGN}" for c in text)
+    return text if is_plain else Name(text, 400)
 
 
 def _change(review: Review, change: KeyChange, several: bool) -> Line:
@@ -139,7 +141,7 @@ def _consumer(consumer: Consumer, several: bool) -> Line:
         f") {consumer.op}",
         *where,
     )
-    return (*line, *_names(" uses ", consumer.keys))
+    return (*line, *_names(", uses ", consumer.keys))
 
 
 def _names(before: str, names: Iterable[str]) -> Line:
@@ -159,5 +161,5 @@ def _unknown(review: Review) -> Iterator[Line]:
         yield (f"Without a limit, and not in the exposure: {number}", *_names(": ", exposure.unlimited))
     if exposure.unknown:
         yield (f"With a limit that is not known, and not in the exposure: {count(exposure.unknown)}",)
-    yield from ((Name(problem),) for problem in review.account.problems)
+    yield from ((_prose(problem),) for problem in review.account.problems)
     yield from _findings("not checked: ", [one for one in review.findings if not one.checked], several=False)
