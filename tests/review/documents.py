@@ -29,7 +29,11 @@ def urn(name: str, type_: str = API_KEY, stack: str = "dev") -> str:
 
 def state(name: str, key_id: int | None = None, type_: str = API_KEY, **inputs: Any) -> dict[str, Any]:
     """A key's state; with an id, it exists. `protect` and `outputs` are not inputs."""
-    top = {field: inputs.pop(field) for field in ("protect", "propertyDependencies") if field in inputs}
+    top: dict[str, Any] = {
+        field: inputs.pop(field)
+        for field in ("protect", "propertyDependencies", "additionalSecretOutputs")
+        if field in inputs
+    }
     outputs = inputs.pop("outputs", {})
     bag = {"name": name, "is_enabled": True, **inputs}
     bag = {field: value for field, value in bag.items() if value is not None}
