@@ -73,7 +73,7 @@ def test_other_keys_of_the_account() -> None:
     """They count before and after, with what they have spent."""
     facts = account((1, "a", 5), (7, "other", 100), used={7: "40"})
     got = reviewed(preview(deleted("a", 1, credit_limit=5)), facts=facts).exposure
-    assert (got.before, got.after, got.basis.name) == (65, 60, "ACCOUNT")
+    assert (str(got.before), str(got.after), got.basis.name) == ("65", "60", "ACCOUNT")
 
 
 def test_an_adopted_key() -> None:
@@ -95,7 +95,8 @@ def test_keys_of_an_export() -> None:
     got = reviewed(
         preview(created("a", credit_limit=5), same=9), states=(StackState("keys/dev", {urn_: kept}),)
     )
-    assert (got.exposure.before, got.exposure.after, got.exposure.basis.name) == (100, 105, "STACKS")
+    assert (str(got.exposure.before), str(got.exposure.after)) == ("100", "105")
+    assert got.exposure.basis.name == "STACKS"
 
 
 def test_what_is_not_in_the_sum() -> None:
