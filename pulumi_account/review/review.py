@@ -14,6 +14,7 @@ from pulumi_account.review.changes import KeyChange, Kind, key_changes
 from pulumi_account.review.downstream import Downstream, downstream
 from pulumi_account.review.exposure import Basis, Exposure, exposure
 from pulumi_account.review.rules import Situation, Thresholds, check
+from pulumi_account.spend.usage import grouped
 from pulumi_account.stacks.exports import StackState
 from pulumi_account.stacks.previews import Preview
 from pulumi_account.stacks.resources import KeyState
@@ -120,7 +121,7 @@ def _after(before: Mapping[str, KeyState], changes: Iterable[KeyChange]) -> list
 
 
 def _downstream(previews: Iterable[Preview], changes: Iterable[KeyChange]) -> Downstream:
-    changes = list(changes)
-    parts = [downstream(preview, changes) for preview in previews]
+    of_stack = grouped(changes, lambda change: change.facts.stack)
+    parts = [downstream(preview, of_stack.get(preview.stack, [])) for preview in previews]
     names = ("changed", "unchanged", "rest")
     return Downstream(*(tuple(chain.from_iterable(getattr(part, name) for part in parts)) for name in names))

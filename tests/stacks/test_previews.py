@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def document(**more: Any) -> bytes:
         (b"null", NOT_A_PREVIEW),
         (b"\xff{}", NOT_A_PREVIEW),
         (b'{"steps": NaN}', NOT_A_PREVIEW),
-        (b'{"steps": ' + b"[" * 100_000, "not complete: the end is missing"),
+        (b'{"steps": ' + b"[" * 100_000, NOT_A_PREVIEW),
         (b'{"steps": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", NOT_A_PREVIEW),
         (b'{"steps": [' + b"1," * 3_000_001 + b"1]}", "there are more than 3,000,000 values"),
         (b'{"deployment": {}}', "an export of a stack, not a preview: give it with --stack"),
@@ -61,7 +62,7 @@ def document(**more: Any) -> bytes:
 )
 def test_what_is_not_a_complete_preview(content: bytes, problem: str) -> None:
     """One line says what is wrong, and quotes nothing."""
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=re.escape(problem)) as caught:
         parse_preview(content)
     assert str(caught.value) == problem
 
