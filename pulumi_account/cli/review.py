@@ -171,7 +171,9 @@ def review_(
     commit: _Commit = None,
     _schema: _Schema = False,
 ) -> None:
-    """Review previews: what they do to keys, to money, and to what uses the keys.
+    """Review what a preview does to keys and money.
+
+    Several previews make one review. It also shows what really changes where the keys are used.
 
     If ACCOUNT_PROVISIONING_KEY is set, the command asks the account for its balance, its keys and their use, with three
     calls. Without it, the review says what it does not know. No value of a secret or of an unknown property is printed.
@@ -234,7 +236,7 @@ def _read(previews: Sequence[str], stacks: Sequence[str]) -> tuple[list[Preview]
 
 def _ask() -> AccountFacts:
     if not os.environ.get("ACCOUNT_PROVISIONING_KEY"):
-        problem = "the account's balance, keys and use are not known: ACCOUNT_PROVISIONING_KEY is not set"
+        problem = "not known: the account's balance, keys and use. ACCOUNT_PROVISIONING_KEY is not set"
         return AccountFacts(utc_now(), problems=(problem,))
     with account() as client:
         return ask(client)

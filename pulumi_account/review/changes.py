@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -35,8 +35,6 @@ class Kind(str, Enum):
     FORGOTTEN = "no longer read"
 
 
-#: what a review shows of a deleted key
-_OF_DELETED = ("limit", *SHOWN_LABELS)
 #: properties of which a review shows only that they change
 _WITHOUT_VALUES = ("rotation_triggers", "rotate_now", "revoke", "delete_guard", "anchor")
 
@@ -120,17 +118,12 @@ def _change(kind: Kind, step: Step) -> KeyChange:
 
 def _details(kind: Kind, step: Step) -> Iterator[Detail]:
     old, new = step.old, step.new
+    if kind is Kind.DELETED and old:
+        yield from _without_defaults(_shown(old), ("limit", *SHOWN_LABELS))
     if new is None or kind is Kind.FORGOTTEN:
-        shown = _shown(old) if old and kind is Kind.DELETED else {}
-        yield from (
-            Detail(what, "", shown[what]) for what in _OF_DELETED if shown.get(what, "none") != "none"
-        )
         return
     if old is None or kind in (Kind.CREATED, Kind.ADOPTED):
-        defaults = {*product(SHOWN_LABELS, ["none"]), ("state", "enabled"), ("resource", "not protected")}
-        yield from (
-            Detail(what, "", text) for what, text in _shown(new).items() if (what, text) not in defaults
-        )
+        yield from _without_defaults(_shown(new), tuple(_shown(new)))
         return
     before, after = _shown(old), _shown(new)
     if kind is Kind.CHANGED:
@@ -143,6 +136,11 @@ def _details(kind: Kind, step: Step) -> Iterator[Detail]:
         yield Detail("other labels", "", f"{count} changed")
     if new.reason and new.reason not in ("revoke changed", "rotate_now changed") and kind is Kind.ROTATED:
         yield Detail("reason", "", new.reason)
+
+
+def _without_defaults(shown: Mapping[str, str], names: tuple[str, ...]) -> Iterator[Detail]:
+    defaults = {("state", "enabled"), ("resource", "not protected"), *product(SHOWN_LABELS, ["none"])}
+    yield from (Detail(name, "", shown[name]) for name in names if (name, shown[name]) not in defaults)
 
 
 def _other_labels(old: KeyFacts, new: KeyFacts) -> int:

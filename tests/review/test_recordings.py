@@ -61,10 +61,16 @@ Shown as changed by Pulumi, but the key stays the same:
 """
 
 
-@pytest.mark.parametrize("name", ["changes-diff", "changes-sames", "changes-steps", "refresh"])
+@pytest.mark.parametrize("name", ["changes-diff", "changes-sames", "changes-steps"])
 def test_changes(name: str) -> None:
     """Changes in a component, under another provider, of labels, rotations; whatever options the preview had."""
     assert CHANGES in text(name)
+
+
+def test_drift() -> None:
+    """A preview with `--refresh` compares with what the server has: somebody had raised a limit by hand."""
+    drift = "disabled changed: limit 70.00 USD → 7.00 USD, state"
+    assert CHANGES.replace("disabled changed: state", drift) in text("refresh")
 
 
 @pytest.mark.parametrize(
