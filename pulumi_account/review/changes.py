@@ -118,13 +118,17 @@ def _change(kind: Kind, step: Step) -> KeyChange:
 
 def _details(kind: Kind, step: Step) -> Iterator[Detail]:
     old, new = step.old, step.new
-    if kind is Kind.DELETED and old:
-        yield from _without_defaults(_shown(old), ("limit", *SHOWN_LABELS))
-    if new is None or kind is Kind.FORGOTTEN:
+    if kind is Kind.FORGOTTEN:
         return
-    if old is None or kind in (Kind.CREATED, Kind.ADOPTED):
+    if new is None:
+        yield from _without_defaults(_shown(old) if old else {}, ("limit", *SHOWN_LABELS))
+    elif old is None or kind in (Kind.CREATED, Kind.ADOPTED):
         yield from _without_defaults(_shown(new), tuple(_shown(new)))
-        return
+    else:
+        yield from _differences(kind, step, old, new)
+
+
+def _differences(kind: Kind, step: Step, old: KeyState, new: KeyState) -> Iterator[Detail]:
     before, after = _shown(old), _shown(new)
     if kind is Kind.CHANGED:
         before["name"], after["name"] = old.facts.name or "not shown", new.facts.name or "not shown"
@@ -140,7 +144,11 @@ def _details(kind: Kind, step: Step) -> Iterator[Detail]:
 
 def _without_defaults(shown: Mapping[str, str], names: tuple[str, ...]) -> Iterator[Detail]:
     defaults = {("state", "enabled"), ("resource", "not protected"), *product(SHOWN_LABELS, ["none"])}
-    yield from (Detail(name, "", shown[name]) for name in names if (name, shown[name]) not in defaults)
+    yield from (
+        Detail(name, "", shown[name])
+        for name in names
+        if name in shown and (name, shown[name]) not in defaults
+    )
 
 
 def _other_labels(old: KeyFacts, new: KeyFacts) -> int:
