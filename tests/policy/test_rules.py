@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -136,3 +138,12 @@ def test_a_finding_has_the_name_of_the_key() -> None:
     """The subject is the name on the server or, if it is secret, the resource's."""
     assert check([key(labels=None)], STRICT, NOW)[0].subject == "good"
     assert check([key(name="[secret]", labels=None)], Settings(), NOW)[0].subject == "resource"
+
+
+def test_the_rules_are_quick_to_import() -> None:
+    """A program and a policy pack load them without Pulumi, HTTP and pydantic."""
+    code = (
+        "import sys, pulumi_account.policy.rules; print(*{'pulumi', 'httpx', 'pydantic'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.strip() == ""

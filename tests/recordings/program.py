@@ -35,7 +35,7 @@ production = account.ApiKey(
     opts=ResourceOptions(protect=not after),
 )
 triggered = account.ApiKey("triggered", name="triggered", credit_limit=10, rotation_triggers={"q": str(step)})
-labelled = account.ApiKey("labelled", credit_limit=5, labels=labels("berta" if after else "anna", "staging"))
+labeled = account.ApiKey("labeled", credit_limit=5, labels=labels("berta" if after else "anna", "staging"))
 account.ApiKey("disabled", name="disabled", is_enabled=not after, credit_limit=7, delete_guard="7d")
 account.ApiKey("expiring", name="expiring", credit_limit=1, expires_in="20d" if after else "90d")
 account.ApiKey("unchanged", name="unchanged")
@@ -51,12 +51,12 @@ leaked = account.RotatingApiKey("leaked", every="30d", name="leaked", revoke="b"
 for name, key in {
     "production": production,
     "triggered": triggered,
-    "labelled": labelled,
+    "labeled": labeled,
     "quiet": quiet,
     "now": now,
 }.items():
     Consumer(f"uses-{name}", key.key)
-Consumer("uses-id", labelled.key_id)
+Consumer("uses-id", labeled.key_id)
 if after:
     account.ApiKey("added", name="added")
 else:

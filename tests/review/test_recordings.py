@@ -43,7 +43,7 @@ Keys:
   expiring changed: expires INSTANT → INSTANT
   gone-1 deleted: limit 30.00 USD
   gone-2-0 deleted: limit none
-  labelled changed: owner anna → berta
+  labeled changed: owner anna → berta
   leaked-1 revoked: generation 0 → 1, revoke changed
   now-1 rotated: generation 0 → 1, rotate_now changed
   production changed: limit 500.00 USD → 800.00 USD, expires 2031-01-01 → never, resource protected → not protected
@@ -55,7 +55,7 @@ Changes with these keys:
   uses-triggered (pulumi-python:dynamic:Resource) update, uses triggered
 
 Shown as changed by Pulumi, but the key stays the same:
-  uses-labelled (pulumi-python:dynamic:Resource) update, uses labelled
+  uses-labeled (pulumi-python:dynamic:Resource) update, uses labeled
   uses-production (pulumi-python:dynamic:Resource) update, uses production
   uses-quiet (pulumi-python:dynamic:Resource) update, uses quiet-0
 """
