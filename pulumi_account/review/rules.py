@@ -160,7 +160,7 @@ def _expires_soon(situation: Situation) -> Iterator[Finding]:
 def _protection_removed(situation: Situation) -> Iterator[Finding]:
     for change in situation.changes:
         if change.old and change.new and change.old.facts.protect and not change.new.facts.protect:
-            yield _of(change, "protection-removed", "the resource is protected no longer")
+            yield _of(change, "protection-removed", "the resource is no longer protected")
 
 
 def _mass_removal(situation: Situation) -> Iterator[Finding]:
@@ -241,7 +241,7 @@ _RULES: Mapping[str, _Rule] = {
     "gap-in-rotation": _Rule(
         "a key is replaced or revoked at once, and consumers may be elsewhere", _gap_in_rotation
     ),
-    "protection-removed": _Rule("a protected resource is protected no longer", _protection_removed),
+    "protection-removed": _Rule("a protected resource is no longer protected", _protection_removed),
     "mass-removal": _Rule("more than a share of all keys is deleted", _mass_removal),
     "exposure-over-balance": _Rule("the exposure rises above the balance", _exposure_over_balance),
     "limit-raised": _Rule(

@@ -69,10 +69,12 @@ def sections(review: Review) -> list[Section]:
 
 
 def _exposure(exposure: Exposure) -> str:
-    before, after = exposure.before, exposure.after
+    before, after, unlimited = exposure.before, exposure.after, len(exposure.unlimited)
+    more = f" and {count(unlimited)} key{'' if unlimited == 1 else 's'} without a limit" if unlimited else ""
     if before == after:
-        return f"exposure {usd(after)} USD"
-    return f"exposure {usd(before)} → {usd(after)} USD ({'+' if after > before else ''}{usd(after - before)})"
+        return f"exposure {usd(after)} USD{more}"
+    sign = "+" if after > before else ""
+    return f"exposure {usd(before)} → {usd(after)} USD ({sign}{usd(after - before)}){more}"
 
 
 def _balance(review: Review) -> str:
@@ -85,10 +87,13 @@ def _attention(review: Review, several: bool) -> Iterator[Line]:
     found = [finding for finding in review.findings if finding.checked]
     for rule in review.failed:
         if not any(finding.rule == rule for finding in found):
-            yield (f"⛔ could not be checked, and must be · {rule}",)
+            yield (f"⛔ could not be checked, but must be · {rule}",)
     for fails in (True, False):
         chosen = [finding for finding in found if (finding.rule in review.failed) == fails]
         yield from _findings("⛔ " if fails else "⚠️ ", chosen, several)
+    unknown = dict.fromkeys(finding.rule for finding in review.findings if not finding.checked)
+    if unknown:
+        yield (f"❔ not checked, or not in full: {', '.join(unknown)}",)
 
 
 def _findings(sign: str, findings: Iterable[Finding], several: bool) -> Iterator[Line]:

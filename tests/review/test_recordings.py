@@ -76,20 +76,20 @@ def test_drift() -> None:
 @pytest.mark.parametrize(
     ("name", "headline"),
     [
-        ("first", "13 keys created · exposure 0.00 → 577.00 USD (+577.00)"),
-        ("nothing", "no key changes · exposure 577.00 USD"),
+        ("first", "13 keys created · exposure 0.00 → 577.00 USD (+577.00) and 3 keys without a limit"),
+        ("nothing", "no key changes · exposure 577.00 USD and 3 keys without a limit"),
         ("target", "1 key changed · exposure 500.00 → 800.00 USD (+300.00)"),
         ("destroy", "13 keys deleted · exposure 577.00 → 0.00 USD (\N{MINUS SIGN}577.00)"),
-        ("due", "4 keys rotated · exposure 20.00 → 40.00 USD (+20.00)"),
+        ("due", "4 keys rotated · exposure 20.00 → 40.00 USD (+20.00) and 4 keys without a limit"),
         (
             "replace",
             "1 key created, 5 changed, 1 rotated, 2 replaced, 1 revoked, 2 deleted · "
-            "exposure 577.00 → 896.00 USD (+319.00)",
+            "exposure 577.00 → 896.00 USD (+319.00) and 2 keys without a limit",
         ),
         (
             "adopt",
             "1 key created, 1 adopted, 6 changed, 1 rotated, 1 replaced, 1 revoked, 2 deleted · "
-            "exposure 577.00 → 905.00 USD (+328.00)",
+            "exposure 577.00 → 905.00 USD (+328.00) and 2 keys without a limit",
         ),
     ],
 )

@@ -128,7 +128,7 @@ def test_a_duration_counts_from_the_creation() -> None:
 def test_protection_is_removed() -> None:
     """The resource was protected and is not any more."""
     one = preview(updated("a", 1, {"protect": True}, {}))
-    assert found(reviewed(one), "protection-removed") == [("a", "the resource is protected no longer")]
+    assert found(reviewed(one), "protection-removed") == [("a", "the resource is no longer protected")]
 
 
 @pytest.mark.parametrize(("removed", "kept", "hit"), [(1, 0, False), (2, 6, False), (3, 6, True)])
