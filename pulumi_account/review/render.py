@@ -55,7 +55,7 @@ def as_json(review: Review) -> str:
 
 def marker(review: Review) -> str:
     """The first line of a comment, which names the stacks and the commit, and which no page shows."""
-    stacks = [quote(stack, safe="/._") for stack in review.stacks]
+    stacks = [quote(visible(stack), safe="/._") for stack in review.stacks]
     named = ",".join(stacks[:_MOST_STACKS]) + (
         f",+{len(stacks) - _MOST_STACKS}" if len(stacks) > _MOST_STACKS else ""
     )

@@ -20,6 +20,7 @@ from pulumi_account.stacks.resources import (
     key_state,
     object_of,
     objects_of,
+    strings_of,
 )
 
 __all__ = ["OPERATIONS", "Preview", "PreviewError", "PropertyChange", "Step", "parse_preview", "read_preview"]
@@ -204,12 +205,7 @@ def _changed_names(
     if not (entry.get("oldState") and entry.get("newState")) or entry.get("op") in ("same", "refresh"):
         return frozenset()
     differing = {name for name in {*old, *new} if old.get(name) != new.get(name)}
-    reasons = [
-        name
-        for field in ("diffReasons", "replaceReasons")
-        for name in entry.get(field) or ()
-        if isinstance(name, str)
-    ]
+    reasons = [name for field in ("diffReasons", "replaceReasons") for name in strings_of(entry.get(field))]
     return frozenset(name for name in {*differing, *reasons} if not name.startswith("__"))
 
 
@@ -222,11 +218,7 @@ def _property_changes(names: frozenset[str], new: Mapping[str, Any]) -> Iterator
 def _sources(state: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     """The URNs that each input comes from."""
     found = object_of(state.get("propertyDependencies"))
-    return {
-        name: frozenset(urn for urn in urns if isinstance(urn, str))
-        for name, urns in found.items()
-        if isinstance(urns, list)
-    }
+    return {name: frozenset(strings_of(urns)) for name, urns in found.items()}
 
 
 def _has_secret_outputs(entry: Mapping[str, Any]) -> bool:

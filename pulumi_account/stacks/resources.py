@@ -24,6 +24,7 @@ __all__ = [
     "key_state",
     "object_of",
     "objects_of",
+    "strings_of",
 ]
 
 ROTATING_TYPE = "pulumi-python:dynamic/account:RotatingApiKey"
@@ -119,8 +120,8 @@ def _without_secrets(declared: Mapping[str, Any], state: Mapping[str, Any]) -> d
     plaintext, which a preview with `--show-secrets` does not mark.
     """
     sources = object_of(state.get("propertyDependencies"))
-    secret = set(_strings(state.get("additionalSecretOutputs"))) | {
-        name for name in ("name", "labels") if any(map(_is_key, _strings(sources.get(name))))
+    secret = set(strings_of(state.get("additionalSecretOutputs"))) | {
+        name for name in ("name", "labels") if any(map(_is_key, strings_of(sources.get(name))))
     }
     return {name: MARKERS[0] if name in secret else value for name, value in declared.items()}
 
@@ -161,7 +162,8 @@ def objects_of(value: object) -> list[dict[str, Any]]:
     return [object_of(item) for item in value or []]
 
 
-def _strings(value: object) -> list[str]:
+def strings_of(value: object) -> list[str]:
+    """The texts in a list, if it is one."""
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 

@@ -130,6 +130,7 @@ def test_json_with_an_account_has_its_schema() -> None:
         ("dev", "abcdef0", "stack=keys/dev commit=abcdef0"),
         ("a--b", None, "stack=keys/a%2D%2Db commit=unknown"),
         ("a>b c,d", None, "stack=keys/a%3Eb%20c%2Cd commit=unknown"),
+        ("\ud800", None, "stack=keys/%5BU%2BD800%5D commit=unknown"),
     ],
 )
 def test_the_marker(stack: str, commit: str | None, expected: str) -> None:

@@ -117,6 +117,18 @@ def test_no_unknown_property(data: st.DataObject) -> None:
     assert CANARY not in shown(planted(document, path, extra) if path else extra)
 
 
+@pytest.mark.parametrize("name", ["changes-steps", "adopt", "refresh"])
+@given(data=st.data())
+def test_values_of_wrong_kinds(name: str, data: st.DataObject) -> None:
+    """A preview with a number, a boolean, a list or an object at any place is read, or refused in one line."""
+    document = recorded(name)
+    path = data.draw(st.sampled_from([path for path in places(document) if path]))
+    value = data.draw(
+        st.sampled_from([0, -1, 10**200, 1.5, True, None, [], {}, [None], "", "::::::", "\ud800"])
+    )
+    assert shown(planted(document, path, value))
+
+
 def test_secrets_in_plain_text() -> None:
     """A preview with `--show-secrets` has the plaintexts in it; none is shown."""
     text = json.dumps(recorded("changes-diff")).replace('"[secret]"', f'"{CANARY}"')
