@@ -18,12 +18,12 @@ PACKAGE = Path(__file__).parent.parent / "pulumi_account"
 #: from the top of the house to its ground
 ROWS = [
     ["cli"],
-    ["report", "metrics", "watch"],
+    ["report", "metrics", "watch", "review"],
     ["stacks"],
     ["program"],
     ["lifecycle"],
     ["process", "keyfile"],
-    ["core", "spend"],
+    ["core", "spend", "policy"],
     ["api"],
     ["common"],
     ["exceptions"],

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pulumi_account.cli import adopt, keyfile, keys, leftovers, report, servers, spending, watch
+from pulumi_account.cli import adopt, keyfile, keys, leftovers, report, review, servers, spending, watch
 from pulumi_account.cli.options import examples
 from pulumi_account.cli.output import fail, say, write
 from pulumi_account.common.text import place
@@ -26,7 +26,7 @@ Exit status:
   1    failure: one line on stderr says why
   2    wrong usage
   3    the condition does not hold (balance --min, keys unmanaged --fail,
-       keyfile check)
+       keyfile check, review --fail-on)
   130  interrupted
   141  the reader of the output has exited"""
 
@@ -89,7 +89,7 @@ app.add_typer(
 app.add_typer(
     keyfile.app, name="keyfile", help="Check and show key files. None of these commands calls the API."
 )
-for _commands in (adopt, watch, leftovers, report, servers):
+for _commands in (adopt, review, watch, leftovers, report, servers):
     app.add_typer(_commands.app)
 
 

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pulumi_account.api.models import Key
 from pulumi_account.common.instants import read_instant, same_instant
-from pulumi_account.core.properties import API_KEY_TYPE
+from pulumi_account.common.money import parse_json
+from pulumi_account.core.properties import API_KEY_TYPE, ROTATING_API_KEY_TYPE
 from pulumi_account.core.reservations import is_reservation
 from pulumi_account.exceptions import AccountError
+from pulumi_account.stacks.resources import KEY_TYPES, KeyState, Urn, key_state, objects_of
 
-__all__ = ["ROTATING_API_KEY_TYPE", "ExportError", "StackKey", "read_export", "unmanaged_keys"]
+__all__ = ["ExportError", "StackKey", "StackState", "read_export", "read_state", "unmanaged_keys"]
 
-
-#: the type of a rotating key in a state
-ROTATING_API_KEY_TYPE = "pulumi-python:dynamic/account:RotatingApiKey"
 #: what marks an object in a state as an encrypted value
 _ENCRYPTED = "4dabf18193072939515e22adb298388d"
+
+_T = TypeVar("_T")
 
 
 class ExportError(AccountError):
@@ -62,6 +62,22 @@ class StackKey:
         return self.id == str(key.id) and same_key
 
 
+@dataclass(frozen=True)
+class StackState:
+    """The keys that a stack manages, by their URNs; ``stack`` is ``PROJECT/STACK``, empty if it has no resource."""
+
+    stack: str
+    keys: Mapping[str, KeyState]
+
+
+def read_state(name: str) -> StackState:
+    """The keys that the stack of an export manages, with their properties; ``-`` is stdin.
+
+    :raises ExportError: the file cannot be read, or is not an export.
+    """
+    return _read(name, _state)
+
+
 def read_export(name: str) -> list[StackKey]:
     """The keys in a file that ``pulumi stack export`` or LocalEngine wrote; ``-`` is stdin.
 
@@ -70,15 +86,30 @@ def read_export(name: str) -> list[StackKey]:
 
     :raises ExportError: the file cannot be read, or is not an export.
     """
+    return _read(name, lambda deployment: list(_keys(deployment)))
+
+
+def _read(name: str, read: Callable[[dict[str, Any]], _T]) -> _T:
     try:
         content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        deployment = _object(_object(json.loads(content))["deployment"])
-        return list(_keys(deployment))
+        return read(_object(_object(parse_json(content))["deployment"]))
     except OSError as error:
         problem = error.strerror or "cannot be read"
     except (ValueError, KeyError, RecursionError):  # their messages may contain the whole file
         problem = "not what `pulumi stack export` prints"
     raise ExportError(f"{name}: {problem}")
+
+
+def _state(deployment: dict[str, Any]) -> StackState:
+    keys = {}
+    stack = ""
+    for entry in objects_of(deployment.get("resources")):
+        urn = Urn.parse(entry.get("urn"))
+        stack = urn.stack
+        # a key that a replacement left behind has the URN of its replacement, and `delete`
+        if urn.type in KEY_TYPES and not entry.get("external") and not entry.get("delete"):
+            keys[str(entry["urn"])] = key_state(entry, urn)
+    return StackState(stack, keys)
 
 
 def unmanaged_keys(keys: Iterable[Key], known: Iterable[StackKey]) -> list[tuple[Key, str | None]]:
@@ -112,17 +143,15 @@ def _keys(deployment: dict[str, Any]) -> Iterator[StackKey]:
 def _generations(resource: dict[str, Any]) -> Iterator[StackKey]:
     """The current key of a rotating one, and those that it has retired. The resource's id is no key's id."""
     outputs = _object(resource.get("outputs") or {})
-    base = _base(outputs)
-    if key_id := _id(outputs.get("key_id")):
-        current = _key(resource, key_id)
-        current = replace(current, base=base, stem=current.name_prefix, name_prefix=None)
+    current_id = _id(outputs.get("key_id"))  # None if the current key was deleted elsewhere
+    current = _key(resource, current_id or "")
+    current = replace(current, base=_base(outputs), stem=current.name_prefix, name_prefix=None)
+    if current_id:
         yield current
-        for entry in _list(outputs.get("retired")):
-            retired = _object(entry)
-            if key_id := _id(retired.get("key_id")):
-                yield replace(
-                    current, id=key_id, name=_text(retired.get("name")), created_at=None, current=False
-                )
+    for entry in _list(outputs.get("retired")):
+        retired = _object(entry)
+        if key_id := _id(retired.get("key_id")):
+            yield replace(current, id=key_id, name=_text(retired.get("name")), created_at=None, current=False)
 
 
 def _key(resource: dict[str, Any], key_id: str) -> StackKey:

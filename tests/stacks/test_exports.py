@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from pulumi_account.api.models import Key
-from pulumi_account.core.properties import API_KEY_TYPE
+from pulumi_account.core.properties import API_KEY_TYPE, ROTATING_API_KEY_TYPE
 from pulumi_account.core.reservations import RESERVATION_PREFIX
 from pulumi_account.stacks.exports import (
-    ROTATING_API_KEY_TYPE,
     ExportError,
     StackKey,
     read_export,
@@ -123,6 +122,14 @@ def test_the_generations_of_a_rotating_key(tmp_path: Path) -> None:
     ]
     assert [key.labels for key in keys] == [{"team": "ads"}] * 2
     assert [key.created_at for key in keys] == [NOW, None]
+
+
+def test_retired_keys_count_without_a_current_one(tmp_path: Path) -> None:
+    """A stack whose current key was deleted elsewhere still manages those that it has retired."""
+    outputs = {name: value for name, value in ROTATING["outputs"].items() if name != "key_id"}  # type: ignore[attr-defined]
+    keys = export(tmp_path, {**ROTATING, "outputs": outputs})
+    assert keys == [key for key in export(tmp_path, ROTATING) if not key.current]
+    assert keys != []
 
 
 def test_generations_are_managed(tmp_path: Path) -> None:

@@ -1,0 +1,255 @@
+"""The rules about what a change does, and the names of all rules of a review.
+
+Rules about declared keys are in `policy.rules`; they hold in a policy pack and a program, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from pulumi_account.common.instants import format_instant
+from pulumi_account.common.money import usd
+from pulumi_account.common.text import count
+from pulumi_account.policy import rules as policy
+from pulumi_account.policy.facts import KeyFacts, Unknown
+from pulumi_account.policy.rules import Finding
+from pulumi_account.review.account import AccountFacts, use_text
+from pulumi_account.review.changes import KeyChange, Kind, limit_text
+from pulumi_account.review.exposure import Exposure
+from pulumi_account.stacks.previews import Preview
+
+__all__ = ["DESCRIPTIONS", "NAMES", "Situation", "Thresholds", "check"]
+
+_REFERENCE = "pulumi:pulumi:StackReference"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """When a rule about a change finds something.
+
+    :ivar max_removed: the share of all keys that one change may delete; a single key is always allowed.
+    :ivar raised: how many times as high a limit may become.
+    :ivar soon: how far ahead an expiry must lie.
+    """
+
+    max_removed: Decimal = Decimal("0.25")
+    raised: Decimal = Decimal(2)
+    soon: timedelta = timedelta(days=30)
+    policy: policy.Settings = field(default_factory=policy.Settings)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the rules see.
+
+    :ivar existing: the number of keys before the changes; None if it is not known.
+    :ivar keys: the keys of the stacks after the changes.
+    :ivar complete: whether these are all; else they are those that change.
+    """
+
+    previews: Sequence[Preview]
+    changes: Sequence[KeyChange]
+    account: AccountFacts
+    exposure: Exposure
+    existing: int | None
+    keys: Sequence[KeyFacts]
+    thresholds: Thresholds
+    complete: bool
+
+
+@dataclass(frozen=True)
+class _Rule:
+    description: str
+    find: Callable[[Situation], Iterator[Finding]]
+
+
+def check(situation: Situation) -> list[Finding]:
+    """What all rules find, first those about the change, in the order of `NAMES`."""
+    found = [finding for rule in _RULES.values() for finding in rule.find(situation)]
+    settings, now = situation.thresholds.policy, situation.account.now
+    touched = [c.facts for c in situation.changes if c.kind not in (Kind.DELETED, Kind.FORGOTTEN)]
+    single = [rule.name for rule in policy.RULES if rule.name != "over-budget"]
+    found += policy.check(touched, settings, now, single)
+    found += policy.check(situation.keys, settings, now, ["over-budget"])
+    if settings.budgets and not situation.complete:
+        found.append(_unchecked("over-budget", "the limits of the keys that stay are not known"))
+    order = {name: number for number, name in enumerate(NAMES)}
+    return sorted(dict.fromkeys(found), key=lambda one: order[one.rule])
+
+
+def _in_use(situation: Situation, rule: str, verbs: Mapping[Kind, str]) -> Iterator[Finding]:
+    unknown = 0
+    for change in situation.changes:
+        switched_off = change.kind is not Kind.CHANGED or _is_switched_off(change)
+        if change.kind not in verbs or change.old is None or change.old.external or not switched_off:
+            continue
+        use = situation.account.use(change.old)
+        unknown += use is None
+        if use is not None and use.is_used:
+            text = f"is {verbs[change.kind]}, but in use: {use_text(use, situation.account)}"
+            yield _of(change, rule, text, change.old.facts.title)
+    if unknown:
+        yield _unchecked(rule, f"the use of {_keys(unknown)} is not known")
+
+
+def _delete_in_use(situation: Situation) -> Iterator[Finding]:
+    return _in_use(situation, "delete-in-use", {Kind.DELETED: "deleted", Kind.REVOKED: "revoked"})
+
+
+def _disable_in_use(situation: Situation) -> Iterator[Finding]:
+    return _in_use(situation, "disable-in-use", {Kind.CHANGED: "disabled", Kind.ROTATED: "disabled"})
+
+
+def _is_switched_off(change: KeyChange) -> bool:
+    old, new = change.old, change.new
+    return bool(old and new and old.facts.is_enabled is not False and new.facts.is_enabled is False)
+
+
+def _limit_below_spent(situation: Situation) -> Iterator[Finding]:
+    unknown = 0
+    for change in situation.changes:
+        before, after = _limits(change)
+        lowered = isinstance(after, Decimal) and not (isinstance(before, Decimal) and after >= before)
+        if change.kind is not Kind.CHANGED or change.old is None or not lowered:
+            continue
+        use = situation.account.use(change.old)
+        unknown += use is None
+        if use is not None and isinstance(after, Decimal) and after < use.cost:
+            text = f"the limit {usd(after)} USD is below what the key has spent: {use_text(use, situation.account)}"
+            yield _of(change, "limit-below-spent", text)
+    if unknown:
+        yield _unchecked("limit-below-spent", f"what {_keys(unknown)} spent is not known")
+
+
+def _limit_raised(situation: Situation) -> Iterator[Finding]:
+    for change in situation.changes:
+        before, after = _limits(change)
+        if change.old is None or change.new is None or not isinstance(before, Decimal):
+            continue
+        factor = situation.thresholds.raised
+        if after is None or (isinstance(after, Decimal) and after > max(before * factor, before)):
+            text = f"the limit rises {limit_text(before)} → {limit_text(after)}, more than {factor.normalize():f} times"
+            yield _of(change, "limit-raised", text)
+
+
+def _limits(change: KeyChange) -> tuple[Decimal | Unknown | None, Decimal | Unknown | None]:
+    return tuple(state.facts.credit_limit if state else None for state in (change.old, change.new))  # type: ignore[return-value]
+
+
+def _expires_soon(situation: Situation) -> Iterator[Finding]:
+    now = situation.account.now
+    for change in situation.changes:
+        if change.new is None or change.kind is Kind.FORGOTTEN:
+            continue
+        expires = change.new.facts.expires_at(now)
+        if not isinstance(expires, datetime):
+            continue
+        before = change.old.facts.expires_at(now) if change.old else expires
+        shortened = before is None or (isinstance(before, datetime) and expires < before)
+        use = situation.account.use(change.old) if change.old and change.kind is Kind.CHANGED else None
+        if expires - now <= situation.thresholds.soon:
+            yield _of(change, "expires-soon", f"expires {_day(expires)}")
+        elif shortened and use is not None and use.is_used:
+            text = f"expires earlier, {_day(expires)}, but is in use: {use_text(use, situation.account)}"
+            yield _of(change, "expires-soon", text)
+
+
+def _protection_removed(situation: Situation) -> Iterator[Finding]:
+    for change in situation.changes:
+        if change.old and change.new and change.old.facts.protect and not change.new.facts.protect:
+            yield _of(change, "protection-removed", "the resource is no longer protected")
+
+
+def _mass_removal(situation: Situation) -> Iterator[Finding]:
+    removed = sum(change.kind is Kind.DELETED for change in situation.changes)
+    if removed < 2:
+        return
+    if situation.existing is None:
+        yield _unchecked("mass-removal", f"{removed} keys are deleted, of an unknown number")
+    elif removed > situation.existing * situation.thresholds.max_removed:
+        share = (situation.thresholds.max_removed * 100).normalize()
+        text = f"{count(removed)} of {count(situation.existing)} keys are deleted; at most {share:f}% are allowed"
+        yield Finding("mass-removal", "", text)
+
+
+def _exposure_over_balance(situation: Situation) -> Iterator[Finding]:
+    exposure, balance = situation.exposure, situation.account.balance
+    if balance is None:
+        yield _unchecked("exposure-over-balance", "the balance is not known")
+    elif exposure.after > max(balance, exposure.before):
+        text = f"the keys may spend {usd(exposure.after)} USD; the balance is {usd(balance)} USD"
+        yield Finding("exposure-over-balance", "", text)
+
+
+def _gap_in_rotation(situation: Situation) -> Iterator[Finding]:
+    read = _read_stacks(situation.previews)
+    previews = {preview.stack: preview for preview in situation.previews}
+    used = {
+        urn
+        for preview in situation.previews
+        for step in preview.steps
+        if step.op != "delete"
+        for urn in step.sources
+    }
+    for change in situation.changes:
+        stack = change.facts.stack
+        reasons = {
+            "this stack has no consumer of it": change.urn not in used,
+            "this stack has secret outputs": previews[stack].secret_outputs,
+            "another of these stacks reads this one": stack in read,
+        }
+        found = " and ".join(reason for reason, holds in reasons.items() if holds)
+        if found and change.kind in (Kind.REPLACED, Kind.REVOKED):
+            text = "the old key stops working at once, and consumers elsewhere may still have it"
+            yield _of(change, "gap-in-rotation", f"{text}: {found}")
+
+
+def _read_stacks(previews: Sequence[Preview]) -> set[str]:
+    """The stacks that others read: the name of a stack reference ends in ``PROJECT/STACK``."""
+    return {
+        "/".join(urn.rpartition("::")[2].split("/")[-2:])
+        for preview in previews
+        for step in preview.steps
+        for urn in ({step.urn} if step.resource.type == _REFERENCE else step.sources)
+        if f"{_REFERENCE}::" in urn
+    }
+
+
+def _day(instant: datetime) -> str:
+    return format_instant(instant.replace(microsecond=0)).removesuffix("T00:00:00Z")
+
+
+def _keys(number: int) -> str:
+    return "1 key" if number == 1 else f"{count(number)} keys"
+
+
+def _of(change: KeyChange, rule: str, text: str, subject: str | None = None) -> Finding:
+    return Finding(rule, subject or change.facts.title, text, change.facts.stack)
+
+
+def _unchecked(rule: str, text: str) -> Finding:
+    return Finding(rule, "", text, checked=False)
+
+
+_RULES: Mapping[str, _Rule] = {
+    "delete-in-use": _Rule("a key in use is deleted or revoked", _delete_in_use),
+    "disable-in-use": _Rule("a key in use is disabled", _disable_in_use),
+    "limit-below-spent": _Rule("a limit falls below what the key has spent", _limit_below_spent),
+    "gap-in-rotation": _Rule(
+        "a key is replaced or revoked at once, and consumers may be elsewhere", _gap_in_rotation
+    ),
+    "protection-removed": _Rule("a protected resource is no longer protected", _protection_removed),
+    "mass-removal": _Rule("more than a share of all keys is deleted", _mass_removal),
+    "exposure-over-balance": _Rule("the exposure rises above the balance", _exposure_over_balance),
+    "limit-raised": _Rule(
+        "a limit rises to more than FACTOR times, by default 2, or is removed", _limit_raised
+    ),
+    "expires-soon": _Rule("a key expires within 30 days, or earlier than before while in use", _expires_soon),
+}
+_POLICIES = {rule.name: rule.description for rule in policy.RULES}
+#: every rule of a review, by its name, with one line about it
+DESCRIPTIONS: Mapping[str, str] = {**{name: rule.description for name, rule in _RULES.items()}, **_POLICIES}
+NAMES: Collection[str] = tuple(DESCRIPTIONS)
