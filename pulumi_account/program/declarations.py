@@ -1,0 +1,95 @@
+"""The keys that a program declares, for the rules about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from inspect import isawaitable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import pulumi
+from pulumi.runtime.settings import get_monitor
+
+from pulumi_account.policy.facts import UNKNOWN
+from pulumi_account.program.outputs import Deferred
+
+__all__ = ["Declaration", "Declarations", "declarations", "declare"]
+
+#: the input that delays a registration until the rules are checked; its value is None, so the engine does not get it
+_RULES = "__rules"
+
+
+@dataclass
+class Declaration:
+    """A key as its program declares it, before transforms change it.
+
+    :ivar known: the inputs with values that are known so far; `UNKNOWN` stands for the others.
+    """
+
+    resource: pulumi.Resource
+    name: str
+    inputs: Mapping[str, Any]
+    known: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known = {name: UNKNOWN if _waits(value) else value for name, value in self.inputs.items()}
+
+    async def resolve(self) -> None:
+        """Wait for the inputs that are Outputs."""
+        for name, value in self.inputs.items():
+            if _waits(value):
+                self.known[name] = await _resolved(value)
+
+
+def _waits(value: object) -> bool:
+    return isinstance(value, Mapping) or isawaitable(value) or isinstance(value, pulumi.Output)
+
+
+async def _resolved(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: await _resolved(inner) for name, inner in value.items()}
+    if not isinstance(value, pulumi.Output):
+        return UNKNOWN if isawaitable(value) else value
+    try:
+        return await value.future() if await value.is_known() else UNKNOWN
+    except Exception:  # noqa: BLE001  the program fails with this error elsewhere
+        return UNKNOWN
+
+
+@dataclass
+class Declarations:
+    """All keys of a program so far.
+
+    :ivar watchers: are called for each further key; each returns what the key's registration waits for.
+    """
+
+    keys: list[Declaration] = field(default_factory=list)
+    watchers: list[Callable[[Declaration], Coroutine[Any, Any, None]]] = field(default_factory=list)
+
+
+#: by the connection of each program in this process to its engine
+_programs: WeakKeyDictionary[Any, Declarations] = WeakKeyDictionary()
+
+
+def declarations() -> Declarations:
+    """Those of the running program."""
+    return _programs.setdefault(get_monitor(), Declarations())
+
+
+def declare(resource: pulumi.Resource, name: str, inputs: Mapping[str, Any]) -> dict[str, Deferred]:
+    """Note a key.
+
+    :returns: what to add to the resource's inputs.
+    """
+    program, declaration = declarations(), Declaration(resource, name, inputs)
+    program.keys.append(declaration)
+    waits = [watcher(declaration) for watcher in program.watchers]
+    if not waits:
+        return {}
+
+    async def wait() -> None:
+        for one in waits:
+            await one
+
+    return {_RULES: Deferred(wait)}

@@ -1,0 +1,123 @@
+"""`check_rules`: the rules about declared keys, in a program."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pulumi
+
+from pulumi_account.common.instants import utc_now
+from pulumi_account.policy.facts import KeyFacts, key_facts
+from pulumi_account.policy.requirements import OF_STACK, Requirements, sample_name, words
+from pulumi_account.policy.rules import RULES
+from pulumi_account.program.declarations import Declaration, declarations
+from pulumi_account.program.rotating_api_key import RotatingApiKey
+
+__all__ = ["check_rules"]
+
+
+def check_rules(
+    *,
+    max_limit: float | Decimal | None = None,
+    max_lifetime: str | timedelta | None = None,
+    name_pattern: str | None = None,
+    production: Collection[str] | None = None,
+    budgets: Mapping[str, float | Decimal] | None = None,
+    advisory: Collection[str] = (),
+    disabled: Collection[str] = (),
+) -> None:
+    """Check the rules about every `ApiKey` and `RotatingApiKey` that the program declares, also in components.
+
+    The preview reports all breaches at once, as one error. Call it before the program declares keys: a deployment then
+    creates no key that breaks a rule. It checks what the program declares, before transforms change it; a policy pack
+    checks the result. A message quotes no value of a key.
+
+    :param max_limit: USD that a key may spend at most.
+    :param max_lifetime: how long a key may live, such as ``90d``; for a rotating key, the time between rotations.
+    :param name_pattern: a regular expression that must match the whole name of each key.
+    :param production: the values of the label ``environment`` that stand for production. Default: ``production``.
+    :param budgets: USD for all limits together, by the value of the label ``team``; ``""`` is the whole stack.
+    :param advisory: the names of the rules whose breaches are warnings.
+    :param disabled: the names of the rules that are not checked.
+    :raises InvalidInputError: an argument is wrong; the message has a sentence for each.
+    """
+    given = {
+        "max_limit": max_limit,
+        "max_lifetime": max_lifetime,
+        "name_pattern": name_pattern,
+        "production": production,
+        "budgets": budgets,
+    }
+    _Check(Requirements(given, advisory, disabled))
+
+
+class _Check:
+    """One call of `check_rules`: it checks the keys once the program has declared them, and each before it is made."""
+
+    def __init__(self, requirements: Requirements) -> None:
+        self._requirements = requirements
+        self._settings = requirements.settings()
+        self._keys = declarations().keys
+        self._reported: set[str] = set()
+        self._is_due = False
+        declarations().watchers.append(self._declared)
+        self._schedule()
+
+    async def _gate(self, declaration: Declaration) -> None:
+        """What the registration of a key waits for. A preview makes no key, so there the one report is enough."""
+        if pulumi.runtime.is_dry_run():
+            return
+        await declaration.resolve()
+        self._fail(self._found())
+
+    def _declared(self, declaration: Declaration) -> Any:
+        self._schedule()
+        return self._gate(declaration)
+
+    def _schedule(self) -> None:
+        """Report after the code that is running, so that there is one report about all keys that it declares."""
+        if not self._is_due:
+            self._is_due = True
+            pulumi.Output.from_input(None).apply(lambda _: pulumi.Output.from_input(self._report()))
+
+    async def _report(self) -> None:
+        resolved = 0
+        while resolved < len(self._keys):
+            await self._keys[resolved].resolve()
+            resolved += 1
+        self._is_due = False
+        found = self._found()
+        warnings = [line for level, line in found if level != "mandatory" and line not in self._reported]
+        self._reported.update(warnings)
+        if warnings:
+            pulumi.log.warn("\n".join(["rules about keys:", *warnings]))
+        self._fail(found)
+
+    def _fail(self, found: list[tuple[str, str]]) -> None:
+        if lines := [line for level, line in found if level == "mandatory"]:
+            raise pulumi.RunError("\n".join(["keys break rules:", *lines]))
+
+    def _found(self) -> list[tuple[str, str]]:
+        """The level and the line of each finding, of the inputs that are known so far."""
+        keys, now = [_facts(declaration) for declaration in self._keys], utc_now()
+        found = []
+        for rule in RULES:
+            level = self._requirements.level(rule.name)
+            if level == "disabled":
+                continue
+            for group in [keys] if rule.name in OF_STACK else [[key] for key in keys]:
+                for finding in rule.find(group, self._settings, now):
+                    subject = finding.subject if rule.name in OF_STACK else group[0].resource
+                    line = f"{subject}: {words(finding, self._settings)} ({rule.name})"
+                    found.append((level if finding.checked else "unknown", line))
+        return found
+
+
+def _facts(declaration: Declaration) -> KeyFacts:
+    rotates = isinstance(declaration.resource, RotatingApiKey)
+    inputs = declaration.known | {"name": sample_name(declaration.known, rotates=rotates)}
+    protect = declaration.resource._protect is True
+    return key_facts(declaration.name, inputs, rotates=rotates, protect=protect)
