@@ -39,7 +39,8 @@ def _duration(value: Any) -> timedelta:
 
 def _pattern(value: Any) -> str:
     try:
-        return re.compile(value).pattern
+        re.compile(value)
+        return str(value)
     except (re.error, TypeError):
         raise ValueError("must be a regular expression") from None
 
@@ -118,7 +119,7 @@ def _parsed(given: Mapping[str, object]) -> tuple[dict[str, Any], list[str]]:
 def words(finding: Finding, settings: Settings) -> str:
     """A finding without the key's values: where rules are checked, any of them may be a secret."""
     if not finding.checked:
-        return f"not checked: {finding.text}"
+        return finding.text
     if finding.rule == "limit-too-high":
         return f"may spend more than {usd(settings.max_limit or Decimal(0))} USD"
     if finding.rule == "expires-too-late":

@@ -11,7 +11,6 @@ from weakref import WeakKeyDictionary
 import pulumi
 from pulumi.runtime.settings import get_monitor
 
-from pulumi_account.policy.facts import UNKNOWN
 from pulumi_account.program.outputs import Deferred
 
 __all__ = ["Declaration", "Declarations", "declarations", "declare"]
@@ -22,24 +21,24 @@ _RULES = "__rules"
 
 @dataclass
 class Declaration:
-    """A key as its program declares it, before transforms change it.
-
-    :ivar known: the inputs with values that are known so far; `UNKNOWN` stands for the others.
-    """
+    """A key as its program declares it, before transforms change it."""
 
     resource: pulumi.Resource
     name: str
     inputs: Mapping[str, Any]
-    known: dict[str, Any] = field(init=False)
+    _resolved: dict[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.known = {name: UNKNOWN if _waits(value) else value for name, value in self.inputs.items()}
+    @property
+    def known(self) -> dict[str, Any]:
+        """The inputs with the values that are known so far; ``pulumi.UNKNOWN`` stands for the others."""
+        plain = {name: pulumi.UNKNOWN if _waits(value) else value for name, value in self.inputs.items()}
+        return plain | self._resolved
 
     async def resolve(self) -> None:
         """Wait for the inputs that are Outputs."""
         for name, value in self.inputs.items():
             if _waits(value):
-                self.known[name] = await _resolved(value)
+                self._resolved[name] = await _resolved(value)
 
 
 def _waits(value: object) -> bool:
@@ -50,11 +49,11 @@ async def _resolved(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: await _resolved(inner) for name, inner in value.items()}
     if not isinstance(value, pulumi.Output):
-        return UNKNOWN if isawaitable(value) else value
+        return pulumi.UNKNOWN if isawaitable(value) else value
     try:
-        return await value.future() if await value.is_known() else UNKNOWN
+        return await value.future() if await value.is_known() else pulumi.UNKNOWN
     except Exception:  # noqa: BLE001  the program fails with this error elsewhere
-        return UNKNOWN
+        return pulumi.UNKNOWN
 
 
 @dataclass

@@ -81,7 +81,8 @@ class _Check:
         """Report after the code that is running, so that there is one report about all keys that it declares."""
         if not self._is_due:
             self._is_due = True
-            pulumi.Output.from_input(None).apply(lambda _: pulumi.Output.from_input(self._report()))
+            report: Any = self._report
+            pulumi.Output.from_input(None).apply(lambda _: report())
 
     async def _report(self) -> None:
         resolved = 0
@@ -111,8 +112,10 @@ class _Check:
             for group in [keys] if rule.name in OF_STACK else [[key] for key in keys]:
                 for finding in rule.find(group, self._settings, now):
                     subject = finding.subject if rule.name in OF_STACK else group[0].resource
-                    line = f"{subject}: {words(finding, self._settings)} ({rule.name})"
-                    found.append((level if finding.checked else "unknown", line))
+                    text = ("" if finding.checked else "not checked: ") + words(finding, self._settings)
+                    found.append(
+                        (level if finding.checked else "unknown", f"{subject}: {text} ({rule.name})")
+                    )
         return found
 
 
