@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from inspect import isawaitable
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -28,21 +29,31 @@ class Declaration:
     inputs: Mapping[str, Any]
     _resolved: dict[str, Any] = field(default_factory=dict)
 
+    @cached_property
+    def waiting(self) -> list[str]:
+        """The names of the inputs that are Outputs."""
+        return [name for name, value in self.inputs.items() if _waits(value)]
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether all inputs have been awaited."""
+        return len(self._resolved) == len(self.waiting)
+
     @property
     def known(self) -> dict[str, Any]:
         """The inputs with the values that are known so far; ``pulumi.UNKNOWN`` stands for the others."""
-        plain = {name: pulumi.UNKNOWN if _waits(value) else value for name, value in self.inputs.items()}
-        return plain | self._resolved
+        return {**self.inputs, **dict.fromkeys(self.waiting, pulumi.UNKNOWN), **self._resolved}
 
     async def resolve(self) -> None:
         """Wait for the inputs that are Outputs."""
-        for name, value in self.inputs.items():
-            if _waits(value):
-                self._resolved[name] = await _resolved(value)
+        for name in self.waiting:
+            self._resolved[name] = await _resolved(self.inputs[name])
 
 
 def _waits(value: object) -> bool:
-    return isinstance(value, Mapping) or isawaitable(value) or isinstance(value, pulumi.Output)
+    if isinstance(value, Mapping):
+        return any(map(_waits, value.values()))
+    return isawaitable(value) or isinstance(value, pulumi.Output)
 
 
 async def _resolved(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -61,21 +61,26 @@ class _Check:
         self._requirements = requirements
         self._settings = requirements.settings()
         self._keys = declarations().keys
-        self._reported: set[str] = set()
-        self._is_due = False
+        self._facts: dict[int, KeyFacts] = {}
+        self._warned: set[str] = set()
+        self._is_due = False  # a report is scheduled
+        self._has_checked = False
         declarations().watchers.append(self._declared)
         self._schedule()
+
+    def _declared(self, declaration: Declaration) -> Coroutine[Any, Any, None]:
+        self._schedule()
+        return self._gate(declaration)
 
     async def _gate(self, declaration: Declaration) -> None:
         """What the registration of a key waits for. A preview makes no key, so there the one report is enough."""
         if pulumi.runtime.is_dry_run():
             return
         await declaration.resolve()
-        self._fail(self._found())
-
-    def _declared(self, declaration: Declaration) -> Any:
-        self._schedule()
-        return self._gate(declaration)
+        is_first, self._has_checked = not self._has_checked, True
+        keys = self._keys if is_first else [declaration]
+        if _mandatory(self._found(keys, of_stack=is_first or bool(declaration.waiting))):
+            self._fail(self._found(self._keys))
 
     def _schedule(self) -> None:
         """Report after the code that is running, so that there is one report about all keys that it declares."""
@@ -90,37 +95,47 @@ class _Check:
             await self._keys[resolved].resolve()
             resolved += 1
         self._is_due = False
-        found = self._found()
-        warnings = [line for level, line in found if level != "mandatory" and line not in self._reported]
-        self._reported.update(warnings)
+        found = self._found(self._keys)
+        warnings = [line for level, line in found if level != "mandatory" and line not in self._warned]
+        self._warned.update(warnings)
         if warnings:
             pulumi.log.warn("\n".join(["rules about keys:", *warnings]))
         self._fail(found)
 
     def _fail(self, found: list[tuple[str, str]]) -> None:
-        if lines := [line for level, line in found if level == "mandatory"]:
+        if lines := _mandatory(found):
             raise pulumi.RunError("\n".join(["keys break rules:", *lines]))
 
-    def _found(self) -> list[tuple[str, str]]:
-        """The level and the line of each finding, of the inputs that are known so far."""
-        keys, now = [_facts(declaration) for declaration in self._keys], utc_now()
+    def _found(self, declared: list[Declaration], *, of_stack: bool = True) -> list[tuple[str, str]]:
+        """The level and the line of each finding, of the inputs that are known so far.
+
+        :param of_stack: check the rules about all keys together, too.
+        """
+        keys, now = [[self._facts_of(declaration)] for declaration in declared], utc_now()
+        whole = [[self._facts_of(declaration) for declaration in self._keys]] if of_stack else []
         found = []
         for rule in RULES:
             level = self._requirements.level(rule.name)
-            if level == "disabled":
-                continue
-            for group in [keys] if rule.name in OF_STACK else [[key] for key in keys]:
+            for group in (whole if rule.name in OF_STACK else keys) if level != "disabled" else ():
                 for finding in rule.find(group, self._settings, now):
                     subject = finding.subject if rule.name in OF_STACK else group[0].resource
                     text = ("" if finding.checked else "not checked: ") + words(finding, self._settings)
-                    found.append(
-                        (level if finding.checked else "unknown", f"{subject}: {text} ({rule.name})")
-                    )
+                    line = f"{subject}: {text} ({rule.name})"
+                    found.append((level if finding.checked else "unknown", line))
         return found
 
+    def _facts_of(self, declaration: Declaration) -> KeyFacts:
+        if (known := self._facts.get(id(declaration))) is not None:
+            return known
+        rotates = isinstance(declaration.resource, RotatingApiKey)
+        inputs = declaration.known
+        inputs["name"] = sample_name(inputs, rotates=rotates)
+        protect = declaration.resource._protect is True
+        facts = key_facts(declaration.name, inputs, rotates=rotates, protect=protect)
+        if declaration.is_resolved:
+            self._facts[id(declaration)] = facts
+        return facts
 
-def _facts(declaration: Declaration) -> KeyFacts:
-    rotates = isinstance(declaration.resource, RotatingApiKey)
-    inputs = declaration.known | {"name": sample_name(declaration.known, rotates=rotates)}
-    protect = declaration.resource._protect is True
-    return key_facts(declaration.name, inputs, rotates=rotates, protect=protect)
+
+def _mandatory(found: list[tuple[str, str]]) -> list[str]:
+    return [line for level, line in found if level == "mandatory"]
