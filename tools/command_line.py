@@ -18,7 +18,17 @@ from pulumi_account.common.instants import utc_now
 from pulumi_account.emulator import Emulator
 from tools.sections import DOCS, fill
 
-__all__ = ["COMMANDS", "HELP", "PAGE", "helps", "seed", "transcript", "write", "write_exports"]
+__all__ = [
+    "COMMANDS",
+    "HELP",
+    "PAGE",
+    "helps",
+    "seed",
+    "transcript",
+    "write",
+    "write_exports",
+    "write_previews",
+]
 
 PAGE = DOCS / "command-line.md"
 #: the pages of the commands' help
@@ -26,6 +36,7 @@ HELP = {
     PAGE: ("",),
     DOCS / "command-line" / "balance-and-activity.md": ("balance", "activity"),
     DOCS / "command-line" / "keys.md": ("keys", "keys list", "keys show", "keys unmanaged", "leftovers"),
+    DOCS / "command-line" / "review.md": ("review",),
     DOCS / "command-line" / "monitoring.md": ("watch", "report", "metrics"),
     DOCS / "command-line" / "emulator.md": ("emulator",),
 }
@@ -73,6 +84,20 @@ def write_exports(folder: Path) -> None:
         key = {"type": _TYPE, "urn": name, "custom": True, "id": str(key_id), "outputs": outputs}
         export = {"version": 3, "deployment": {"resources": [key]}}
         (folder / f"{name}.json").write_text(json.dumps(export))
+
+
+def write_previews(folder: Path) -> None:
+    """Write what `pulumi preview --json` would print of stacks to which keys are added.
+
+    :param folder: where the files are put.
+    """
+    for name, stack in {"preview": "dev", "a": "a", "b": "b"}.items():
+        state = {"type": _TYPE, "inputs": {"name": f"{stack}-new", "credit_limit": 10, "is_enabled": True}}
+        step = {"op": "create", "urn": f"urn:pulumi:{stack}::keys::{_TYPE}::new", "newState": state}
+        preview = {"steps": [step], "changeSummary": {"create": 1}}
+        (folder / f"{name}.json").write_text(json.dumps(preview))
+    export = {"version": 3, "deployment": {"resources": []}}
+    (folder / "a-export.json").write_text(json.dumps(export))
 
 
 def transcript() -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pulumi_account.cli import keys, leftovers, report, servers, spending, watch
+from pulumi_account.cli import keys, leftovers, report, review, servers, spending, watch
 from pulumi_account.cli.options import examples
 from pulumi_account.cli.output import fail, say, write
 from pulumi_account.common.text import place
@@ -25,7 +25,8 @@ Exit status:
   0    success
   1    failure: one line on stderr says why
   2    wrong usage
-  3    the condition does not hold (balance --min, keys unmanaged --fail)
+  3    the condition does not hold (balance --min, keys unmanaged --fail,
+       review --fail-on)
   130  interrupted
   141  the reader of the output has exited"""
 
@@ -85,7 +86,7 @@ app.add_typer(spending.app)
 app.add_typer(
     keys.app, name="keys", help="Show the account's API keys. None of these commands changes a key."
 )
-for _commands in (watch, leftovers, report, servers):
+for _commands in (review, watch, leftovers, report, servers):
     app.add_typer(_commands.app)
 
 

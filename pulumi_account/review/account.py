@@ -62,11 +62,12 @@ def ask(client: AccountClient) -> AccountFacts:
     try:
         facts = replace(facts, balance=client.get_balance().balance)
         facts = replace(facts, keys={str(key.id): key for key in client.list_keys()})
-        return _with_activity(facts, client.get_activity())
+        facts = _with_activity(facts, client.get_activity())
     except AccountError as error:
-        names = ("balance", "keys", "usage")
-        missing = " and ".join(name for name in names if getattr(facts, name) is None)
-        return replace(facts, problems=(f"the account's {missing} are not known: {error}",))
+        parts = {"balance": "balance", "keys": "keys", "usage": "use"}
+        missing = " and ".join(part for name, part in parts.items() if getattr(facts, name) is None)
+        facts = replace(facts, problems=(f"not known: the account's {missing}. {error}",))
+    return replace(facts, now=client.now())  # the client knows the account's clock from an answer
 
 
 def _with_activity(facts: AccountFacts, activity: Activity) -> AccountFacts:

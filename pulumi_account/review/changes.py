@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -87,7 +87,7 @@ class KeyChange:
 
 
 def key_changes(preview: Preview) -> list[KeyChange]:
-    """The changes of keys, in the order of their resources' names."""
+    """The changes of keys, in the order of their names."""
     logical = {step.urn for step in preview.steps if step.op == "replace"}
     changes = [
         _change(kind, step)
@@ -96,7 +96,7 @@ def key_changes(preview: Preview) -> list[KeyChange]:
         and (kind := _kind(step)) is not None
         and not (step.op == "create-replacement" and step.urn in logical)
     ]
-    return sorted(changes, key=lambda change: (change.facts.resource, change.urn))
+    return sorted(changes, key=lambda change: (change.facts.title, change.urn))
 
 
 def _kind(step: Step) -> Kind | None:
@@ -118,13 +118,12 @@ def _change(kind: Kind, step: Step) -> KeyChange:
 
 def _details(kind: Kind, step: Step) -> Iterator[Detail]:
     old, new = step.old, step.new
+    if kind is Kind.DELETED and old:
+        yield from _without_defaults(_shown(old), ("limit", *SHOWN_LABELS))
     if new is None or kind is Kind.FORGOTTEN:
         return
     if old is None or kind in (Kind.CREATED, Kind.ADOPTED):
-        defaults = {*product(SHOWN_LABELS, ["none"]), ("state", "enabled"), ("resource", "not protected")}
-        yield from (
-            Detail(what, "", text) for what, text in _shown(new).items() if (what, text) not in defaults
-        )
+        yield from _without_defaults(_shown(new), tuple(_shown(new)))
         return
     before, after = _shown(old), _shown(new)
     if kind is Kind.CHANGED:
@@ -135,8 +134,13 @@ def _details(kind: Kind, step: Step) -> Iterator[Detail]:
     yield from (Detail(name, "", "changed") for name in _WITHOUT_VALUES if name in step.changed_names)
     if (count := _other_labels(old.facts, new.facts)) > 0:
         yield Detail("other labels", "", f"{count} changed")
-    if new.reason and kind in (Kind.ROTATED, Kind.REVOKED):
+    if new.reason and new.reason not in ("revoke changed", "rotate_now changed") and kind is Kind.ROTATED:
         yield Detail("reason", "", new.reason)
+
+
+def _without_defaults(shown: Mapping[str, str], names: tuple[str, ...]) -> Iterator[Detail]:
+    defaults = {("state", "enabled"), ("resource", "not protected"), *product(SHOWN_LABELS, ["none"])}
+    yield from (Detail(name, "", shown[name]) for name in names if (name, shown[name]) not in defaults)
 
 
 def _other_labels(old: KeyFacts, new: KeyFacts) -> int:

@@ -18,7 +18,7 @@ from pulumi_account.policy.facts import KeyFacts, Unknown
 from pulumi_account.policy.rules import Finding
 from pulumi_account.review.account import AccountFacts, use_text
 from pulumi_account.review.changes import KeyChange, Kind, limit_text
-from pulumi_account.review.exposure import Basis, Exposure
+from pulumi_account.review.exposure import Exposure
 from pulumi_account.stacks.previews import Preview
 
 __all__ = ["DESCRIPTIONS", "NAMES", "Situation", "Thresholds", "check"]
@@ -46,7 +46,8 @@ class Situation:
     """What the rules see.
 
     :ivar existing: the number of keys before the changes; None if it is not known.
-    :ivar keys: the keys after the changes, as far as they are known.
+    :ivar keys: the keys of the stacks after the changes.
+    :ivar complete: whether these are all; else they are those that change.
     """
 
     previews: Sequence[Preview]
@@ -56,6 +57,7 @@ class Situation:
     existing: int | None
     keys: Sequence[KeyFacts]
     thresholds: Thresholds
+    complete: bool
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,8 @@ def check(situation: Situation) -> list[Finding]:
     touched = [c.facts for c in situation.changes if c.kind not in (Kind.DELETED, Kind.FORGOTTEN)]
     single = [rule.name for rule in policy.RULES if rule.name != "over-budget"]
     found += policy.check(touched, settings, now, single)
-    budgets = policy.check(situation.keys, settings, now, ["over-budget"])
-    found += budgets
-    incomplete = situation.exposure.basis is Basis.CHANGES
-    if settings.budgets and incomplete and not any(finding.checked for finding in budgets):
+    found += policy.check(situation.keys, settings, now, ["over-budget"])
+    if settings.budgets and not situation.complete:
         found.append(_unchecked("over-budget", "the limits of the keys that stay are not known"))
     order = {name: number for number, name in enumerate(NAMES)}
     return sorted(dict.fromkeys(found), key=lambda one: order[one.rule])
@@ -131,7 +131,7 @@ def _limit_raised(situation: Situation) -> Iterator[Finding]:
             continue
         factor = situation.thresholds.raised
         if after is None or (isinstance(after, Decimal) and after > max(before * factor, before)):
-            text = f"the limit rises {limit_text(before)} → {limit_text(after)}, more than {factor:f} times"
+            text = f"the limit rises {limit_text(before)} → {limit_text(after)}, more than {factor.normalize():f} times"
             yield _of(change, "limit-raised", text)
 
 
@@ -170,7 +170,7 @@ def _mass_removal(situation: Situation) -> Iterator[Finding]:
     if situation.existing is None:
         yield _unchecked("mass-removal", f"{removed} keys are deleted, of an unknown number")
     elif removed > situation.existing * situation.thresholds.max_removed:
-        share = situation.thresholds.max_removed * 100
+        share = (situation.thresholds.max_removed * 100).normalize()
         text = f"{count(removed)} of {count(situation.existing)} keys are deleted; at most {share:f}% are allowed"
         yield Finding("mass-removal", "", text)
 
@@ -185,34 +185,37 @@ def _exposure_over_balance(situation: Situation) -> Iterator[Finding]:
 
 
 def _gap_in_rotation(situation: Situation) -> Iterator[Finding]:
-    readers = _reading_stacks(situation.previews)
-    for preview in situation.previews:
-        used = {urn for step in preview.steps if step.op != "delete" for urn in step.sources}
-        for change in situation.changes:
-            if change.facts.stack != preview.stack or change.kind not in (Kind.REPLACED, Kind.REVOKED):
-                continue
-            reasons = []
-            if change.urn not in used:
-                reasons.append("this stack has no consumer of it")
-            if preview.secret_outputs:
-                reasons.append("this stack has secret outputs")
-            if readers.get(preview.stack):
-                reasons.append("another of these stacks reads this one")
-            if reasons:
-                text = "the old key stops working at once, and consumers elsewhere still have it: "
-                yield _of(change, "gap-in-rotation", text + " and ".join(reasons))
+    read = _read_stacks(situation.previews)
+    previews = {preview.stack: preview for preview in situation.previews}
+    used = {
+        urn
+        for preview in situation.previews
+        for step in preview.steps
+        if step.op != "delete"
+        for urn in step.sources
+    }
+    for change in situation.changes:
+        stack = change.facts.stack
+        reasons = {
+            "this stack has no consumer of it": change.urn not in used,
+            "this stack has secret outputs": previews[stack].secret_outputs,
+            "another of these stacks reads this one": stack in read,
+        }
+        found = " and ".join(reason for reason, holds in reasons.items() if holds)
+        if found and change.kind in (Kind.REPLACED, Kind.REVOKED):
+            text = "the old key stops working at once, and consumers elsewhere may still have it"
+            yield _of(change, "gap-in-rotation", f"{text}: {found}")
 
 
-def _reading_stacks(previews: Sequence[Preview]) -> dict[str, bool]:
-    """Which stacks other previews read: the name of a stack reference ends in ``PROJECT/STACK``."""
-    read = {
+def _read_stacks(previews: Sequence[Preview]) -> set[str]:
+    """The stacks that others read: the name of a stack reference ends in ``PROJECT/STACK``."""
+    return {
         "/".join(urn.rpartition("::")[2].split("/")[-2:])
         for preview in previews
         for step in preview.steps
         for urn in ({step.urn} if step.resource.type == _REFERENCE else step.sources)
         if f"{_REFERENCE}::" in urn
     }
-    return {preview.stack: preview.stack in read for preview in previews}
 
 
 def _day(instant: datetime) -> str:
@@ -236,7 +239,7 @@ _RULES: Mapping[str, _Rule] = {
     "disable-in-use": _Rule("a key in use is disabled", _disable_in_use),
     "limit-below-spent": _Rule("a limit falls below what the key has spent", _limit_below_spent),
     "gap-in-rotation": _Rule(
-        "a key is replaced or revoked without an overlap, and consumers may be elsewhere", _gap_in_rotation
+        "a key is replaced or revoked at once, and consumers may be elsewhere", _gap_in_rotation
     ),
     "protection-removed": _Rule("a protected resource is protected no longer", _protection_removed),
     "mass-removal": _Rule("more than a share of all keys is deleted", _mass_removal),

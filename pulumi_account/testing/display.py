@@ -79,7 +79,7 @@ class Display:
         self._parents[step.resource.urn] = step.resource.parent
         if not self._shown(step):
             return
-        if self._preview:
+        if self._preview and step.op not in _PARTS:
             self._steps.append(_digest(step))
         if self._diff:
             self._properties(step)

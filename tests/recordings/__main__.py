@@ -82,14 +82,14 @@ def _keep_command(engine: CliEngine, name: str, *command: str) -> None:
 
 def _write(name: str, document: dict[str, Any]) -> None:
     """One step a line, without what differs from run to run."""
-    text = json.dumps(_scrubbed(document), indent=1)
     steps = document.get("steps") or document["deployment"]["resources"]
     text = (
         "{\n"
         + ",\n".join(f" {json.dumps(key)}: {_lines(_scrubbed(value))}" for key, value in document.items())
         + "\n}\n"
     )
-    assert json.loads(text) and len(steps)
+    assert json.loads(text)
+    assert steps
     assert_clean(text)
     (HOME / f"{name}.json").write_text(text)
 

@@ -1,7 +1,7 @@
 """The program whose previews are recorded: `step` selects what it declares."""
 
 import pulumi
-from consumer import Consumer
+from consumer import Consumer  # type: ignore[import-not-found]
 from pulumi import ResourceOptions
 
 import pulumi_account as account

@@ -1,0 +1,225 @@
+"""The rules about what a change does."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from pulumi_account.policy.rules import Settings
+from tests.review.documents import (
+    account,
+    consumer,
+    created,
+    deleted,
+    found,
+    preview,
+    reviewed,
+    root,
+    rotated,
+    state,
+    step,
+    updated,
+    urn,
+)
+
+USE = "10 requests, 3.00 USD in the last 30 days, last on 2026-05-31 or before"
+OWN = account((1, "a", 50), used={1: "3"})
+
+
+def test_a_key_in_use_is_deleted() -> None:
+    """The finding has the key's requests, cost and last day."""
+    got = reviewed(preview(deleted("a", 1)), facts=OWN)
+    assert found(got, "delete-in-use") == [("a", f"is deleted, but in use: {USE}")]
+
+
+def test_a_key_in_use_is_revoked() -> None:
+    """A revocation counts as a deletion, under the name of the old key."""
+    change = rotated("a", 1, reason="revoke changed")
+    change["oldState"]["inputs"]["name"] = "a-1"
+    assert found(reviewed(preview(change), facts=OWN), "delete-in-use") == [
+        ("a-1", f"is revoked, but in use: {USE}")
+    ]
+
+
+def test_an_unused_key_is_deleted() -> None:
+    """A key of the account that the activity does not mention was not used."""
+    assert found(reviewed(preview(deleted("a", 1)), facts=account((1, "a", 50))), "delete-in-use") == []
+
+
+def test_a_key_of_another_account_is_deleted() -> None:
+    """A key with the same id that was created at another time is another account's."""
+    change = deleted("a", 1)
+    change["oldState"]["outputs"]["created_at"] = "2026-02-01T00:00:00Z"
+    got = reviewed(preview(change), facts=OWN)
+    assert found(got, "delete-in-use") == [("", "? the use of 1 key is not known")]
+
+
+def test_use_is_not_known_without_an_account() -> None:
+    """One line counts the keys whose use is not known."""
+    got = reviewed(preview(deleted("a", 1), deleted("b", 2)))
+    assert found(got, "delete-in-use") == [("", "? the use of 2 keys is not known")]
+
+
+def test_a_key_in_use_is_disabled() -> None:
+    """Only the step from enabled to disabled counts."""
+    got = reviewed(preview(updated("a", 1, {}, {"is_enabled": False})), facts=OWN)
+    assert found(got, "disable-in-use") == [("a", f"is disabled, but in use: {USE}")]
+    still = preview(updated("a", 1, {"is_enabled": False}, {"is_enabled": False, "credit_limit": 1}))
+    assert found(reviewed(still, facts=OWN), "disable-in-use") == []
+
+
+@pytest.mark.parametrize(("limit", "hit"), [(2.5, True), (3, False), (None, False)])
+def test_a_limit_below_what_is_spent(limit: float | None, hit: bool) -> None:
+    """A lowered limit is compared with the key's cost."""
+    got = reviewed(preview(updated("a", 1, {"credit_limit": 50}, {"credit_limit": limit})), facts=OWN)
+    assert bool(found(got, "limit-below-spent")) == hit
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "factor", "hit"),
+    [
+        (5, 10, 2, False),
+        (5, 10.01, 2, True),
+        (5, 15, 3, False),
+        (0, 1, 2, True),
+        (5, None, 2, True),
+        (None, 5, 2, False),
+        (5, "[secret]", 2, False),
+    ],
+)
+def test_a_raised_limit(before: Any, after: Any, factor: int, hit: bool) -> None:
+    """More than the factor, or a limit that is removed."""
+    one = preview(updated("a", 1, {"credit_limit": before}, {"credit_limit": after}))
+    got = reviewed(one, thresholds={"raised": Decimal(factor)})
+    assert bool(found(got, "limit-raised")) == hit
+
+
+@pytest.mark.parametrize(
+    ("inputs", "text"),
+    [
+        ({"expires_at": "2026-06-20T00:00:00Z"}, "expires 2026-06-20"),
+        ({"expires_in": "7d"}, "expires 2026-06-08T12:00:00Z"),
+        ({"expires_in": "31d"}, None),
+        ({}, None),
+        ({"expires_at": "[secret]"}, None),
+    ],
+)
+def test_an_expiry_within_thirty_days(inputs: dict[str, Any], text: str | None) -> None:
+    """The expiry of a new key that is declared as a duration counts from now."""
+    assert found(reviewed(preview(created("a", **inputs))), "expires-soon") == ([("a", text)] if text else [])
+
+
+def test_an_expiry_in_use_becomes_earlier() -> None:
+    """An expiry far ahead is reported if it was later and the key is in use."""
+    one = preview(updated("a", 1, {}, {"expires_at": "2027-01-01T00:00:00Z"}))
+    text = f"expires earlier, 2027-01-01, but is in use: {USE}"
+    assert found(reviewed(one, facts=OWN), "expires-soon") == [("a", text)]
+    assert found(reviewed(one, facts=account((1, "a", 50))), "expires-soon") == []
+
+
+def test_a_duration_counts_from_the_creation() -> None:
+    """The expiry of an existing key that is declared as a duration counts from its creation."""
+    one = preview(updated("a", 1, {}, {"expires_in": "180d"}))
+    assert found(reviewed(one), "expires-soon") == [("a", "expires 2026-06-30")]
+
+
+def test_protection_is_removed() -> None:
+    """The resource was protected and is not any more."""
+    one = preview(updated("a", 1, {"protect": True}, {}))
+    assert found(reviewed(one), "protection-removed") == [("a", "the resource is protected no longer")]
+
+
+@pytest.mark.parametrize(("removed", "kept", "hit"), [(1, 0, False), (2, 6, False), (3, 6, True)])
+def test_mass_removal(removed: int, kept: int, hit: bool) -> None:
+    """More than a quarter of the stack's keys; a single key is always allowed."""
+    steps = [deleted(f"d{n}", n) for n in range(removed)]
+    steps += [step("same", f"k{n}", state(f"k{n}", 100 + n), state(f"k{n}", 100 + n)) for n in range(kept)]
+    assert bool(found(reviewed(preview(*steps)), "mass-removal")) == hit
+
+
+def test_mass_removal_of_an_unknown_number() -> None:
+    """A preview that leaves out unchanged resources does not say how many keys there are."""
+    got = reviewed(preview(deleted("a", 1), deleted("b", 2), same=5))
+    assert found(got, "mass-removal") == [("", "? 2 keys are deleted, of an unknown number")]
+
+
+def test_mass_removal_with_an_account() -> None:
+    """The account's keys count if the stack's are not known."""
+    facts = account(*((n, str(n), 1) for n in range(7)))
+    got = reviewed(preview(deleted("a", 1), deleted("b", 2), same=5), facts=facts)
+    assert found(got, "mass-removal") == [("", "2 of 7 keys are deleted; at most 25% are allowed")]
+
+
+def test_exposure_rises_above_the_balance() -> None:
+    """A change that lowers the exposure is not stopped."""
+    rise = preview(created("a", credit_limit=1001))
+    text = "the keys may spend 1,001.00 USD; the balance is 1,000.00 USD"
+    assert found(reviewed(rise, facts=account()), "exposure-over-balance") == [("", text)]
+    facts = account((1, "a", 5000))
+    fall = preview(updated("a", 1, {"credit_limit": 5000}, {"credit_limit": 4000}))
+    assert found(reviewed(fall, facts=facts), "exposure-over-balance") == []
+
+
+REPLACED = step("replace", "a", state("a", 1), state("a"))
+
+
+def test_a_rotation_with_all_consumers_in_the_stack() -> None:
+    """The run updates them, before it deletes the old key."""
+    assert found(reviewed(preview(root(), REPLACED, consumer("c", urn("a")))), "gap-in-rotation") == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "reason"),
+    [
+        ([root(), REPLACED], "this stack has no consumer of it"),
+        ([root(k="[secret]"), REPLACED, consumer("c", urn("a"))], "this stack has secret outputs"),
+    ],
+)
+def test_a_rotation_with_consumers_elsewhere(steps: list[Any], reason: str) -> None:
+    """A consumer may be in another stack, or none of Pulumi's."""
+    ((subject, text),) = found(reviewed(preview(*steps)), "gap-in-rotation")
+    assert (subject, text.rpartition(": ")[2]) == ("a", reason)
+
+
+def test_another_stack_reads_the_stack() -> None:
+    """A consumer of a stack reference in another preview counts."""
+    reference = "urn:pulumi:app::app::pulumi:pulumi:StackReference::organization/keys/dev"
+    other = consumer("c", reference, stack="app")
+    got = reviewed(preview(REPLACED, consumer("c", urn("a"))), preview(other))
+    assert found(got, "gap-in-rotation")[0][1].endswith(": another of these stacks reads this one")
+
+
+def test_a_rotation_with_an_overlap() -> None:
+    """The old key works until the overlap ends."""
+    assert found(reviewed(preview(rotated("a", 1))), "gap-in-rotation") == []
+
+
+def test_rules_about_declared_keys() -> None:
+    """They hold for keys that are created or changed, not for those that stay or are deleted."""
+    same = step("same", "s", state("s", 3), state("s", 3))
+    got = reviewed(preview(created("c"), updated("u", 1, {"credit_limit": 1}, {}), deleted("d", 2), same))
+    assert found(got, "no-limit") == [("c", "has no credit limit"), ("u", "has no credit limit")]
+
+
+def test_a_budget_counts_keys_that_stay() -> None:
+    """The sum is the whole stack's, as it will be."""
+    same = step("same", "s", state("s", 3, credit_limit=60), state("s", 3, credit_limit=60))
+    steps = [same, created("c", credit_limit=50), deleted("d", 1, credit_limit=500)]
+    settings = Settings(budgets={"": Decimal(100)})
+    got = reviewed(preview(*steps), thresholds={"policy": settings})
+    assert found(got, "over-budget") == [
+        ("keys/dev", "limits of 110.00 USD together; the budget is 100.00 USD")
+    ]
+    unclear = reviewed(preview(*steps, same=9), thresholds={"policy": Settings(budgets={"": Decimal(200)})})
+    assert found(unclear, "over-budget") == [("", "? the limits of the keys that stay are not known")]
+
+
+def test_failing() -> None:
+    """`fail_on` fails if a rule finds something; `deny` also if the rule cannot be checked."""
+    one = preview(deleted("a", 1))
+    assert reviewed(one, fail_on=["delete-in-use"]).failed == ()
+    assert reviewed(one, deny=["delete-in-use"]).failed == ("delete-in-use",)
+    assert reviewed(one, fail_on=["delete-in-use"], facts=OWN).failed == ("delete-in-use",)
+    assert reviewed(one, deny=["delete-in-use"], facts=account((1, "a", 1))).failed == ()
