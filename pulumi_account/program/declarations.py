@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from inspect import isawaitable
@@ -71,11 +71,11 @@ async def _resolved(value: Any) -> Any:
 class Declarations:
     """All keys of a program so far.
 
-    :ivar watchers: are called for each further key; each returns what the key's registration waits for.
+    :ivar watchers: are called for each further key; each returns a function that the key's registration awaits.
     """
 
     keys: list[Declaration] = field(default_factory=list)
-    watchers: list[Callable[[Declaration], Coroutine[Any, Any, None]]] = field(default_factory=list)
+    watchers: list[Callable[[Declaration], Callable[[], Awaitable[None]]]] = field(default_factory=list)
 
 
 #: by the connection of each program in this process to its engine
@@ -100,6 +100,6 @@ def declare(resource: pulumi.Resource, name: str, inputs: Mapping[str, Any]) -> 
 
     async def wait() -> None:
         for one in waits:
-            await one
+            await one()
 
     return {_RULES: Deferred(wait)}

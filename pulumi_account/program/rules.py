@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -68,9 +69,9 @@ class _Check:
         declarations().watchers.append(self._declared)
         self._schedule()
 
-    def _declared(self, declaration: Declaration) -> Coroutine[Any, Any, None]:
+    def _declared(self, declaration: Declaration) -> Callable[[], Awaitable[None]]:
         self._schedule()
-        return self._gate(declaration)
+        return partial(self._gate, declaration)
 
     async def _gate(self, declaration: Declaration) -> None:
         """What the registration of a key waits for. A preview makes no key, so there the one report is enough."""

@@ -238,6 +238,32 @@ def test_a_program_without_keys() -> None:
     assert kept(lambda: account.check_rules(budgets={"": 0})) == []
 
 
+def test_two_calls() -> None:
+    """Each checks every key."""
+
+    def program() -> None:
+        account.check_rules(disabled=["no-owner"])
+        account.check_rules(disabled=["no-limit"])
+        account.ApiKey("k", **WITHOUT_OWNER)
+
+    assert broken(program) == NO_OWNER
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_program_that_fails_elsewhere() -> None:
+    """The error is the program's."""
+
+    async def fail() -> str:
+        raise pulumi.RunError("elsewhere")
+
+    def program() -> None:
+        account.check_rules()
+        owner: Any = fail()
+        account.ApiKey("k", **{**GOOD, "labels": {"owner": pulumi.Output.from_input(owner)}})
+
+    assert broken(program, preview=False) == "elsewhere"
+
+
 def test_wrong_arguments() -> None:
     """They are one error, at once."""
     with pytest.raises(InvalidInputError, match="max_lifetime is not a duration"):
