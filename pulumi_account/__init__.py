@@ -2,7 +2,8 @@
 
 `ApiKey` is a key, `RotatingApiKey` one that is replaced on a schedule, `KeySet` the keys of a key file, and `Provider`
 another account. `get_balance`, `get_activity`, `get_api_key`, `get_api_keys` and `runway` ask the account;
-`require_balance` stops a deployment if the balance is too low. `AccountClient` calls the API without Pulumi.
+`require_balance` stops a deployment if the balance is too low, and `check_rules` if its keys break rules.
+`AccountClient` calls the API without Pulumi.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pulumi_account.program.key_set import KeySet
     from pulumi_account.program.provider import Provider
     from pulumi_account.program.rotating_api_key import RetiredKey, RotatingApiKey
+    from pulumi_account.program.rules import check_rules
     from pulumi_account.spend.runway import Runway
 
 __all__ = [
@@ -57,6 +59,7 @@ __all__ = [
     "RotatingApiKey",
     "RotatingApiKeyArgs",
     "Runway",
+    "check_rules",
     "get_activity",
     "get_activity_output",
     "get_api_key",
@@ -82,6 +85,7 @@ _MODULES = {
     "program.key_set": ("KeySet",),
     "program.provider": ("Provider",),
     "program.rotating_api_key": ("RetiredKey", "RotatingApiKey"),
+    "program.rules": ("check_rules",),
     "spend.runway": ("Runway",),
 }
 

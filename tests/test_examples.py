@@ -16,7 +16,12 @@ from tests.support.cli import require_cli
 from tests.support.pages import pytest_in
 from tests.support.projects import ENGINES, Project
 
-EXAMPLES = sorted(path.parent.relative_to(ROOT) for path in ROOT.glob("examples/*/__main__.py"))
+#: the programs; a policy pack is none
+EXAMPLES = sorted(
+    path.parent.relative_to(ROOT)
+    for path in ROOT.glob("examples/*/__main__.py")
+    if not (path.parent / "PulumiPolicy.yaml").exists()
+)
 
 
 @pytest.fixture(params=ENGINES)

@@ -140,7 +140,17 @@ def test_a_program_that_declares_keys_loads_few_modules() -> None:
     found = "*(name for name in sorted(sys.modules) if name.startswith('pulumi_account.program.'))"
     assert loads(f"pulumi_account.ApiKey; print({found})").split() == [
         f"pulumi_account.program.{name}"
-        for name in ("api_key", "declared_key", "key_arguments", "mock_checks", "outputs", "provider")
+        for name in (
+            *(
+                "api_key",
+                "declarations",
+                "declared_key",
+                "key_arguments",
+                "mock_checks",
+                "outputs",
+                "provider",
+            ),
+        )
     ]
 
 
@@ -218,7 +228,9 @@ def test_the_client_needs_no_engine() -> None:
     assert loads("pulumi_account.AccountClient", "httpx", "pulumi", "grpc") == "httpx"
 
 
-@pytest.mark.parametrize("room", ["exceptions", "common", "api", "core", "spend", "keyfile", "stacks"])
+@pytest.mark.parametrize(
+    "room", ["exceptions", "common", "api", "core", "spend", "policy", "keyfile", "stacks"]
+)
 def test_only_front_ends_know_pulumi(room: str) -> None:
     """These rooms import neither Pulumi's SDK nor gRPC, not even for types: any front end can use them."""
     files = sorted((house.PACKAGE / room).rglob("*.py")) or [house.PACKAGE / f"{room}.py"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pulumi_account
-from pulumi_account import exceptions, testing
+from pulumi_account import exceptions, policy_pack, testing
 from pulumi_account.api import models
 from pulumi_account.emulator import Emulator, faults
 from tools import command_line, reliability, rooms, series
@@ -42,6 +42,7 @@ def pages() -> dict[str, str]:
     return {
         "resources": _join(_resources()),
         "functions": _join(map(_function, FUNCTIONS)),
+        "rules": _join(map(_rules, (pulumi_account.check_rules, policy_pack.policies))),
         "results": _join(map(_result, [*map(_model, RESULTS), pulumi_account.Runway])),
         "client": _join([*_class(pulumi_account.AccountClient), _result(pulumi_account.CreatedKey)]),
         "errors": _join([_summary(exceptions), *(f"## `{e.__name__}`\n\n{_summary(e)}" for e in errors)]),
@@ -88,6 +89,13 @@ def _function(name: str) -> str:
     function = getattr(pulumi_account, name)
     fields = {**_fields(function, "param"), **_fields(function, "raises")}
     heading = _heading("## ", name, f"{name}{_arguments(function)}\n{name}_output(…)")
+    return _join([heading, _summary(function), _table("argument or error", fields)])
+
+
+def _rules(function: Callable[..., object]) -> str:
+    fields = {**_fields(function, "param"), **_fields(function, "raises")}
+    name = function.__name__
+    heading = _heading("## ", name, f"{name}{_arguments(function)}")
     return _join([heading, _summary(function), _table("argument or error", fields)])
 
 

@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parent.parent / "pulumi_account"
 #: from the top of the house to its ground
 ROWS = [
     ["cli"],
-    ["report", "metrics", "watch", "review"],
+    ["report", "metrics", "watch", "review", "policy_pack"],
     ["stacks"],
     ["program"],
     ["lifecycle"],

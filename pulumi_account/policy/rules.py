@@ -147,7 +147,8 @@ def _over_budget(keys: Sequence[KeyFacts], settings: Settings, _: datetime) -> I
         for stack in dict.fromkeys(key.stack for key in keys):
             mine = [key for key in keys if key.stack == stack and team in ("", key.label("team"))]
             subject = team or stack or "this stack"
-            limits = [key.credit_limit for key in mine]
+            # during an overlap, two generations of a rotating key have the whole limit each
+            limits = [key.credit_limit for key in mine for _ in range(2 if key.rotates else 1)]
             total = sum((limit for limit in limits if isinstance(limit, Decimal)), Decimal(0))
             if total > budget:
                 text = f"limits of {usd(total)} USD together; the budget is {usd(budget)} USD"

@@ -10,6 +10,7 @@ from pulumi.dynamic import Resource
 from pulumi.runtime.rpc import UNKNOWN
 
 from pulumi_account.core.properties import INSTANCE_ID, PLAINTEXTS
+from pulumi_account.program.declarations import declare
 from pulumi_account.program.outputs import Deferred, PreviewedOutputs, PreviewedProperty
 from pulumi_account.program.provider import provider_of, warn_about_plain_text_key
 
@@ -62,6 +63,8 @@ class DeclaredKey(Resource):
         warn_about_plain_text_key(opts)
         self._previewed = PreviewedOutputs(vars(self), inputs)
         properties = {**inputs, **dict.fromkeys(outputs), "__provider": provider_bytes, **_instance_id(opts)}
+        if opts is None or opts.id is None:  # a key that is only read declares nothing
+            properties |= declare(self, resource_name, inputs)
         secrets = list(PLAINTEXTS)
         if properties.get("adopt_key") is None:  # the SDK makes an Output of each property, which is slow
             properties.pop(secrets.pop(), None)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -186,7 +187,7 @@ def _text(value: Any) -> str | None:
 
 def _id(value: Any) -> str | None:
     """A whole number, or its text, as text; engines write numbers with or without a fraction."""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, (float, Decimal)) and value == value // 1:
         value = int(value)
     return str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
 

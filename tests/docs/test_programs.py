@@ -12,12 +12,12 @@ from tests.support.canaries import OTHER_PROVISIONING_KEY, PROVISIONING_KEY
 from tests.support.pages import Page
 from tests.support.projects import Project as Bench
 
-#: pages whose programs are run elsewhere are not here; of a stack reference there is nothing on LocalEngine
+#: pages whose programs are run elsewhere are not here; LocalEngine has neither stack references nor policy packs
 PROGRAMS = [
     pytest.param(text, id=f"{page}: {name}")
-    for page in ("keys", "rotation", "deleting", "several-accounts", "functions")
+    for page in ("keys", "rotation", "deleting", "several-accounts", "functions", "rules")
     for name, text in Page(f"docs/{page}.md").files("python")
-    if name != "consumer.py"
+    if name not in ("consumer.py", "__main__.py")
 ]
 CONFIG = {
     "blueTurn": "1",

@@ -79,13 +79,13 @@ class CliEngine:
         """``pulumi install`` without dependencies; returns its output."""
         return self._pulumi("install", "--no-dependencies")
 
-    def preview(self, *, replace: Sequence[str] = ()) -> Result:
+    def preview(self, *options: str, replace: Sequence[str] = ()) -> Result:
         """``pulumi preview --replace``."""
-        return self._run("preview", *_replacing(replace))
+        return self._run("preview", *options, *_replacing(replace))
 
-    def up(self, *, replace: Sequence[str] = ()) -> Result:
+    def up(self, *options: str, replace: Sequence[str] = ()) -> Result:
         """``pulumi up --replace``."""
-        return self._run("up", "--yes", "--skip-preview", *_replacing(replace))
+        return self._run("up", "--yes", "--skip-preview", *options, *_replacing(replace))
 
     def refresh(self, *options: str) -> Result:
         """``pulumi refresh``."""
