@@ -128,9 +128,10 @@ class _Team:
         for step in result.steps:
             if step.diff:
                 self.say(f"  ~ {step.urn.rpartition('::')[2]}: {', '.join(step.diff)}")
-        # the seconds differ from walk to walk
+        # the seconds, and the ids of keys that are made side by side, differ from walk to walk
         self.lines += [
-            f"  {re.sub(r'T[0-9:]+Z', '', diagnostic.message)}" for diagnostic in result.diagnostics
+            f"  {re.sub(r'(?<=key )[0-9]+', 'N', re.sub(r'T[0-9:]+Z', '', diagnostic.message))}"
+            for diagnostic in result.diagnostics
         ]
         self._require_working_key()
         return result
@@ -252,7 +253,7 @@ def _move(team: _Team) -> None:
     team.up()
     found = {key["id"]: key["name"] for key in team.emulator.keys() if "indexer" in key["name"]}
     _require(set(found) == ids, "the key is the same")
-    team.say(f"  key {min(ids)} is now named {found[min(ids)]}")
+    team.say(f"  the same key is now named {found[min(ids)]}")
     team.command("keys", "unmanaged", str(_exported(team)))
 
 
