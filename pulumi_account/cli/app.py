@@ -15,7 +15,7 @@ from pulumi_account.cli import adopt, keyfile, keys, leftovers, report, review, 
 from pulumi_account.cli.options import examples
 from pulumi_account.cli.output import fail, say, write
 from pulumi_account.common.text import place
-from pulumi_account.exceptions import AccountError
+from pulumi_account.exceptions import AccountError, InvalidInputError
 
 PROGRAM = "pulumi-account"
 _INTERRUPTED = 130
@@ -47,6 +47,10 @@ class _Program(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except InvalidInputError as error:
+            for failure in error.failures:
+                say(f"error: {failure}")
+            raise typer.Exit(1) from None
         except AccountError as error:
             fail(f"error: {error}")
         except OSError as error:

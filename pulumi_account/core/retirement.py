@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pulumi_account.api.models import Key
     from pulumi_account.core.keys import Keys
 
-__all__ = ["REVOKED", "Retirement", "announce", "delete_expired", "retired_keys"]
+__all__ = ["REVOKED", "Retirement", "announce", "announce_revocation", "delete_expired", "retired_keys"]
 
 #: output: the ids of the retired keys that `revoke` has not been able to delete yet
 REVOKED = "__revoked"
@@ -65,6 +65,14 @@ def announce(state: Bag, now: datetime) -> bool:
     for line in lines:
         _log.warning("%s", line)
     return bool(lines)
+
+
+def announce_revocation(state: Bag) -> None:
+    """Report which keys an update will delete because `revoke` has changed, as the diff does not name them."""
+    current = [{"key_id": int(state["key_id"]), "name": state.get("name")}] if "key_id" in state else []
+    for entry in [*retired_keys(state), *current]:
+        name = visible(str(entry["name"]))
+        _log.warning("key %d (%r) is revoked: the update deletes it", entry["key_id"], name)
 
 
 class Retirement:

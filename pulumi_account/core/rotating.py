@@ -34,7 +34,13 @@ from pulumi_account.core.properties import (
     split,
 )
 from pulumi_account.core.results import Checked, Created, Diff, ReadKey
-from pulumi_account.core.retirement import Retirement, announce, delete_expired, retired_keys
+from pulumi_account.core.retirement import (
+    Retirement,
+    announce,
+    announce_revocation,
+    delete_expired,
+    retired_keys,
+)
 from pulumi_account.core.rotation import DEFAULT_OVERLAP, Schedule, declared_rotating, generation_name
 from pulumi_account.exceptions import AccountError, InvalidInputError, NotFoundError
 
@@ -116,6 +122,9 @@ class RotatingKeyResource:
         for entry in retired_keys(olds):
             self._account.adoptions.keep(entry["key_id"], {}, {}, stays=True)
         changed = [name for name in _INPUTS if differs(name, olds.get(name), news.get(name))]
+        if "generation" in changed and _is_set_anew("revoke", olds, news):
+            announce_revocation(olds)
+            return Diff(changed)
         # `ignore_changes` may hide from the inputs that the current key was deleted elsewhere
         return Diff(changed, silent=announce(olds, self._account.clock()) or "key_id" not in olds)
 

@@ -13,10 +13,17 @@ from typing import Any
 
 from pulumi_account.common.text import place
 from pulumi_account.emulator.cli import parse
-from pulumi_account.testing.engine import LocalEngine
-from pulumi_account.testing.project import ProjectError
-from pulumi_account.testing.secrets import PassphraseError
-from pulumi_account.testing.state import StateError
+
+try:
+    from pulumi_account.testing.engine import LocalEngine
+    from pulumi_account.testing.project import ProjectError
+    from pulumi_account.testing.secrets import PassphraseError
+    from pulumi_account.testing.state import StateError
+except ModuleNotFoundError as error:
+    missing = str(error.name).partition(".")[0]
+    if missing == "pulumi_account":
+        raise
+    sys.exit(f"error: {missing} is missing: pip install 'pulumi_account[testing]'")
 
 _VERBS = {
     "preview": "show what an update would do",

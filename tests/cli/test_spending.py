@@ -340,6 +340,15 @@ def test_a_key_file_that_is_wrong(shell: Shell, emulator: Emulator, tmp_path: Pa
     assert (done.status, done.err) == (1, f"error: {tmp_path}/none.yaml: No such file or directory\n")
 
 
+def test_each_failure_of_a_key_file_is_a_line(shell: Shell, tmp_path: Path) -> None:
+    """As `keyfile check` prints them, because a file can have dozens."""
+    file = tmp_path / "keys.yaml"
+    file.write_text("version: 2\nenvironments: {production: {}}\nteams: {t: {kies: {}}}\n")
+    done = shell("activity", "--by", "team", "--keys", str(file))
+    places = [line.partition(": ")[2].partition(": ")[0] for line in done.err.splitlines()]
+    assert (done.status, places[:2]) == (1, [f"{file}:1:10", f"{file}:3:12"])
+
+
 def test_replaced_keys_belong_to_their_resource(shell: Shell, emulator: Emulator, tmp_path: Path) -> None:
     """A deleted key that no stack has any more is found by its auto-name."""
     spend(emulator, ci_0f0f0f0="1", ci_1111111="2")

@@ -169,6 +169,17 @@ def test_revoke_deletes_all_older_keys(rotated: RotatingStack, emulator: Emulato
     assert operations.index("create_key") < operations.index("delete_key")
 
 
+def test_a_preview_names_the_keys_that_revoke_deletes(rotated: RotatingStack, emulator: Emulator) -> None:
+    """The diff shows only that `revoke` has changed, so a line for each key says what the update does."""
+    retired, current = rotated.retired[0], rotated.outputs["key_id"]
+    rotated.preview(**ROTATED, revoke="1")
+    assert rotated.lines == [
+        f"key {retired} ('batch-0') is revoked: the update deletes it",
+        f"key {current} ('batch-1') is revoked: the update deletes it",
+    ]
+    assert names(emulator) == ["batch-0", "batch-1"]
+
+
 def test_revoke_ignores_the_guard(emulator: Emulator) -> None:
     """A leaked key is deleted although it is in use."""
     stack = RotatingStack(emulator, **BATCH, delete_guard="7d")

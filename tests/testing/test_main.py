@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -111,3 +113,15 @@ def test_help_says_what_it_is_for(verb: str, capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit):
         main([verb, "--help"])
     assert "ACCOUNT_LOOPBACK_ONLY=1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("missing", ["cryptography", "yaml"])
+def test_without_the_extra_one_line_says_what_to_install(missing: str) -> None:
+    """Not a traceback: the emulator's extra alone lacks what LocalEngine needs."""
+    program = (
+        f"import sys, runpy; sys.modules[{missing!r}] = None; sys.argv[1:] = ['up'];"
+        "runpy.run_module('pulumi_account.testing', run_name='__main__')"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    line = f"error: {missing} is missing: pip install 'pulumi_account[testing]'\n"
+    assert (ended.returncode, ended.stderr) == (1, line)
