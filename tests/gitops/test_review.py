@@ -11,7 +11,7 @@ from tests.gitops.runner import EXAMPLE, JobResult, Runner
 pytestmark = pytest.mark.timeout(400)
 
 SEARCH = (EXAMPLE / "teams/search.yaml").read_text(encoding="utf-8")
-RAISED = SEARCH.replace("credit_limit: 300", "credit_limit: 400")
+RAISED = SEARCH.replace("credit_limit: 300", "credit_limit: 350")
 
 
 def event(commit: str) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def test_an_older_review_overwrites_no_newer_one(deployed: Runner) -> None:
     """A run that ends late drops its review."""
     old = deployed.pull_request(**{"teams/search.yaml": RAISED})
     assert preview(deployed, old).ok
-    deployed.pull_request(**{"teams/search.yaml": RAISED.replace("400", "450")})
+    deployed.pull_request(**{"teams/search.yaml": RAISED.replace("350", "360")})
     result = commented(deployed, old)
     assert result.ok
     assert "no longer the newest commit" in result.log
@@ -146,6 +146,6 @@ def test_the_preview_is_that_of_the_merge(deployed: Runner) -> None:
 def test_a_conflict_is_reported(deployed: Runner) -> None:
     """A pull request that cannot be merged has no preview."""
     commit = deployed.pull_request(**{"teams/search.yaml": RAISED})
-    (deployed.clone / "teams/search.yaml").write_text(RAISED.replace("400", "500"))
+    (deployed.clone / "teams/search.yaml").write_text(RAISED.replace("350", "360"))
     deployed.commit("main")
     assert "resolve its conflicts first" in preview(deployed, commit).log
