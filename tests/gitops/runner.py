@@ -76,11 +76,10 @@ class Runner:
         }
         self.backend = self.env.pop("PULUMI_BACKEND_URL")
         del self.env["PULUMI_CONFIG_PASSPHRASE"]
-        self._make_repository()
-
-    def _make_repository(self) -> None:
-        """A bare repository with the example and two stacks' configuration, and a clone, in which users work."""
         self.origin, self.clone = self.folder / "origin.git", self.folder / "clone"
+
+    def make_repository(self) -> None:
+        """Make a bare repository with the example and two stacks' configuration, and a clone, in which users work."""
         self.shell("git init --quiet --bare --initial-branch main origin.git", self.folder)
         self.shell("git config uploadpack.allowAnySHA1InWant true", self.origin)
         shutil.copytree(EXAMPLE, self.clone, ignore=shutil.ignore_patterns("__pycache__", ".mypy_cache"))

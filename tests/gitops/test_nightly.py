@@ -66,7 +66,7 @@ def test_drift_is_reported_and_not_undone(deployed: Runner) -> None:
 def test_due_keys_are_rotated(deployed: Runner) -> None:
     """A key whose generation is due is rotated, which is not drift; the replaced key works until the overlap ends."""
     deployed.env["ACCOUNT_CLOCK_OFFSET"] = str(31 * 24 * 3600)
-    print(nightly(deployed).log)
+    nightly(deployed)
     names = {key["name"] for key in deployed.account.keys()}
     assert {"search-reranker-production-0", "search-reranker-production-1"} <= names
     assert "calls" not in deployed.github
@@ -101,5 +101,4 @@ def test_the_weekly_report_names_teams(deployed: Runner) -> None:
     result = deployed.job("report.yml", "report")
     assert result.ok, result.log
     report = (deployed.artifacts / "report" / "report.html").read_text()
-    print(report[report.index("search")-300:][:900])
     assert ">search<" in report
