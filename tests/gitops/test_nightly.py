@@ -65,7 +65,9 @@ def test_drift_is_reported_and_not_undone(deployed: Runner) -> None:
 
 def test_due_keys_are_rotated(deployed: Runner) -> None:
     """A key whose generation is due is rotated, which is not drift; the replaced key works until the overlap ends."""
-    deployed.env["ACCOUNT_CLOCK_OFFSET"] = str(31 * 24 * 3600)
+    month = 31 * 24 * 3600
+    deployed.account.clock.advance(month)
+    deployed.env["ACCOUNT_CLOCK_OFFSET"] = str(month)
     nightly(deployed)
     names = {key["name"] for key in deployed.account.keys()}
     assert {"search-reranker-production-0", "search-reranker-production-1"} <= names

@@ -44,7 +44,7 @@ def test_a_pull_request_gets_one_comment(deployed: Runner) -> None:
     assert commented(deployed, second).ok
     (comment,) = deployed.github["issues/1/comments"]
     assert comment["body"].splitlines() == [
-        f"<!-- pulumi-account review commit={second} -->",
+        f"<!-- pulumi-account-review stack=keys commit={second} -->",
         "- preview-production.json: update search-indexer",
         "- preview-staging.json: update search-indexer",
     ]
@@ -53,10 +53,19 @@ def test_a_pull_request_gets_one_comment(deployed: Runner) -> None:
 def test_a_matched_rule_fails_the_check(deployed: Runner) -> None:
     """The comment is written, and then the job fails."""
     commit = deployed.pull_request(**{"teams/search.yaml": SEARCH[: SEARCH.index("  reranker")]})
-    assert preview(deployed, commit).ok
+    assert preview(deployed, commit, "staging").ok
     result = commented(deployed, commit)
     assert not result.ok
     assert "delete search-reranker" in deployed.github["issues/1/comments"][0]["body"]
+
+
+def test_a_protected_key_fails_the_preview(deployed: Runner) -> None:
+    """The preview of production stops, and the log says which resource is protected."""
+    commit = deployed.pull_request(**{"teams/search.yaml": SEARCH[: SEARCH.index("  reranker")]})
+    result = preview(deployed, commit)
+    assert not result.ok
+    assert "search-reranker" in result.log
+    assert "cannot be deleted" in result.log
 
 
 def test_the_preview_calls_nothing_and_keeps_the_state(deployed: Runner) -> None:
@@ -88,7 +97,7 @@ def test_an_older_review_overwrites_no_newer_one(deployed: Runner) -> None:
 def test_comments_of_others_stay(deployed: Runner) -> None:
     """A comment that only looks like the review's is not overwritten."""
     commit = deployed.pull_request(**{"teams/search.yaml": RAISED})
-    theirs = {"id": 9, "user": {"login": "mallory"}, "body": "<!-- pulumi-account review -->"}
+    theirs = {"id": 9, "user": {"login": "mallory"}, "body": "<!-- pulumi-account-review stack=keys commit=0 -->"}
     deployed.github["issues/1/comments"] = [theirs]
     assert preview(deployed, commit).ok
     assert commented(deployed, commit).ok

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from api import BOT, call
 
-MARKER = "<!-- pulumi-account review"
+MARKER = "<!-- pulumi-account-review "
 
 
 def write(number: str, commit: str, body: str) -> None:
