@@ -12,12 +12,13 @@ config = pulumi.Config()
 
 # a replaced key works for two more days: consumers reload within one
 key = account.RotatingApiKey("batch", every="30d", overlap="2d", name="batch", credit_limit=50)
+plaintext = key.key.apply(str)  # stays a secret
 
 # Kubernetes: pods read the Secret when they start, so a rotation changes their template, and they start again
 secret = kubernetes.core.v1.Secret(
     "batch",
     metadata={"name": "batch-key", "namespace": config.require("namespace")},
-    string_data={"ACCOUNT_API_KEY": key.key},
+    string_data={"ACCOUNT_API_KEY": plaintext},
 )
 labels = {"app": "batch"}
 kubernetes.apps.v1.Deployment(
@@ -49,12 +50,12 @@ github.ActionsSecret(
     "batch",
     repository=config.require("repository"),
     secret_name="ACCOUNT_API_KEY",
-    plaintext_value=key.key,
+    plaintext_value=plaintext,
 )
 
 # AWS Secrets Manager: consumers read it at most a day ago, for example through a cache
 stored = aws.secretsmanager.Secret("batch", name="batch/account-api-key")
-aws.secretsmanager.SecretVersion("batch", secret_id=stored.id, secret_string=key.key)
+aws.secretsmanager.SecretVersion("batch", secret_id=stored.id, secret_string=plaintext)
 
 # Pulumi ESC: `esc run` and stacks that import the environment read the new key when they start
 pulumiservice.Environment(
@@ -63,7 +64,7 @@ pulumiservice.Environment(
     project="keys",
     name="batch",
     yaml=pulumi.Output.json_dumps(
-        {"values": {"environmentVariables": {"ACCOUNT_API_KEY": {"fn::secret": key.key}}}}
+        {"values": {"environmentVariables": {"ACCOUNT_API_KEY": {"fn::secret": plaintext}}}}
     ).apply(pulumi.StringAsset),
 )
 
