@@ -94,7 +94,8 @@ def uses(node: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "file", sorted(
+    "file",
+    sorted(
         path.relative_to(ROOT)
         for folder in (ROOT, ROOT / "examples" / "gitops")
         for path in (folder / ".github").rglob("*.yml")

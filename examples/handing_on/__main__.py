@@ -12,7 +12,7 @@ config = pulumi.Config()
 
 # a replaced key works for two more days: consumers reload within one
 key = account.RotatingApiKey("batch", every="30d", overlap="2d", name="batch", credit_limit=50)
-plaintext = key.key.apply(str)  # stays a secret
+plaintext = key.require_key()  # stays a secret
 
 # Kubernetes: pods read the Secret when they start, so a rotation changes their template, and they start again
 secret = kubernetes.core.v1.Secret(

@@ -59,5 +59,8 @@ def deployed(deployed_repository: Path, tmp_path: Path) -> Iterator[Runner]:
     with account(folder) as emulator:
         runner = Runner(folder, emulator)
         commit = runner.shell("git rev-parse main", runner.origin)
-        runner.github |= {"deployments": [{"id": 1, "sha": commit}], "deployments/1/statuses": [{"state": "success"}]}
+        runner.github |= {
+            "deployments": [{"id": 1, "sha": commit}],
+            "deployments/1/statuses": [{"state": "success"}],
+        }
         yield runner

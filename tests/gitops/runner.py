@@ -28,7 +28,11 @@ WORKFLOWS: dict[str, dict[Any, Any]] = {
     for path in sorted((EXAMPLE / ".github" / "workflows").glob("*.yml"))
 }
 _STAND_INS = Path(__file__).parent / "stand_ins"
-_STATE = {"PULUMI_CONFIG_PASSPHRASE": PASSPHRASE, "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
+_STATE = {
+    "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+    "AWS_ACCESS_KEY_ID": "id",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+}
 _ACCOUNT = {"ACCOUNT_PROVISIONING_KEY": PROVISIONING_KEY}
 #: the secrets of each environment, as the README lists them
 SECRETS = {
@@ -72,7 +76,11 @@ class Runner:
             "ACCOUNT_LOOPBACK_ONLY": "1",
             "GITHUB_REPOSITORY": "example/keys",
             "GITHUB_API_STAND_IN": str(self._api),
-            **{f"GIT_{who}_{what}": "a@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+            **{
+                f"GIT_{who}_{what}": "a@example.com"
+                for who in ("AUTHOR", "COMMITTER")
+                for what in ("NAME", "EMAIL")
+            },
         }
         self.backend = self.env.pop("PULUMI_BACKEND_URL")
         del self.env["PULUMI_CONFIG_PASSPHRASE"]
@@ -86,13 +94,20 @@ class Runner:
         stacks = "for stack in staging production; do pulumi stack init $stack; done"
         access = {"PULUMI_BACKEND_URL": self.backend, "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE}
         self.shell(stacks, self.clone, **access)
-        self.shell("git init --quiet --initial-branch main && git remote add origin ../origin.git", self.clone)
+        self.shell(
+            "git init --quiet --initial-branch main && git remote add origin ../origin.git", self.clone
+        )
         self.commit("main")
 
     def shell(self, command: str, folder: Path, **env: str) -> str:
         """What a command prints; it must succeed."""
         done = subprocess.run(
-            ["bash", "-ec", command], cwd=folder, env=self.env | env, capture_output=True, text=True, check=False
+            ["bash", "-ec", command],
+            cwd=folder,
+            env=self.env | env,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()

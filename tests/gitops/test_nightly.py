@@ -76,7 +76,9 @@ def test_due_keys_are_rotated(deployed: Runner) -> None:
 
 def test_what_waits_for_approval_is_not_deployed(deployed: Runner) -> None:
     """The night runs the commit that was deployed last: newer limits are neither drift nor deployed."""
-    (deployed.clone / "teams/search.yaml").write_text(SEARCH.replace("300", "400").replace("30d", "4s, anchor: 2020-01-01T00:00:00Z"))
+    (deployed.clone / "teams/search.yaml").write_text(
+        SEARCH.replace("300", "400").replace("30d", "4s, anchor: 2020-01-01T00:00:00Z")
+    )
     deployed.commit("main")
     before = deployed.account.keys()
     nightly(deployed)
@@ -99,7 +101,9 @@ def test_a_failed_deployment_is_passed_over(deployed: Runner) -> None:
 
 def test_the_weekly_report_names_teams(deployed: Runner) -> None:
     """The report is an artifact with the spending of each team."""
-    deployed.account.add_usage(key_id(deployed, "search-indexer-production"), "large", requests=3, cost="0.50")
+    deployed.account.add_usage(
+        key_id(deployed, "search-indexer-production"), "large", requests=3, cost="0.50"
+    )
     result = deployed.job("report.yml", "report")
     assert result.ok, result.log
     report = (deployed.artifacts / "report" / "report.html").read_text()

@@ -97,7 +97,11 @@ def test_an_older_review_overwrites_no_newer_one(deployed: Runner) -> None:
 def test_comments_of_others_stay(deployed: Runner) -> None:
     """A comment that only looks like the review's is not overwritten."""
     commit = deployed.pull_request(**{"teams/search.yaml": RAISED})
-    theirs = {"id": 9, "user": {"login": "mallory"}, "body": "<!-- pulumi-account-review stack=keys commit=0 -->"}
+    theirs = {
+        "id": 9,
+        "user": {"login": "mallory"},
+        "body": "<!-- pulumi-account-review stack=keys commit=0 -->",
+    }
     deployed.github["issues/1/comments"] = [theirs]
     assert preview(deployed, commit).ok
     assert commented(deployed, commit).ok
