@@ -7,7 +7,6 @@ import importlib.util
 import json
 import os
 import runpy
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ SIGN = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 
 
 @pytest.fixture(scope="module")
-def declared() -> Iterator[dict[str, Any]]:
+def declared() -> dict[str, Any]:
     """The inputs of each resource of the program, by its type."""
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
@@ -47,7 +46,7 @@ def declared() -> Iterator[dict[str, Any]]:
         runpy.run_path(str(PROGRAM))
 
     pulumi.runtime.test(lambda: pulumi.Output.from_input(run()))()
-    yield {resource.typ: resource.inputs for resource in mocks.resources}
+    return {resource.typ: resource.inputs for resource in mocks.resources}
 
 
 def secret(value: object) -> dict[str, object]:

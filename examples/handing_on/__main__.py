@@ -49,7 +49,7 @@ kubernetes.apps.v1.Deployment(
 github.ActionsSecret(
     "batch",
     repository=config.require("repository"),
-    secret_name="ACCOUNT_API_KEY",
+    secret_name="ACCOUNT_API_KEY",  # noqa: S106
     plaintext_value=plaintext,
 )
 

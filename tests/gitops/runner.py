@@ -21,7 +21,7 @@ from tests.support.environment import pulumi_environment, python_path
 __all__ = ["EXAMPLE", "PASSPHRASE", "WORKFLOWS", "JobResult", "Runner"]
 
 EXAMPLE = ROOT / "examples" / "gitops"
-PASSPHRASE = "passphrase-canary"  # noqa: S105
+PASSPHRASE = "passphrase-canary"
 #: each workflow, by its file's name
 WORKFLOWS: dict[str, dict[Any, Any]] = {
     path.name: yaml.safe_load(path.read_text(encoding="utf-8"))
