@@ -9,7 +9,7 @@ KEPT := benchmarks/results
 WARNINGS := error::DeprecationWarning,ignore:There is no current event loop:DeprecationWarning
 TRYOUT := $(BIN)/python -m pulumi_account.testing.tryout
 
-.PHONY: help up preview refresh destroy test lowest lint format docs reference dist bench reliability clean
+.PHONY: help up preview refresh destroy test lowest lint format docs providers reference dist bench reliability clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +39,10 @@ lint: $(VENV)/.dev docs ## check style, types, spelling, workflows and the site
 	$(BIN)/mypy
 	for program in examples/*/__main__.py; do $(BIN)/mypy "$$program" || exit 1; done
 	$(BIN)/typos
-	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/zizmor --offline --quiet .github examples/gitops/.github
+	for program in examples/gitops/scripts/*.py; do MYPYPATH=examples/gitops/scripts $(BIN)/mypy "$$program" || exit 1; done
+	@if command -v actionlint > /dev/null; then cd examples/gitops && actionlint -ignore 'action "\$$/'; \
+		else echo "actionlint is not installed: skipped"; fi
 
 format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format .
@@ -47,6 +50,9 @@ format: $(VENV)/.dev ## format the code
 
 docs: $(VENV)/.dev ## build the site in site/; fails on a broken link, or a page that no menu lists
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
+providers: $(VENV)/.dev ## install the packages that examples/handing_on needs
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r examples/handing_on/requirements.txt
 
 dist: $(VENV)/.dev ## build the sdist and the wheel in dist/, check them, and deploy the example from the wheel
 	$(BIN)/python -m tools.dist

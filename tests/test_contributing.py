@@ -94,7 +94,13 @@ def uses(node: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "file", sorted(path.relative_to(ROOT) for path in (ROOT / ".github").rglob("*.yml")), ids=str
+    "file",
+    sorted(
+        path.relative_to(ROOT)
+        for folder in (ROOT, ROOT / "examples" / "gitops")
+        for path in (folder / ".github").rglob("*.yml")
+    ),
+    ids=str,
 )
 def test_actions_are_pinned(file: Path) -> None:
     """An action of others is named by its commit's full hash, with its version in a comment."""

@@ -1,0 +1,72 @@
+"""One key in each place from which its consumers read it."""
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_github as github
+import pulumi_kubernetes as kubernetes
+import pulumi_pulumiservice as pulumiservice
+
+import pulumi_account as account
+
+config = pulumi.Config()
+
+# a replaced key works for two more days: consumers reload within one
+key = account.RotatingApiKey("batch", every="30d", overlap="2d", name="batch", credit_limit=50)
+plaintext = key.require_key()  # stays a secret
+
+# Kubernetes: pods read the Secret when they start, so a rotation changes their template, and they start again
+secret = kubernetes.core.v1.Secret(
+    "batch",
+    metadata={"name": "batch-key", "namespace": config.require("namespace")},
+    string_data={"ACCOUNT_API_KEY": plaintext},
+)
+labels = {"app": "batch"}
+kubernetes.apps.v1.Deployment(
+    "batch",
+    metadata={"namespace": config.require("namespace")},
+    spec={
+        "selector": {"match_labels": labels},
+        "template": {
+            "metadata": {
+                "labels": labels,
+                "annotations": {"account/generation": key.generation.apply(str)},
+            },
+            "spec": {
+                "containers": [
+                    {
+                        "name": "batch",
+                        "image": "example/batch:1",
+                        "env_from": [{"secret_ref": {"name": "batch-key"}}],
+                    }
+                ]
+            },
+        },
+    },
+    opts=pulumi.ResourceOptions(depends_on=secret),
+)
+
+# GitHub Actions: the next run of a workflow reads the new key
+github.ActionsSecret(
+    "batch",
+    repository=config.require("repository"),
+    secret_name="ACCOUNT_API_KEY",  # noqa: S106
+    plaintext_value=plaintext,
+)
+
+# AWS Secrets Manager: consumers read it at most a day ago, for example through a cache
+stored = aws.secretsmanager.Secret("batch", name="batch/account-api-key")
+aws.secretsmanager.SecretVersion("batch", secret_id=stored.id, secret_string=plaintext)
+
+# Pulumi ESC: `esc run` and stacks that import the environment read the new key when they start
+pulumiservice.Environment(
+    "batch",
+    organization=config.require("organization"),
+    project="keys",
+    name="batch",
+    yaml=pulumi.Output.json_dumps(
+        {"values": {"environmentVariables": {"ACCOUNT_API_KEY": {"fn::secret": plaintext}}}}
+    ).apply(pulumi.StringAsset),
+)
+
+pulumi.export("generation", key.generation)
+pulumi.export("next_rotation_at", key.next_rotation_at)

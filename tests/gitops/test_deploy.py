@@ -1,0 +1,51 @@
+"""`examples/gitops`: main is deployed, to staging first."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.gitops.runner import EXAMPLE, Runner
+
+pytestmark = pytest.mark.timeout(400)
+
+SEARCH = (EXAMPLE / "teams/search.yaml").read_text(encoding="utf-8")
+
+
+def names(runner: Runner) -> set[str]:
+    """The names of the account's keys."""
+    return {key["name"] for key in runner.account.keys()}
+
+
+def test_staging_is_deployed_alone(runner: Runner) -> None:
+    """The first job makes the keys of staging."""
+    result = runner.job("deploy.yml", "staging")
+    assert result.ok, result.log
+    assert names(runner) == {"search-indexer-staging", "search-reranker-staging-0"}
+
+
+def test_the_approver_sees_what_production_will_change(runner: Runner) -> None:
+    """The run's summary has the review of production, and nothing is deployed yet."""
+    result = runner.job("deploy.yml", "preview")
+    assert result.ok, result.log
+    assert "create customers-globex" in result.summary
+    assert names(runner) == set()
+
+
+def test_production_is_deployed(deployed: Runner) -> None:
+    """The last job makes the keys of production, beside those of staging."""
+    assert names(deployed) == {
+        "search-indexer-staging", "search-reranker-staging-0",
+        "customers-globex-production", "search-indexer-production", "search-reranker-production-0",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("stack", ["staging", "production"])
+def test_a_late_approval_deploys_no_older_keys(runner: Runner, stack: str) -> None:
+    """A run of a commit that is no longer the newest of main stops, and names the newest."""
+    runner.shell("git tag old && git push --quiet origin old", runner.clone)
+    (runner.clone / "teams/search.yaml").write_text(SEARCH.replace("300", "400"))
+    newest = runner.commit("main")
+    result = runner.job("deploy.yml", stack, github={"sha": runner.shell("git rev-parse old", runner.clone)})
+    assert not result.ok
+    assert f"main has moved on to {newest}" in result.log
+    assert names(runner) == set()

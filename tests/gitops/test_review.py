@@ -1,0 +1,164 @@
+"""`examples/gitops`: the comment on a pull request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.gitops.runner import EXAMPLE, JobResult, Runner
+
+pytestmark = pytest.mark.timeout(400)
+
+SEARCH = (EXAMPLE / "teams/search.yaml").read_text(encoding="utf-8")
+RAISED = SEARCH.replace("credit_limit: 300", "credit_limit: 350")
+
+
+def event(commit: str) -> dict[str, Any]:
+    """What an event of pull request 1 holds."""
+    return {"event": {"pull_request": {"number": 1, "head": {"sha": commit}}}}
+
+
+def preview(runner: Runner, commit: str, stack: str = "production") -> JobResult:
+    """The job that previews."""
+    return runner.job("review.yml", "preview", github=event(commit), matrix={"stack": stack})
+
+
+def commented(runner: Runner, commit: str) -> JobResult:
+    """The jobs that review and comment."""
+    result = runner.job("review.yml", "review", github=event(commit))
+    assert result.ok, result.log
+    needs = {"review": {"outputs": result.outputs}}
+    return runner.job("review.yml", "comment", github=event(commit), needs=needs)
+
+
+def test_a_pull_request_gets_one_comment(deployed: Runner) -> None:
+    """The comment shows the changes of both stacks; a second commit replaces its text."""
+    first = deployed.pull_request(**{"teams/search.yaml": RAISED})
+    for stack in ("staging", "production"):
+        assert preview(deployed, first, stack).ok
+    assert commented(deployed, first).ok
+    second = deployed.pull_request(**{"teams/search.yaml": RAISED.replace("10}", "20}")})
+    for stack in ("staging", "production"):
+        assert preview(deployed, second, stack).ok
+    assert commented(deployed, second).ok
+    (comment,) = deployed.github["issues/1/comments"]
+    assert comment["body"].splitlines() == [
+        f"<!-- pulumi-account-review stack=keys commit={second} -->",
+        "- preview-production.json: update search-indexer",
+        "- preview-staging.json: update search-indexer",
+    ]
+
+
+def test_a_matched_rule_fails_the_check(deployed: Runner) -> None:
+    """The comment is written, and then the job fails."""
+    commit = deployed.pull_request(**{"teams/search.yaml": SEARCH[: SEARCH.index("  reranker")]})
+    assert preview(deployed, commit, "staging").ok
+    result = commented(deployed, commit)
+    assert not result.ok
+    assert "delete search-reranker" in deployed.github["issues/1/comments"][0]["body"]
+
+
+def test_a_protected_key_fails_the_preview(deployed: Runner) -> None:
+    """The preview of production stops, and the log says which resource is protected."""
+    commit = deployed.pull_request(**{"teams/search.yaml": SEARCH[: SEARCH.index("  reranker")]})
+    result = preview(deployed, commit)
+    assert not result.ok
+    assert "search-reranker" in result.log
+    assert "cannot be deleted" in result.log
+
+
+def test_the_preview_calls_nothing_and_keeps_the_state(deployed: Runner) -> None:
+    """The preview reads the state alone: the account gets no call, and no file of the backend changes."""
+    commit = deployed.pull_request(**{"teams/search.yaml": RAISED})
+    files = sorted(path for path in (deployed.folder / "backend").rglob("*") if path.is_file())
+    before = [(path, path.stat().st_mtime_ns) for path in files]
+    deployed.account.stop()
+    try:
+        result = preview(deployed, commit)
+    finally:
+        deployed.account.start()
+    assert result.ok, result.log
+    after = sorted(path for path in (deployed.folder / "backend").rglob("*") if path.is_file())
+    assert [(path, path.stat().st_mtime_ns) for path in after] == before
+
+
+def test_an_older_review_overwrites_no_newer_one(deployed: Runner) -> None:
+    """A run that ends late drops its review."""
+    old = deployed.pull_request(**{"teams/search.yaml": RAISED})
+    assert preview(deployed, old).ok
+    deployed.pull_request(**{"teams/search.yaml": RAISED.replace("350", "360")})
+    result = commented(deployed, old)
+    assert result.ok
+    assert "no longer the newest commit" in result.log
+    assert "calls" not in deployed.github
+
+
+def test_comments_of_others_stay(deployed: Runner) -> None:
+    """A comment that only looks like the review's is not overwritten."""
+    commit = deployed.pull_request(**{"teams/search.yaml": RAISED})
+    theirs = {
+        "id": 9,
+        "user": {"login": "mallory"},
+        "body": "<!-- pulumi-account-review stack=keys commit=0 -->",
+    }
+    deployed.github["issues/1/comments"] = [theirs]
+    assert preview(deployed, commit).ok
+    assert commented(deployed, commit).ok
+    assert [call[:2] for call in deployed.github["calls"]] == [["POST", "issues/1/comments"]]
+    assert deployed.github["issues/1/comments"][0] == theirs
+
+
+def test_the_pull_request_runs_no_code(deployed: Runner) -> None:
+    """Its program, scripts and packages are not those that run."""
+    harmful = dict.fromkeys(["__main__.py", "scripts/take_keys.py", "yaml.py"], "raise SystemExit('harm')\n")
+    commit = deployed.pull_request(**harmful, **{"teams/search.yaml": RAISED})
+    result = preview(deployed, commit)
+    assert result.ok, result.log
+    assert "harm" not in result.log
+
+
+@pytest.mark.parametrize("where", ["keys.yaml", "teams/search.yaml", "teams"])
+def test_links_are_refused(deployed: Runner, where: str) -> None:
+    """A link in the place of a key file is not followed."""
+    deployed.shell(f"git checkout --quiet -B change main && rm -r {where} && ln -s /etc/passwd {where}",
+                   deployed.clone)  # fmt: skip
+    commit = deployed.commit("refs/pull/1/head")
+    result = preview(deployed, commit)
+    assert not result.ok
+    assert f"'{where}' is not a plain YAML file" in result.log
+    assert "root:" not in result.log
+
+
+def test_other_files_in_teams_are_refused(deployed: Runner) -> None:
+    """A file that is not YAML stops the preview."""
+    commit = deployed.pull_request(**{"teams/module.py": ""})
+    assert "'teams/module.py' is not a plain YAML file" in preview(deployed, commit).log
+
+
+def test_an_invalid_key_file_is_reported_by_its_lines(deployed: Runner) -> None:
+    """The check names file, line and column, and the preview does not start."""
+    commit = deployed.pull_request(**{"teams/search.yaml": SEARCH.replace("owner:", "ownr:")})
+    result = preview(deployed, commit)
+    assert not result.ok
+    assert "teams/search.yaml:1:1: unknown field ownr; did you mean owner?" in result.log
+
+
+def test_the_preview_is_that_of_the_merge(deployed: Runner) -> None:
+    """A key that main has gained since the pull request began is not shown as deleted."""
+    commit = deployed.pull_request(**{"teams/search.yaml": RAISED})
+    (deployed.clone / "teams/support.yaml").write_text("owner: support@example.com\nkeys: {bot: {}}\n")
+    deployed.commit("main")
+    assert deployed.job("deploy.yml", "production").ok
+    assert preview(deployed, commit).ok
+    assert commented(deployed, commit).ok
+    comment = deployed.github["issues/1/comments"][0]["body"]
+    assert comment.splitlines()[1:] == ["- preview-production.json: update search-indexer"]
+
+
+def test_a_conflict_is_reported(deployed: Runner) -> None:
+    """A pull request that cannot be merged has no preview."""
+    commit = deployed.pull_request(**{"teams/search.yaml": RAISED})
+    (deployed.clone / "teams/search.yaml").write_text(RAISED.replace("350", "360"))
+    deployed.commit("main")
+    assert "resolve its conflicts first" in preview(deployed, commit).log
