@@ -44,8 +44,8 @@ def test_drift_is_one_issue(deployed: Runner) -> None:
     deployed.account.remove(key_id(deployed, "customers-globex-production"))
     nightly(deployed)
     (issue,) = deployed.github["issues"]
-    assert "update search-indexer" in issue["body"]
-    assert "create customers-globex" in issue["body"]
+    assert "limit 999.00 USD → 300.00 USD" in issue["body"]
+    assert "`customers-globex` created" in issue["body"]
     assert deployed.job("deploy.yml", "production").ok
     nightly(deployed)
     assert issue != deployed.github["issues"][0]

@@ -43,20 +43,23 @@ def test_a_pull_request_gets_one_comment(deployed: Runner) -> None:
         assert preview(deployed, second, stack).ok
     assert commented(deployed, second).ok
     (comment,) = deployed.github["issues/1/comments"]
-    assert comment["body"].splitlines() == [
-        f"<!-- pulumi-account-review stack=keys commit={second} -->",
-        "- preview-production.json: update search-indexer",
-        "- preview-staging.json: update search-indexer",
-    ]
+    marker, _, headline, *rest = comment["body"].splitlines()
+    assert marker == f"<!-- pulumi-account-review stack=keys/production,keys/staging commit={second} -->"
+    assert headline == "**2 keys changed · exposure 565.00 → 625.00 USD (+60.00), balance 500.00 USD**"
+    assert {"limit 300.00 USD → 350.00 USD", "limit 10.00 USD → 20.00 USD"} == {
+        line.partition("changed: ")[2] for line in rest if "changed: " in line
+    }
 
 
 def test_a_matched_rule_fails_the_check(deployed: Runner) -> None:
     """The comment is written, and then the job fails."""
     commit = deployed.pull_request(**{"teams/search.yaml": SEARCH[: SEARCH.index("  reranker")]})
+    (used,) = [key["id"] for key in deployed.account.keys() if key["name"] == "search-reranker-staging-0"]
+    deployed.account.add_usage(used, requests=34, cost="2.50")
     assert preview(deployed, commit, "staging").ok
     result = commented(deployed, commit)
     assert not result.ok
-    assert "delete search-reranker" in deployed.github["issues/1/comments"][0]["body"]
+    assert "is deleted, but in use: 34 requests, 2.50 USD" in deployed.github["issues/1/comments"][0]["body"]
 
 
 def test_a_protected_key_fails_the_preview(deployed: Runner) -> None:
@@ -153,7 +156,7 @@ def test_the_preview_is_that_of_the_merge(deployed: Runner) -> None:
     assert preview(deployed, commit).ok
     assert commented(deployed, commit).ok
     comment = deployed.github["issues/1/comments"][0]["body"]
-    assert comment.splitlines()[1:] == ["- preview-production.json: update search-indexer"]
+    assert "**1 key changed ·" in comment
 
 
 def test_a_conflict_is_reported(deployed: Runner) -> None:
