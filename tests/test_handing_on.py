@@ -42,10 +42,13 @@ def declared() -> dict[str, Any]:
     pulumi.runtime.set_mocks(mocks, project="handing-on")
     pulumi.runtime.set_all_config({f"handing-on:{name}": value for name, value in values.items()})
 
-    async def run() -> None:
+    async def run() -> bool:
         runpy.run_path(str(PROGRAM))
+        return True
 
-    pulumi.runtime.test(lambda: pulumi.Output.from_input(run()))()
+    test: Any = pulumi.runtime.test  # it has no types
+    from_input: Any = pulumi.Output.from_input
+    test(lambda: from_input(run()))()
     return {resource.typ: resource.inputs for resource in mocks.resources}
 
 

@@ -19,6 +19,7 @@ from pulumi_account.common.instants import utc_now
 from pulumi_account.policy.facts import KeyFacts, key_facts
 from pulumi_account.policy.requirements import sample_name
 from pulumi_account.policy.rules import RULES, Settings, check
+from tests.faults.model import EXAMPLES
 from tests.support.policy_server import UNKNOWN, PolicyServer, key
 from tests.support.program_runs import run_under_mocks, unknown
 
@@ -145,7 +146,7 @@ def by_pack(server: PolicyServer, declared: list[dict[str, Any]], required: Mapp
     return found
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=20 * EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(declared=st.lists(keys, max_size=4), required=requirements)
 def test_they_agree(server: PolicyServer, declared: list[dict[str, Any]], required: dict[str, Any]) -> None:
     """The breaches are the same, with unknown values among the inputs, too."""

@@ -139,7 +139,7 @@ def test_no_run_of_failures_leaves_keys_behind(steps: list[Any]) -> None:
             assert len(simulation.reservations()) <= 1
 
 
-@simulated
+@settings(simulated, max_examples=20 * EXAMPLES)
 @given(
     every=st.integers(2, 72),
     overlap=st.integers(1, 72),
