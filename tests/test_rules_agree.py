@@ -146,7 +146,9 @@ def by_pack(server: PolicyServer, declared: list[dict[str, Any]], required: Mapp
     return found
 
 
-@settings(deadline=None, max_examples=20 * EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=20 * EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(declared=st.lists(keys, max_size=4), required=requirements)
 def test_they_agree(server: PolicyServer, declared: list[dict[str, Any]], required: dict[str, Any]) -> None:
     """The breaches are the same, with unknown values among the inputs, too."""
