@@ -3,11 +3,12 @@
     python -m tools.walk
 
 Both clocks are moved, so each run is as one on that day. The walk ends with an error if a step does not do what the
-transcript says: every `_Team` method that deploys checks that each consumer's key works.
+transcript says: every `Team` method that deploys checks that each consumer's key works.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -22,7 +23,7 @@ from pulumi_account.emulator import Emulator
 from pulumi_account.testing import LocalEngine, Result
 from tools.sections import DOCS, fill
 
-__all__ = ["transcript", "write"]
+__all__ = ["Team", "exported", "markdown", "require", "team_of", "transcript", "write"]
 
 BEGIN = datetime(2030, 1, 7, 9, tzinfo=timezone.utc)
 KEY = "walk-provisioning-key"
@@ -54,19 +55,23 @@ MOVED = """\
 """
 
 
-class _Team:
-    """A project, its account, and the plaintext that the consumer of ``search-batch`` uses."""
+class Team:
+    """A project, its account, and the plaintext that the consumer of ``search-batch`` uses.
 
-    def __init__(self, folder: Path, emulator: Emulator) -> None:
+    :param program: the text of ``__main__.py``.
+    """
+
+    def __init__(self, folder: Path, emulator: Emulator, program: str) -> None:
         self.folder, self.emulator = folder, emulator
         self.lines: list[str] = []
         self.in_use = ""
         self._today = BEGIN
         self._set_clock()
-        for name, text in (("Pulumi.yaml", "name: keys\nruntime: python\n"), ("__main__.py", PROGRAM)):
+        for name, text in (("Pulumi.yaml", "name: keys\nruntime: python\n"), ("__main__.py", program)):
             (folder / name).write_text(text, encoding="utf-8")
 
     def say(self, line: str) -> None:
+        """Add a line to the transcript."""
         self.lines.append(line)
 
     def on_day(self, number: int, what: str) -> None:
@@ -91,22 +96,27 @@ class _Team:
 
     def command(self, *arguments: str) -> None:
         """Run the command and show what it prints."""
+        self.say(f"$ pulumi-account {' '.join(arguments)}")
+        self.lines += self.output(*arguments).rstrip().splitlines() or ["(nothing)"]
+
+    def output(self, *arguments: str, status: int = 0) -> str:
+        """What the command prints; it must end with this status."""
         done = subprocess.run(
             [sys.executable, "-m", "pulumi_account", *arguments],
             cwd=self.folder,
             env={**os.environ, **self._environment()},
             capture_output=True,
             text=True,
-            check=True,
+            check=False,
         )
-        self.say(f"$ pulumi-account {' '.join(arguments)}")
-        self.lines += done.stdout.rstrip().splitlines() or ["(nothing)"]
+        require(done.returncode == status, f"{arguments}: {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stdout
 
     def edit(self, old: str, new: str) -> None:
         """Change the key file."""
         file = self.folder / "keys.yaml"
         text = file.read_text(encoding="utf-8")
-        _require(old in text, f"keys.yaml has {old!r}")
+        require(old in text, f"keys.yaml has {old!r}")
         file.write_text(text.replace(old, new), encoding="utf-8")
         gone, came = old.splitlines(), new.splitlines()
         self.say("# in keys.yaml:")
@@ -118,9 +128,9 @@ class _Team:
         self._require_working_key()
         before = len(self.emulator.calls)
         result = self.engine().up()
-        _require(result.ok, result.text)
+        require(result.ok, result.text)
         made = [f"{call.method} {call.path}" for call in list(self.emulator.calls)[before:]]
-        _require(calls is None or len(made) == calls, f"{calls} calls, not {made}")
+        require(calls is None or len(made) == calls, f"{calls} calls, not {made}")
         changed = {op: number for op, number in result.changes.items() if op != "same"}
         summary = ", ".join(f"{number} to {op}" for op, number in changed.items()) or "no changes"
         plural = "" if len(made) == 1 else "s"
@@ -156,36 +166,46 @@ class _Team:
         if self.in_use:
             key = self.emulator.key(self._id_in_use() or 0)
             ends = key["expires_at"] if key else None
-            _require(key is not None and (ends is None or ends > self._today), "the consumer's key works")
+            require(key is not None and (ends is None or ends > self._today), "the consumer's key works")
 
 
-def _require(holds: bool, what: str) -> None:
+def require(holds: bool, what: str) -> None:
+    """End the walk if a step does not do what it must.
+
+    :raises SystemExit: it does not.
+    """
     if not holds:
         raise SystemExit(f"the walk failed: {what}")
 
 
 def transcript() -> str:
     """Walk, and return the transcript as markdown."""
-    with _team() as team:
+    with team_of(PROGRAM) as team:
         _take_over(team)
         _declare(team)
         _rotate(team)
         _revoke(team)
         _move(team)
-    text = "\n".join(team.lines)
+    return markdown(team.lines)
+
+
+def markdown(lines: list[str]) -> str:
+    """The lines as consoles below their headings."""
+    text = "\n".join(lines)
     return re.sub(r"\n\n(## [^\n]*)\n", r"\n```\n\n\1\n\n```console\n", f"\n{text}\n```")[6:]
 
 
 @contextmanager
-def _team() -> Iterator[_Team]:
+def team_of(program: str) -> Iterator[Team]:
+    """A team with an empty account, and a program."""
     with (
         tempfile.TemporaryDirectory() as folder,
         Emulator(provisioning_key=KEY, balance="2000", fractions=False) as emulator,
     ):
-        yield _Team(Path(folder), emulator)
+        yield Team(Path(folder), emulator, program)
 
 
-def _take_over(team: _Team) -> None:
+def _take_over(team: Team) -> None:
     team.on_day(0, "fifty keys, made by hand, come into a stack")
     for number in range(1, 51):
         team.emulator.add(f"service-{number:02}", credit_limit=None if number % 10 == 0 else 5)
@@ -195,20 +215,19 @@ def _take_over(team: _Team) -> None:
     (team.folder / "adopted" / "keys.yaml").rename(team.folder / "keys.yaml")
     imported = team.engine().import_resources(team.folder / "adopted" / "import.json", protect=False)
     team.say(f"$ pulumi import --file adopted/import.json --protect=false   # {imported} resources")
-    _require(set(team.engine().preview().changes) == {"same"}, "the preview after the import is empty")
+    require(set(team.engine().preview().changes) == {"same"}, "the preview after the import is empty")
     team.up(calls=0)
-    team.command("keys", "unmanaged", str(_exported(team)))
+    team.command("keys", "unmanaged", str(exported(team)))
 
 
-def _exported(team: _Team) -> Path:
-    import json
-
+def exported(team: Team) -> Path:
+    """The stack's export, in a file of the project."""
     file = Path("production.json")
     (team.folder / file).write_text(json.dumps(team.engine().export()), encoding="utf-8")
     return file
 
 
-def _declare(team: _Team) -> None:
+def _declare(team: Team) -> None:
     team.on_day(1, "the search team gets two keys, one of which rotates every 30 days")
     team.edit("teams:\n", "teams:\n" + SEARCH)
     team.up()
@@ -217,7 +236,7 @@ def _declare(team: _Team) -> None:
     team.up(calls=0)
 
 
-def _rotate(team: _Team) -> None:
+def _rotate(team: Team) -> None:
     team.on_day(36, "a run five days after the rotation was due")
     team.up()
     team.batch()
@@ -233,7 +252,7 @@ def _rotate(team: _Team) -> None:
     team.take_key()
 
 
-def _revoke(team: _Team) -> None:
+def _revoke(team: Team) -> None:
     team.on_day(81, "the key has leaked")
     team.edit(
         "        rotate: {every: 30d, overlap: 2d}\n",
@@ -245,16 +264,16 @@ def _revoke(team: _Team) -> None:
     team.take_key()
 
 
-def _move(team: _Team) -> None:
+def _move(team: Team) -> None:
     team.on_day(90, "a key moves to another team: no key is deleted or made")
     team.edit("      indexer: {credit_limit: 300, delete_guard: 7d}\n", "")
     team.edit("teams:\n", "teams:\n" + MOVED)
     ids = {key["id"] for key in team.emulator.keys() if "indexer" in key["name"]}
     team.up()
     found = {key["id"]: key["name"] for key in team.emulator.keys() if "indexer" in key["name"]}
-    _require(set(found) == ids, "the key is the same")
+    require(set(found) == ids, "the key is the same")
     team.say(f"  the same key is now named {found[min(ids)]}")
-    team.command("keys", "unmanaged", str(_exported(team)))
+    team.command("keys", "unmanaged", str(exported(team)))
 
 
 def write() -> None:
