@@ -26,8 +26,9 @@ refresh: $(VENV)/.try ## update the state with changes made outside Pulumi
 destroy: $(VENV)/.try ## delete the keys again
 	@$(TRYOUT) destroy
 
+# one worker more than there are cores, because many tests wait for processes
 test: $(VENV)/.dev ## run every test, with coverage
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term
+	PYTEST_XDIST_AUTO_NUM_WORKERS=$$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
 lowest: $(LOWEST)/.installed ## run the tests, except those of faults, with the oldest supported dependencies
 	PULUMI_ACCOUNT_LOWEST=1 PYTHONWARNINGS="$(WARNINGS)" \

@@ -180,6 +180,8 @@ def _steps(entries: list[dict[str, Any]]) -> Iterator[Step]:
         old, new = object_of(entry.get("oldState")), object_of(entry.get("newState"))
         names = _changed_names(entry, object_of(old.get("inputs")), object_of(new.get("inputs")))
         is_key = resource.type in KEY_TYPES
+        if is_key and not (old or new):
+            raise ValueError("a step without a state")
         before = key_state(old, resource) if old and is_key else None
         after = key_state(new, resource, _created_at(before, op)) if new and is_key else None
         yield Step(

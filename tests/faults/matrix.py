@@ -252,7 +252,7 @@ KEEPING = (
          connections=1, twin=True),
     Site("rotate-DELETE", "delete_key", _triggered("2"), before=_triggered("1"),
          earlier=("create_key", "update_key"), connections=2, unsteady=True),
-    Site("guard-GET", "get_activity", {}, before=_GUARDED),
+    Site("guard-GET", "get_activity", {}, before=_GUARDED, twin=True),
     Site("guard-DELETE", "delete_key", {}, before=_GUARDED, earlier=("get_activity",), connections=1, twin=True),
 )  # fmt: skip
 

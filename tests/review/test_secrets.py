@@ -128,6 +128,14 @@ def test_values_of_wrong_kinds(name: str, data: st.DataObject) -> None:
     assert shown(planted(document, path, value))
 
 
+def test_a_step_without_a_state() -> None:
+    """A preview whose deletion of a key has no state is refused: it would not say which key is deleted."""
+    document = recorded("changes-steps")
+    step = next(step for step in document["steps"] if step["op"] == "delete" and "ApiKey" in step["urn"])
+    del step["oldState"]
+    assert shown(document) == "not what `pulumi preview --json` prints"
+
+
 def test_secrets_in_plain_text() -> None:
     """A preview with `--show-secrets` has the plaintexts in it; none is shown."""
     text = json.dumps(recorded("changes-diff")).replace('"[secret]"', f'"{CANARY}"')
