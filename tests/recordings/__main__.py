@@ -111,9 +111,11 @@ def _scrubbed(value: Any) -> Any:
         }
     if isinstance(value, list):
         return [_scrubbed(item) for item in value]
-    return (
-        re.sub(r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:1", value) if isinstance(value, str) else value
-    )
+    if not isinstance(value, str):
+        return value
+    # neither the emulator's port nor a folder of this machine
+    value = re.sub(r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:1", value)
+    return re.sub(r"(?:/[^\s\"/]+)+/(bin|lib)/", r"/usr/\1/", value)
 
 
 if __name__ == "__main__":
