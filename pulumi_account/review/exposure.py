@@ -52,7 +52,7 @@ def exposure(
 ) -> Exposure:
     """The exposure before and after changes.
 
-    :param states: the keys before the changes, as far as they are known, by their URNs.
+    :param states: the keys before the changes, if they are known, by their URNs.
     """
     by_urn = {change.urn: change for change in changes}
     adopted = {c.new.adopts for c in by_urn.values() if c.kind is Kind.ADOPTED and c.new}

@@ -97,7 +97,7 @@ def _attention(review: Review, several: bool) -> Iterator[Line]:
 
 
 def _findings(sign: str, findings: Iterable[Finding], several: bool) -> Iterator[Line]:
-    """A line for all findings of a rule with the same text, and at most so many of one rule."""
+    """A line for all findings of a rule with the same text, and a limited number of one rule."""
     groups: dict[str, dict[tuple[str, str], list[str]]] = {}
     for one in findings:
         subjects = groups.setdefault(one.rule, {}).setdefault((one.text, one.stack if several else ""), [])

@@ -1,4 +1,4 @@
-"""`expires_in`: the expiry counts from the key's creation, whoever changes what."""
+"""`expires_in`: the expiry counts from the key's creation, no matter who changes what."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_all_breaches_are_one_error(preview: bool) -> None:
 
 
 def test_a_deployment_makes_no_key_that_breaks_a_rule() -> None:
-    """Nor one that is declared beside it."""
+    """Another key in the same program is not made either."""
     mocks = Mocks()
 
     def program() -> None:

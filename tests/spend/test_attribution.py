@@ -52,7 +52,7 @@ def test_groups_are_sums() -> None:
 
 
 def test_usage_without_a_key_is_unassigned() -> None:
-    """What the API counts in the total, but under no key, is unassigned, and is told apart."""
+    """What the API counts in the total, but under no key, is unassigned, and is shown separately."""
     whole = Usage("", 5, Decimal(3), 4, 4)
     found = usage_by_label("team", [row(1)], [{"team": "ads"}], whole)
     assert [(group.name, group.cost, group.keys) for group in found] == [

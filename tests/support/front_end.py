@@ -144,7 +144,7 @@ class RotatingStack:
             return op
 
     def preview(self, *, ignore: Collection[str] = (), **declared: Any) -> tuple[str, Bag]:
-        """The operation that a deployment would carry out, and the inputs as far as they are known."""
+        """The operation that a deployment would carry out, and the known inputs."""
         with self.process() as process:
             return self._planned(process, declared, ignore, preview=True)
 
