@@ -53,6 +53,45 @@ def test_a_pull_request_gets_one_comment(deployed: Runner) -> None:
     }
 
 
+def policy(runner: Runner, commit: str, stack: str = "production") -> JobResult:
+    """The job that checks the rules of the policy pack."""
+    return runner.job("review.yml", "policy", github=event(commit), matrix={"stack": stack})
+
+
+def test_the_policy_pack_stops_keys_without_an_owner(deployed: Runner) -> None:
+    """Its job names each key and its breach, and fails; the comment is written beside it."""
+    commit = deployed.pull_request(
+        **{"teams/search.yaml": SEARCH.removeprefix("owner: search@example.com\n")}
+    )
+    result = policy(deployed, commit)
+    assert not result.ok
+    assert re.findall(r"\[mandatory\]  ([\w-]+)  \(\S+: ([\w-]+)\)", result.log) == [
+        ("no-owner", "search-indexer"),
+        ("no-owner", "search-reranker"),
+    ]
+    assert preview(deployed, commit).ok
+    commented(deployed, commit)
+    assert "`no-owner`" in deployed.github["issues/1/comments"][0]["body"]
+
+
+def test_a_change_that_keeps_the_rules_passes_the_policy_pack(deployed: Runner) -> None:
+    """The job succeeds, for both stacks."""
+    commit = deployed.pull_request(**{"teams/search.yaml": RAISED})
+    for stack in ("staging", "production"):
+        result = policy(deployed, commit, stack)
+        assert result.ok, result.log
+        assert "account-keys@v1.0.0" in result.log
+
+
+def test_a_pull_request_does_not_change_the_policy_pack(deployed: Runner) -> None:
+    """The rules are those of the base branch."""
+    costly = SEARCH.replace("credit_limit: 300", "credit_limit: 501").replace("budget: 600", "budget: 900")
+    commit = deployed.pull_request(**{"policy/__main__.py": "", "teams/search.yaml": costly})
+    result = policy(deployed, commit)
+    assert not result.ok
+    assert "may spend more than 500.00 USD" in result.log
+
+
 def test_a_matched_rule_fails_the_check(deployed: Runner) -> None:
     """The comment is written, and then the job fails."""
     commit = deployed.pull_request(**{"teams/search.yaml": SEARCH[: SEARCH.index("  reranker")]})

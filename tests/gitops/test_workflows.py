@@ -49,12 +49,12 @@ def test_two_jobs_can_write() -> None:
     assert [secrets(JOBS[name]) for name in WRITES] == [set(), set()]
 
 
-def test_the_job_that_reads_the_pull_request_does_not_know_the_account() -> None:
-    """Of the jobs on a pull request, one has the state's secrets, and another the provisioning key."""
+def test_the_jobs_that_read_the_pull_request_do_not_know_the_account() -> None:
+    """Of the jobs on a pull request, two have the state's secrets, and another the provisioning key."""
     jobs = WORKFLOWS["review.yml"]["jobs"]
     with_key = [name for name, job in jobs.items() if "ACCOUNT_PROVISIONING_KEY" in secrets(job)]
     with_pull_request = [name for name, job in jobs.items() if "take_keys.py" in json.dumps(job)]
-    assert (with_key, with_pull_request) == (["review"], ["preview"])
+    assert (with_key, with_pull_request) == (["review"], ["preview", "policy"])
 
 
 @EACH
