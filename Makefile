@@ -42,7 +42,8 @@ lint: $(VENV)/.dev docs ## check style, types, spelling, workflows and the site
 	$(BIN)/typos
 	$(BIN)/zizmor --offline --quiet .github examples/gitops/.github
 	for program in examples/gitops/scripts/*.py; do MYPYPATH=examples/gitops/scripts $(BIN)/mypy "$$program" || exit 1; done
-	@if command -v actionlint > /dev/null; then cd examples/gitops && actionlint -ignore 'action "\$$/'; \
+	@if command -v actionlint > /dev/null; then \
+		actionlint -ignore '"\$$/' .github/workflows/*.yml examples/gitops/.github/workflows/*.yml; \
 		else echo "actionlint is not installed: skipped"; fi
 
 format: $(VENV)/.dev ## format the code
