@@ -70,6 +70,9 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
         add("--protect", choices=("true", "false"), default="true", help=about)
     else:
         add("--diff", action="store_true", help="show every property, not one line for each resource")
+    if verb in ("preview", "up"):
+        about = "a policy pack that the resources must comply with; may be given several times"
+        add("--policy-pack", action="append", default=[], type=Path, metavar="DIR", help=about)
     if verb in ("preview", "output"):
         add("--json", action="store_true", help="print JSON")
     parser.set_defaults(json=False, diff=False)
@@ -100,7 +103,8 @@ def _run(engine: LocalEngine, args: argparse.Namespace, out: int) -> int:
         os.write(out, f"imported {number} resources\n".encode())
         return 0
     if args.verb != "output":
-        result = getattr(engine, args.verb)()
+        packs = {"policy_packs": args.policy_pack} if args.verb in ("preview", "up") else {}
+        result = getattr(engine, args.verb)(**packs)
         if args.json:
             os.write(out, json.dumps(result.json, indent=4).encode() + b"\n")
         return 0 if result.ok else 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from pulumi_account.testing import planning
@@ -11,6 +11,7 @@ from pulumi_account.testing.deletion import Deletions
 from pulumi_account.testing.execution import Execution, StoppedError
 from pulumi_account.testing.identity import Identities
 from pulumi_account.testing.planning import Diff, Step
+from pulumi_account.testing.policies import PolicyPack, Violation
 from pulumi_account.testing.provider import Provider, ProviderError, Providers
 from pulumi_account.testing.report import Report
 from pulumi_account.testing.resources import PACKAGE, STACK, Goal, PlanError, Resource, type_and_name
@@ -30,6 +31,7 @@ class Deployment:
     :param stack: the names of the project and of the stack.
     :param config: the stack's whole configuration, which the default provider instance gets.
     :param replace: the URNs of resources to replace though they have not changed.
+    :param packs: the policy packs that check each resource, and the stack at the end.
     :ivar goals: the resources that the program has registered so far, by URN.
     """
 
@@ -43,8 +45,10 @@ class Deployment:
         preview: bool,
         config: Properties,
         replace: Iterable[str] = (),
+        packs: Sequence[PolicyPack] = (),
     ) -> None:
         self._snapshot, self._providers, self._report, self._preview = snapshot, providers, report, preview
+        self._packs = packs
         self._config, self._replace = config, frozenset(replace)
         self.execution = Execution(snapshot, providers, report, preview=preview)
         self._identities = Identities(stack, snapshot.base, snapshot.rename)
@@ -104,6 +108,7 @@ class Deployment:
             inputs = self._check(provider, new, *planning.inputs_to_check(goal, old, anew=anew))
         if goal.custom:
             new.inputs = inputs
+        self._comply(new, inputs)
         if steps := planning.steps_without_diff(old, new, fallen):
             return steps
         assert old
@@ -129,6 +134,34 @@ class Deployment:
             self.execution.stop()
             raise StoppedError
         return inputs
+
+    def _comply(self, new: Resource, inputs: Properties) -> None:
+        """Let the policy packs check a resource; a preview continues after a violation, to show all of them."""
+        if not self._broken(found for pack in self._packs for found in pack.resource(new, inputs)):
+            return
+        if not self._preview:
+            self.execution.stop()
+            raise StoppedError
+        self.execution.step_failed = True
+
+    def _broken(self, violations: Iterable[Violation]) -> bool:
+        """Report what breaks a policy; returns whether a mandatory one fails the run."""
+        failed = False
+        for found in violations:
+            self._report.violation(found)
+            failed |= found.is_mandatory
+        self.execution.errored |= failed
+        return failed
+
+    def check_stack(self) -> None:
+        """Let the policy packs check all declared resources together, with their outputs."""
+        made = [step.resource for _, step in sorted(self.execution.done.items())]
+        try:
+            broken = self._broken(found for pack in self._packs for found in pack.stack(made))
+        except ProviderError as error:
+            self.execution.fail("", str(error))
+        else:
+            self.execution.step_failed |= broken
 
     def _compare(self, old: Resource, inputs: Properties, new: Resource | None = None) -> Diff:
         """Ask the provider what differs from the resource as registered or, without `new`, from other inputs."""

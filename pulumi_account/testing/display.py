@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from pulumi_account.testing.planning import Step
+from pulumi_account.testing.policies import Violation
 from pulumi_account.testing.property_lines import output_lines, step_lines
 from pulumi_account.testing.resources import type_and_name
 from pulumi_account.testing.state import entry
@@ -54,6 +56,8 @@ class Display:
         self._parents: dict[str, str] = {}
         self._drawn: set[str] = set()
         self._changes: dict[str, str] = {}
+        self.packs: dict[str, Path] = {}  # the folder of each policy pack
+        self._violations: list[Violation] = []
         self.line(f"{_HEADS[kind]} ({stack}):")
 
     def text(self) -> str:
@@ -73,6 +77,12 @@ class Display:
         self._messages[urn].append(text)
         self._failed |= {urn} if severity == "error" else set()
         self.line(text if self._diff else _row("", urn, "", text.partition("\n")[0]))
+
+    def violation(self, found: Violation) -> None:
+        """Show what breaks a policy: at the end or, beside properties, now."""
+        self._violations.append(found)
+        if self._diff:
+            self.line(f"    {found.pack} {_violation(found)}{found.message}")
 
     def starting(self, step: Step) -> None:
         """Show that a step begins."""
@@ -120,6 +130,7 @@ class Display:
         """Show the diagnostics in full, the outputs and the summary."""
         if not self._diff:
             self.line(_row("", self._root, "**failed**" if self._root in self._failed else ""))
+            self._policies()
             self._diagnostics()
         if stack and (lines := output_lines(stack, preview=self._preview)):
             self.line("    --outputs:--" if self._diff else "Outputs:")
@@ -127,9 +138,25 @@ class Display:
                 self.line(line)
             if not self._diff:
                 self.line("")
+        if not self._diff and any(found.is_mandatory for found in self._violations):
+            return
         self._summary(changes)
         if not self._preview:
             self.line(f"\nDuration: {math.ceil(seconds)}s")
+
+    def _policies(self) -> None:
+        if not self.packs:
+            return
+        self.line("Policies:")
+        for name, folder in sorted(self.packs.items()):
+            found = sorted((v for v in self._violations if v.pack == name), key=_rank)
+            sign = "✅" if not found else "❌" if found[0].is_mandatory else "⚠️"
+            lines = [f"    {sign} {name} (local: {folder})"]
+            for violation in found:
+                lines.append(f"        - {_violation(violation)}")
+                lines += [f"          {line}" for line in violation.message.splitlines()]
+            self.line("\n".join(lines))
+        self.line("")
 
     def _diagnostics(self) -> None:
         if self._messages:
@@ -184,6 +211,15 @@ class Display:
 def _short_type(urn: str) -> tuple[str, str]:
     kind, name = type_and_name(urn)
     return kind.split("$")[-1], name
+
+
+def _rank(found: Violation) -> tuple[bool, str, str]:
+    return not found.is_mandatory, found.policy, found.urn
+
+
+def _violation(found: Violation) -> str:
+    kind, name = _short_type(found.urn)
+    return f"[{found.level}]  {found.policy}  ({kind}: {name})"
 
 
 def _row(op: str, urn: str, word: str, info: str = "") -> str:

@@ -19,6 +19,7 @@ from pulumi_account.testing.deployment import Deployment
 from pulumi_account.testing.display import Display
 from pulumi_account.testing.execution import Execution
 from pulumi_account.testing.importing import Import, read_import_file
+from pulumi_account.testing.policies import PolicyPack
 from pulumi_account.testing.program import Program, environment
 from pulumi_account.testing.project import Project, check_endpoints, check_name, load_config, load_project
 from pulumi_account.testing.provider import Launch, Provider, Providers
@@ -60,19 +61,21 @@ class LocalEngine:
         self._config, self._secrets, self._env, self._python = config, secrets, env, python
         self._diff, self._echo = diff, echo
 
-    def preview(self, *, replace: Sequence[str] = ()) -> Result:
+    def preview(self, *, replace: Sequence[str] = (), policy_packs: Sequence[Path] = ()) -> Result:
         """Show what `up` would do.
 
         :param replace: the URNs of resources to replace though they have not changed.
+        :param policy_packs: the folders of policy packs that the resources must comply with.
         """
-        return self._run("preview", replace)
+        return self._run("preview", replace, policy_packs)
 
-    def up(self, *, replace: Sequence[str] = ()) -> Result:
+    def up(self, *, replace: Sequence[str] = (), policy_packs: Sequence[Path] = ()) -> Result:
         """Update the stack to match the program.
 
         :param replace: the URNs of resources to replace though they have not changed.
+        :param policy_packs: the folders of policy packs that the resources must comply with.
         """
-        return self._run("up", replace)
+        return self._run("up", replace, policy_packs)
 
     def refresh(self) -> Result:
         """Update the state to match what the providers report about the resources."""
@@ -142,7 +145,7 @@ class LocalEngine:
         with self._locked():
             change(self._snapshot(read_only=False))
 
-    def _run(self, kind: str, replace: Sequence[str] = ()) -> Result:
+    def _run(self, kind: str, replace: Sequence[str] = (), policy_packs: Sequence[Path] = ()) -> Result:
         project, stack, env = self._project, self._stack, self._environment()
         config = load_config(project, stack, self._config, self._secrets)
         check_endpoints(env, config)
@@ -151,7 +154,8 @@ class LocalEngine:
         # SIGTERM ends a run as an interrupt does: running steps finish, and processes are stopped
         with self._locked(), interrupted_by_signals(signal.SIGTERM):
             report = Report(Display(kind, stack, project.name, self._diff, self._echo), config)
-            return _Run(kind, project, stack, config, launch, load, report).go(replace)
+            packs = [Path(folder) for folder in policy_packs]
+            return _Run(kind, project, stack, config, launch, load, report, packs).go(replace)
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,7 @@ class _Run:
     launch: Launch
     load: Callable[[], Snapshot]
     report: Report
+    packs: Sequence[Path]
 
     @property
     def _noun(self) -> str:
@@ -180,8 +185,16 @@ class _Run:
             snapshot = self.load()
             providers = Providers(partial(Provider, launch, self.report.printed), snapshot.base)
             stack, config = (self.project.name, self.stack), dict(self.config)
+            packs = [self._started(folder, launch, last) for folder in self.packs]
             deployment = Deployment(
-                stack, snapshot, providers, self.report, preview=preview, config=config, replace=replace
+                stack,
+                snapshot,
+                providers,
+                self.report,
+                preview=preview,
+                config=config,
+                replace=replace,
+                packs=packs,
             )
             if not preview:
                 self._warn_of_interrupted(snapshot)
@@ -199,6 +212,13 @@ class _Run:
                 self._close(deployment, snapshot)
                 raise
         return self._close(deployment, snapshot)
+
+    def _started(self, folder: Path, launch: Launch, last: ExitStack) -> PolicyPack:
+        """A policy pack, whose process ends with the run."""
+        pack = PolicyPack(folder, launch, self.report.printed, preview=self.kind == "preview")
+        last.callback(pack.stop)
+        self.report.uses(pack)
+        return pack
 
     def _warn_of_interrupted(self, snapshot: Snapshot) -> None:
         if found := snapshot.interrupted:

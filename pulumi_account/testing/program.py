@@ -110,6 +110,8 @@ class Program:
             run.wake.wait()
             if monitor.complete and not run.stopped.is_set():
                 deployment.delete_unseen()
+                if not run.stopped.is_set():
+                    deployment.check_stack()
         finally:
             monitor.released.set()
         self._judge(deployment)

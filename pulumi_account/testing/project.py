@@ -55,7 +55,7 @@ def load_project(folder: Path) -> Project:
     file = next((file for file in files if file.is_file()), None)
     if file is None:
         raise ProjectError(f"no Pulumi.yaml in {folder} or above")
-    text = _yaml(file)
+    text = read_yaml(file)
     runtime = text.get("runtime")
     runtime = runtime.get("name") if isinstance(runtime, dict) else runtime
     if not text.get("name") or runtime != "python":
@@ -65,7 +65,8 @@ def load_project(folder: Path) -> Project:
     return Project(name, file.parent, file.parent / text.get("main", "."), text.get("config") or {})
 
 
-def _yaml(file: Path) -> dict[str, Any]:
+def read_yaml(file: Path) -> dict[str, Any]:
+    """The mapping in a YAML file."""
     try:
         return yaml.safe_load(file.read_text()) or {}
     except yaml.YAMLError as error:
@@ -80,7 +81,7 @@ def load_config(
     given |= {project.key(key): Secret(value) for key, value in secrets.items()}
     found = {project.key(key): _default(value) for key, value in project.defaults.items()}
     file = project.root / f"Pulumi.{stack}.yaml"
-    stored = (_yaml(file).get("config") or {}) if file.exists() else {}
+    stored = (read_yaml(file).get("config") or {}) if file.exists() else {}
     for key, value in stored.items():
         if not (isinstance(value, dict) and "secure" in value):
             found[project.key(key)] = value

@@ -33,7 +33,7 @@ _PATIENCE = 5.0  # seconds for a process to end
 
 
 class ProviderError(Exception):
-    """A provider's method failed; the message is the provider's."""
+    """A method of a provider or of a policy pack failed; the message is its own."""
 
 
 @dataclass(frozen=True)
@@ -53,33 +53,39 @@ class Launch:
         )
 
 
-class Provider:
-    """One provider instance; its process starts at the first call, and `say` gets the lines that it prints."""
+class Plugin:
+    """A process that serves gRPC on the port that it prints first; `say` gets the other lines that it prints.
 
-    def __init__(self, launch: Launch, say: Callable[[str], None], inputs: Properties) -> None:
-        self._launch, self._say, self._inputs = launch, say, inputs
-        self.known = not has_unknown(inputs)
-        self._lock = threading.Lock()
+    :param what: what an error calls it.
+    """
+
+    def __init__(self, launch: Launch, say: Callable[[str], None], what: str) -> None:
+        self._launch, self._say, self._what = launch, say, what
         self._process: subprocess.Popen[bytes] | None = None
-        self._stub: provider_pb2_grpc.ResourceProviderStub | None = None
+        self._channel: grpc.Channel | None = None
         self._listeners: list[threading.Thread] = []
 
-    def _connect(self) -> Any:
-        with self._lock:
-            if self._stub is None:
-                self._process = self._launch.start("-m", "pulumi.dynamic", self._launch.engine)
-                assert self._process.stdout
-                assert self._process.stderr
-                self._listen(self._process.stderr)
-                port = self._process.stdout.readline().decode().strip()
-                self._listen(self._process.stdout)
-                if not port.isdigit():
-                    raise ProviderError("the provider's process ended as it started")
-                self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS)
-                stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
-                stub.Configure(provider_pb2.ConfigureRequest(args=encode(self._inputs), acceptSecrets=True))
-                self._stub = stub
-            return self._stub
+    def start(self, module: str, *args: str) -> grpc.Channel:
+        """Start the module with the engine's address and these arguments."""
+        self._process = self._launch.start("-m", module, self._launch.engine, *args)
+        assert self._process.stdout
+        assert self._process.stderr
+        self._listen(self._process.stderr)
+        port = self._process.stdout.readline().decode().strip()
+        self._listen(self._process.stdout)
+        if not port.isdigit():
+            raise ProviderError(f"the {self._what}'s process ended as it started")
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS)
+        return self._channel
+
+    def stop(self) -> None:
+        """End the process, if there is one."""
+        if self._channel is not None:
+            self._channel.close()
+        if self._process is not None:
+            finish(self._process)
+            for listener in self._listeners:
+                listener.join()
 
     def _listen(self, stream: IO[bytes]) -> None:
         def listen() -> None:
@@ -89,6 +95,26 @@ class Provider:
 
         self._listeners.append(threading.Thread(target=listen, daemon=True))
         self._listeners[-1].start()
+
+
+class Provider:
+    """One provider instance; its process starts at the first call, and `say` gets the lines that it prints."""
+
+    def __init__(self, launch: Launch, say: Callable[[str], None], inputs: Properties) -> None:
+        self._inputs = inputs
+        self.known = not has_unknown(inputs)
+        self._lock = threading.Lock()
+        self._plugin = Plugin(launch, say, "provider")
+        self.stop = self._plugin.stop
+        self._stub: provider_pb2_grpc.ResourceProviderStub | None = None
+
+    def _connect(self) -> Any:
+        with self._lock:
+            if self._stub is None:
+                stub = provider_pb2_grpc.ResourceProviderStub(self._plugin.start("pulumi.dynamic"))
+                stub.Configure(provider_pb2.ConfigureRequest(args=encode(self._inputs), acceptSecrets=True))
+                self._stub = stub
+            return self._stub
 
     def _call(self, method: str, request: Any) -> Any:
         try:
@@ -145,15 +171,6 @@ class Provider:
         properties, inputs = encode_plain(old.outputs), encode_plain(old.inputs)
         self._call("Delete", provider_pb2.DeleteRequest(id=old.id, properties=properties, old_inputs=inputs))
 
-    def stop(self) -> None:
-        """End the process, if there is one."""
-        if self._stub is not None:
-            self._channel.close()
-        if self._process is not None:
-            finish(self._process)
-            for listener in self._listeners:
-                listener.join()
-
 
 def _change(old: Resource, news: Properties, ignore: list[str]) -> dict[str, Any]:
     bags = {
@@ -198,7 +215,7 @@ class Providers:
     def stop(self) -> None:
         """End all provider processes, side by side."""
         with ThreadPoolExecutor(PARALLEL) as pool:
-            list(pool.map(Provider.stop, self._made))
+            list(pool.map(lambda made: made.stop(), self._made))
 
 
 def finish(process: subprocess.Popen[bytes], first: signal.Signals = signal.SIGTERM) -> None:

@@ -6,12 +6,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from pulumi_account.testing.display import Display
 from pulumi_account.testing.planning import Step
+from pulumi_account.testing.policies import PolicyPack, Violation
 from pulumi_account.testing.secrets import Redactor
 from pulumi_account.testing.values import visible
 
@@ -39,7 +40,10 @@ class StepResult:
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a run; `text` is all that was displayed, `json` the digest that ``preview --json`` prints."""
+    """The result of a run; `text` is all that was displayed, `json` the digest that ``preview --json`` prints.
+
+    `violations` are those of the policy packs.
+    """
 
     ok: bool
     changes: Mapping[str, int]
@@ -48,6 +52,7 @@ class Result:
     diagnostics: tuple[Diagnostic, ...]
     text: str
     json: Mapping[str, Any]
+    violations: tuple[Violation, ...] = ()
 
 
 class Report:
@@ -60,6 +65,7 @@ class Report:
         self._starts: dict[str, float] = {}
         self._steps: list[StepResult] = []
         self._diagnostics: list[Diagnostic] = []
+        self._violations: list[Violation] = []
         self._printed: set[str] = set()
         self._lock = threading.Lock()
         self._began = time.monotonic()
@@ -75,6 +81,17 @@ class Report:
         """Show a line that a provider's process printed."""
         self._printed.add(self.redactor.redact(line))
         self.diagnostic("info", "", line)
+
+    def uses(self, pack: PolicyPack) -> None:
+        """Show a policy pack at the end, with its violations."""
+        self._display.packs[pack.name] = pack.folder
+
+    def violation(self, found: Violation) -> None:
+        """Keep what breaks a policy, and show it at the end."""
+        with self._lock:
+            found = replace(found, message=self.redactor.redact(found.message))
+            self._violations.append(found)
+            self._display.violation(found)
 
     def note(self, text: str) -> None:
         """Show a text that belongs to no resource, and do not keep it."""
@@ -122,4 +139,5 @@ class Report:
             diagnostics=tuple(self._diagnostics),
             text=self._display.text(),
             json=self._display.digest(self._config, messages, more),
+            violations=tuple(self._violations),
         )

@@ -79,13 +79,17 @@ class CliEngine:
         """``pulumi install`` without dependencies; returns its output."""
         return self._pulumi("install", "--no-dependencies")
 
-    def preview(self, *options: str, replace: Sequence[str] = ()) -> Result:
-        """``pulumi preview --replace``."""
-        return self._run("preview", *options, *_replacing(replace))
+    def preview(
+        self, *options: str, replace: Sequence[str] = (), policy_packs: Sequence[Path] = ()
+    ) -> Result:
+        """``pulumi preview --replace --policy-pack``."""
+        repeated = (*_each("--replace", replace), *_each("--policy-pack", policy_packs))
+        return self._run("preview", *options, *repeated)
 
-    def up(self, *options: str, replace: Sequence[str] = ()) -> Result:
-        """``pulumi up --replace``."""
-        return self._run("up", "--yes", "--skip-preview", *options, *_replacing(replace))
+    def up(self, *options: str, replace: Sequence[str] = (), policy_packs: Sequence[Path] = ()) -> Result:
+        """``pulumi up --replace --policy-pack``."""
+        repeated = (*_each("--replace", replace), *_each("--policy-pack", policy_packs))
+        return self._run("up", "--yes", "--skip-preview", *options, *repeated)
 
     def refresh(self, *options: str) -> Result:
         """``pulumi refresh``."""
@@ -158,8 +162,8 @@ class CliEngine:
         )
 
 
-def _replacing(urns: Sequence[str]) -> list[str]:
-    return [word for urn in urns for word in ("--replace", urn)]
+def _each(option: str, values: Sequence[object]) -> list[str]:
+    return [word for value in values for word in (option, str(value))]
 
 
 def _note(steps: dict[str, StepResult], metadata: dict[str, Any]) -> None:
