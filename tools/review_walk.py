@@ -2,8 +2,9 @@
 
     python -m tools.review_walk
 
-LocalEngine previews each change and `pulumi-account review` reads the preview, with an account that is in use. The walk
-ends with an error if a change is not stopped that must be, or the other way round.
+LocalEngine previews each change and `pulumi-account review` reads the preview, with an account that is in use; the
+policy pack is that of the GitOps example. The walk ends with an error if a change is not stopped that must be, or the
+other way round.
 """
 
 from __future__ import annotations
@@ -35,23 +36,24 @@ class StoredSecret(Resource):
         super().__init__(Store(), name, {"value": value})
 
 
-account.check_rules(max_limit=1000, disabled=["unprotected"])
 keys = account.KeySet("keys", file="keys.yaml", environment="production")
 if "search-indexer" in keys.keys:
     StoredSecret("indexer-secret", keys.keys["search-indexer"])
 """
+#: the policy pack of the repository that teams copy
+PACK = DOCS.parent / "examples" / "gitops" / "policy"
 KEYS = """\
 version: 1
-environments: {production: {budget: 2000}}
+environments: {production: {budget: 2000, protect: true}}
 teams:
   search:
     owner: search@example.com
     keys:
-      indexer: {credit_limit: 300, expires_in: 365d}
-      crawler: {credit_limit: 100, expires_in: 365d}
+      indexer: {credit_limit: 300, expires_in: 180d}
+      crawler: {credit_limit: 100, expires_in: 180d, protect: false}
       batch: {credit_limit: 50, rotate: {every: 30d, overlap: 2d, anchor: "2030-01-01T00:00:00Z"}}
 """
-CRAWLER = "      crawler: {credit_limit: 100, expires_in: 365d}\n"
+CRAWLER = "      crawler: {credit_limit: 100, expires_in: 180d, protect: false}\n"
 STOPS = "delete-in-use,limit-below-spent,no-owner,gap-in-rotation,over-budget"
 
 
@@ -67,7 +69,7 @@ def page() -> str:
         _change(team, 4, "a key in use is deleted: stopped", merges=False)
         _edit(team, "    keys:\n", "    keys:\n" + CRAWLER)
         _edit(team, "    owner: search@example.com\n", "")
-        _breaks_a_rule(team, 5, "keys without an owner: stopped by the program's rules")
+        _breaks_a_rule(team, 5, "keys without an owner: stopped by the policy pack")
         _edit(team, "  search:\n", "  search:\n    owner: search@example.com\n")
         _change(team, 31, "a rotation is due", merges=True)
         team.emulator.edit(_id(team, "indexer"), credit_limit=900)
@@ -99,7 +101,7 @@ def _change(team: Team, day: int, what: str, *, merges: bool) -> None:
     team.on_day(day, what)
     _review(team, status=0 if merges else 3)
     if merges:
-        require(team.engine().up().ok, what)
+        require(team.engine().up(policy_packs=[PACK]).ok, what)
 
 
 def _review(team: Team, status: int) -> None:
@@ -115,12 +117,13 @@ def _review(team: Team, status: int) -> None:
 
 
 def _breaks_a_rule(team: Team, day: int, what: str) -> None:
-    """The preview fails, with the rules in its message."""
+    """The policy pack stops the preview, and shows which keys break which rule."""
     team.on_day(day, what)
-    preview = team.engine().preview()
-    require(not preview.ok, "the rules stop the preview")
-    messages = [found.message for found in preview.diagnostics if found.severity == "error"]
-    team.lines += ["", "```text", *"\n".join(messages).strip().splitlines(), "```"]
+    preview = team.engine().preview(policy_packs=[PACK])
+    require(not preview.ok, "the policy pack stops the preview")
+    policies = preview.text[preview.text.index("Policies:") :].partition("\n\n")[0]
+    shown = policies.replace(f" (local: {PACK})", "")
+    team.lines += ["", "```text", *shown.splitlines(), "```"]
 
 
 def _at_night(team: Team, day: int, what: str) -> None:

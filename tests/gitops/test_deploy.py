@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.gitops.runner import EXAMPLE, Runner
@@ -61,3 +63,34 @@ def test_the_policy_pack_stops_a_deployment(runner: Runner, stack: str) -> None:
     assert not result.ok
     assert "has no label owner" in result.log
     assert names(runner) == set()
+
+
+def test_a_production_key_goes_in_two_steps(deployed: Runner) -> None:
+    """Its preview fails while it is protected; the first change unprotects it, and the second deletes it."""
+    name = "search-indexer-production"
+    gone = SEARCH[: SEARCH.index("  indexer")] + SEARCH[SEARCH.index("  reranker") :]
+    commit = deployed.pull_request(**{"teams/search.yaml": gone})
+    refused = deployed.job("review.yml", "preview", **pull_request(commit))
+    assert not refused.ok
+    assert "cannot be deleted" in refused.log
+    for text in (
+        SEARCH.replace("    credit_limit: 300\n", "    credit_limit: 300\n    protect: false\n"),
+        gone,
+    ):
+        assert name in names(deployed)
+        commit = deployed.pull_request(**{"teams/search.yaml": text})
+        for job in ("policy", "preview", "review"):
+            result = deployed.job("review.yml", job, **pull_request(commit))
+            assert result.ok, result.log
+        assert result.outputs == {"status": "0"}
+        (deployed.clone / "teams/search.yaml").write_text(text)
+        deployed.commit("main")
+        result = deployed.job("deploy.yml", "production")
+        assert result.ok, result.log
+    assert name not in names(deployed)
+
+
+def pull_request(commit: str) -> dict[str, Any]:
+    """The contexts of a job on pull request 1, for production."""
+    event = {"pull_request": {"number": 1, "head": {"sha": commit}}}
+    return {"github": {"event": event}, "matrix": {"stack": "production"}}
