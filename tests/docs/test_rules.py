@@ -56,12 +56,19 @@ def test_the_error_of_a_program(project: Project) -> None:
     assert "\n".join([*warnings, *errors]) == PAGE.shown("breach").strip()
 
 
-def test_the_violations_of_a_preview(tmp_path: Path, account: Emulator) -> None:
-    """They are the page's."""
-    result = with_pack(tmp_path, account, BAD).preview("--policy-pack", "examples/policy")
-    assert not result.ok
+def test_the_violations_of_a_preview(project: Project) -> None:
+    """They are the page's, with the CLI and without; without it, the result has them."""
+    project.write(unchecked(BAD), name="keys")
+    result = project.engine().preview(policy_packs=[EXAMPLE])
     (shown,) = re.findall(r"\$ pulumi preview .*\n(Policies:\n.*?)```", PAGE.text, flags=re.DOTALL)
     assert shown in re.sub(r"\(local: .*?(examples/policy)\)", r"(local: \1)", result.text)
+    if project.kind == "local":
+        found = [(violation.policy, violation.level) for violation in result.violations]
+        assert sorted(found) == [
+            ("limit-too-high", "mandatory"),
+            ("no-expiry", "advisory"),
+            ("no-owner", "mandatory"),
+        ]
 
 
 def test_a_deployment_makes_no_key_that_breaks_a_rule(tmp_path: Path, account: Emulator) -> None:
