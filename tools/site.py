@@ -21,6 +21,8 @@ __all__ = ["on_files", "on_page_content", "on_page_markdown"]
 LOG = logging.getLogger("mkdocs.hooks.site")
 FOLDER = "source"
 _LINK = re.compile(r"(\]\()(?!\w+:)([^)#\s]+)")
+#: the beginning of a folded part, which is Markdown as it is on hosts of repositories; not in a block of code
+_FOLDED = re.compile(r"^```.*?^```|^(<details>)", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"<(pre|code)\b.*?</\1>", re.DOTALL)
 _LANGUAGES = {".py": "python", ".yml": "yaml", ".yaml": "yaml", ".json": "json", ".toml": "toml"}
 
@@ -43,7 +45,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: object) -> str:
-    """Lead links to files outside of ``docs/`` to their pages.
+    """Lead links to files outside of ``docs/`` to their pages, and let folded parts be Markdown.
 
     :param markdown: the page's text.
     :param page: the page.
@@ -59,7 +61,10 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: objec
             return link[0]
         return link[1] + os.path.relpath(_uri(target, config), folder)
 
-    return _LINK.sub(lead, markdown)
+    def unfold(found: re.Match[str]) -> str:
+        return '<details markdown="1">' if found[1] else found[0]
+
+    return _FOLDED.sub(unfold, _LINK.sub(lead, markdown))
 
 
 def on_page_content(html: str, page: Page, **_: object) -> None:
