@@ -112,7 +112,6 @@ def test_each_use_runs(tmp_path: Path) -> None:
         assert result.ok, result.text
         assert "less than 200 USD" in result.text
         assert sorted(re.sub("-[0-9a-f]{7}", "-*", key["name"]) for key in emulator.keys()) == [
-            "nightly-0-*",
             "search-batch-production-0",
             "search-eu-*",
             "search-indexer-production",
