@@ -9,14 +9,9 @@ import pytest
 from pulumi_account.emulator import Emulator
 from tests.support.canaries import PROVISIONING_KEY
 from tests.support.cli import require_cli
+from tests.support.environment import unmeasured
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_coverage_of_processes() -> Iterator[None]:
-    """Measure no process that a page's commands start: that takes as long as the command, and others measure it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-        yield
+processes = pytest.fixture(scope="module", autouse=True)(unmeasured)
 
 
 @pytest.fixture
