@@ -22,7 +22,7 @@ def visible(name: str) -> str:
 
 def elided(text: str, most: int) -> str:
     """Shorten a text to a number of columns, ending in ``…``; wide characters take two columns."""
-    columns = list(accumulate(2 if east_asian_width(c) in "WF" else 1 for c in text))
+    columns = list(accumulate(2 if east_asian_width(c) in "WF" else 1 for c in text[: most + 1]))
     if not columns or columns[-1] <= most:
         return text
     return text[: bisect_right(columns, most - 1)] + "…"

@@ -9,6 +9,9 @@ import pytest
 from pulumi_account.emulator import Emulator
 from tests.support.canaries import PROVISIONING_KEY
 from tests.support.cli import require_cli
+from tests.support.environment import unmeasured
+
+processes = pytest.fixture(scope="module", autouse=True)(unmeasured)
 
 
 @pytest.fixture

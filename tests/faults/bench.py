@@ -69,7 +69,7 @@ class Bench:
     def deploy(self, site: Site) -> None:
         """Deploy the site's first program, before any fault."""
         if site.before is not None:
-            assert self.stack.run("up", site.before).ok
+            assert self.stack.run("up", self.placed(site.before)).ok
 
     def arm(self, case: Case) -> None:
         """Arm the faults."""

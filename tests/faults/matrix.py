@@ -69,6 +69,11 @@ class Site:
         return any("instance" in arguments for arguments in self.declared.values())
 
     @property
+    def remembered(self) -> bool:
+        """Whether a process that deployed the program before acts otherwise: it knows its instance and adoptions."""
+        return self.moves or "rename" in self.name
+
+    @property
     def method(self) -> str:
         return METHODS.get(self.operation, "GET")
 
@@ -162,7 +167,7 @@ class Case:
 
     @property
     def reusable(self) -> bool:
-        """Whether the provider's process can serve another case afterwards.
+        """Whether a process that serves many cases can meet this fault.
 
         It slows down for good after a 429, counts its reads, keeps the activity, and refuses a second adoption of a
         key.

@@ -65,10 +65,13 @@ class GrpcStack(Stack):
     """A minimal engine: one call after the other.
 
     :param processes: gives the process for a run.
+    :param faulted: gives it for the run that meets a fault.
     """
 
-    def __init__(self, processes: Callable[[], ProviderProcess]) -> None:
-        self._processes = processes
+    def __init__(
+        self, processes: Callable[[], ProviderProcess], faulted: Callable[[], ProviderProcess] | None = None
+    ) -> None:
+        self._processes, self._faulted = processes, faulted or processes
         self._ready: ProviderProcess | None = None
         self._state: dict[str, Resource] = {}
         self._replaced: list[Resource] = []
@@ -78,7 +81,7 @@ class GrpcStack(Stack):
         return {name: resource.outputs for name, resource in self._state.items()}
 
     def get_ready(self) -> None:
-        self._ready = self._processes()
+        self._ready = self._faulted()
 
     def run(self, command: str, declared: Declared) -> Run:
         self._process, self._ready = self._ready or self._processes(), None

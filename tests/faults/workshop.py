@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ import pytest
 from pulumi_account.emulator import Emulator
 from tests.faults.bench import Bench, hold
 from tests.faults.door import Door
-from tests.faults.matrix import Case, Site
+from tests.faults.matrix import PATIENT, Case, Site
 from tests.faults.stacks import SECRETS, GrpcStack, ProgramStack
 from tests.support.canaries import PROVISIONING_KEY
 from tests.support.projects import warm_python
@@ -27,6 +27,8 @@ from tests.support.provider_process import ProviderProcess
 
 _END = "-----END CERTIFICATE-----\n"
 _AT_ONCE = 6
+#: the settings of a process whose runs meet no fault
+_CALM = {"ACCOUNT_RETRY_DEADLINE": str(PATIENT), "ACCOUNT_TIMEOUT": "30"}
 
 
 @dataclass
@@ -63,14 +65,10 @@ class Workshop:
     def hold(self, engine: str, case: Case) -> None:
         """Run a case on an engine, and check what must be true of it."""
         with ExitStack() as last:
-            if engine != "grpc":
-                hold(self._programs_bench(engine, case, last), case)
-            elif case.reusable:
-                self._hold_again(case)
+            if engine == "grpc":
+                self._hold_in_processes(case, last)
             else:
-                bench = self._grpc_bench(case, last)
-                bench.deploy(case.site)
-                hold(bench, case)
+                hold(self._programs_bench(engine, case, last), case)
 
     def _new_folder(self) -> Path:
         with self._lock:
@@ -78,41 +76,37 @@ class Workshop:
         folder.mkdir()
         return folder
 
-    def _settings(self, case: Case) -> dict[str, str]:
-        return {**case.settings, "SSL_CERT_FILE": str(self._authority)}
-
     def _emulator(self, last: ExitStack, **options: Any) -> Emulator:
         return last.enter_context(Emulator(provisioning_key=PROVISIONING_KEY, **options))
 
-    def _process(self, last: ExitStack, endpoint: str, case: Case) -> ProviderProcess:
-        env = {**self._settings(case), "ACCOUNT_ENDPOINT": endpoint}
-        explicit = {"account:instance": "one", "account:endpoint": endpoint} if case.site.moves else {}
-        config = SECRETS | explicit
-        return last.enter_context(ProviderProcess(config, self._new_folder(), env, python=self._python))
+    def _env(self, settings: Mapping[str, str], account: Emulator | Door) -> dict[str, str]:
+        return {**settings, "SSL_CERT_FILE": str(self._authority), "ACCOUNT_ENDPOINT": account.url}
 
-    def _hold_again(self, case: Case) -> None:
-        """Run it in a process that has served other cases."""
-        idle = self._idle.setdefault(frozenset(case.settings.items()), [])
+    def _process(self, last: ExitStack, env: Mapping[str, str], **config: str) -> ProviderProcess:
+        process = ProviderProcess(SECRETS | config, self._new_folder(), env, python=self._python)
+        return last.enter_context(process)
+
+    def _hold_in_processes(self, case: Case, last: ExitStack) -> None:
+        """Runs are in a process that has served other cases, except those that such a process would change."""
+        settings = case.settings if case.reusable else _CALM
+        idle = self._idle.setdefault(frozenset(settings.items()), [])
         try:
-            emulator, process = idle.pop()
+            emulator, kept = idle.pop()
         except IndexError:
             emulator = self._emulator(self._kept)
-            process = self._process(self._kept, emulator.url, case)
-        bench = Bench(emulator, GrpcStack(lambda: process), runs_are_cheap=True)
+            kept = self._process(self._kept, self._env(settings, emulator))
         emulator.faults.clear()
+        door = _door(emulator, case, last)
+        env = self._env(case.settings, door or emulator)
+        explicit = {"account:instance": "one", "account:endpoint": env["ACCOUNT_ENDPOINT"]}
+        new = partial(self._process, last, env, **(explicit if case.site.moves else {}))
+        calm = new if case.site.remembered else lambda: kept
+        stack = GrpcStack(calm, faulted=calm if case.reusable else new)
+        bench = Bench(emulator, stack, door, runs_are_cheap=True)
         bench.fill(case.site)
         bench.deploy(case.site)
         hold(bench, case)
-        idle.append((emulator, process))
-
-    def _grpc_bench(self, case: Case, last: ExitStack) -> Bench:
-        """A bench with a new process for each run."""
-        emulator = self._emulator(last)
-        door = _door(emulator, case, last)
-        processes = partial(self._process, last, (door or emulator).url, case)
-        bench = Bench(emulator, GrpcStack(processes), door, runs_are_cheap=True)
-        bench.fill(case.site)
-        return bench
+        idle.append((emulator, kept))
 
     def _programs_bench(self, engine: str, case: Case, last: ExitStack) -> Bench:
         prepared = self._prepare(engine, case.site)
@@ -122,7 +116,7 @@ class Workshop:
         last.callback(shutil.rmtree, folder)
         emulator = self._emulator(last, db=folder / "account.db")
         door = _door(emulator, case, last)
-        env = {**self._settings(case), "ACCOUNT_ENDPOINT": (door or emulator).url}
+        env = self._env(case.settings, door or emulator)
         stack = ProgramStack(folder, engine, env, self._python)
         return replace(prepared.bench, emulator=emulator, stack=stack, door=door)
 

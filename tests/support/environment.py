@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.support.canaries import PROVISIONING_KEY
 
-__all__ = ["account_environment", "pulumi_environment", "python_path"]
+__all__ = ["account_environment", "pulumi_environment", "python_path", "unmeasured"]
 
 
 def account_environment(endpoint: str, **more: str) -> dict[str, str]:
@@ -36,3 +39,10 @@ def pulumi_environment(folder: Path, passphrase: str = "") -> dict[str, str]:
 def python_path() -> str:
     """A PATH on which this Python and its commands come first."""
     return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def unmeasured() -> Iterator[None]:
+    """Measure the coverage of no process that tests of pages start: that takes as long as the process runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        yield

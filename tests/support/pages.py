@@ -72,9 +72,10 @@ PAGES = [
 
 
 def pytest_in(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run the tests of a folder in a pytest of their own, where every warning is an error."""
+    """Run the tests of a folder in a pytest of their own, where every warning is an error, without coverage."""
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", *options]
-    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    env["PYTHONDONTWRITEBYTECODE"] = "1"
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=110)
 
 

@@ -1,37 +1,52 @@
 """A Python that has imported everything already: each start is a fork, not half a second of imports.
 
 `WarmPython` starts a server process and gives a path to use in the place of `sys.executable`. What is there
-is a small client. Started as engines start processes, it hands its arguments, environment, folder and
-standard streams to the server, which forks a child that runs them as the interpreter would. The client passes
+is a small client, `warm_client`. Started as engines start processes, it hands its arguments, environment, folder
+and standard streams to the server, which forks a child that runs them as the interpreter would. The client passes
 signals on, and ends as its child does.
 """
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
-import select
+import runpy
+import shlex
+import shutil
 import signal
 import socket
+import subprocess
 import sys
-
-TYPE_CHECKING = False  # typing itself, like json and pathlib, would cost the client more than its work
-if TYPE_CHECKING:
-    import selectors
-    from collections.abc import Iterable
-    from types import TracebackType
-    from typing import NoReturn
+import tempfile
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from selectors import BaseSelector, DefaultSelector
+from types import TracebackType
+from typing import NoReturn
 
 #: none of these starts threads or opens channels, so their state survives a fork
 _PRELOADED = (
+    "encodings.idna",
     "grpc",
+    "grpc._channel",
+    "grpc._server",
+    "grpc._simple_stubs",
     "pulumi.dynamic",
     "pulumi.runtime.proto.provider_pb2_grpc",
     "pulumi_account.program.api_key",
+    "pulumi_account.program.rotating_api_key",
     "pulumi_account.api.client",
     "pulumi_account.program.functions",
     "pulumi_account.api.models",
     "pulumi_account.program.provider",
     "pulumi_account.core.resource",
+    "pulumi_account.core.rotating",
+    "pulumi_account.core.peers",
+    "pulumi_account.common.files",
     "pulumi_account.testing",
 )
 #: before each program the real CLI looks for packages, which takes longer than the program
@@ -41,7 +56,6 @@ _WARM = "-u | -m | -c | */pulumi-language-python-exec"
 _HEAD = "#!/bin/sh\nunset COVERAGE_PROCESS_CONFIG COVERAGE_PROCESS_START\n"
 _STREAMS = 3
 _LENGTH = 4
-_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class WarmPython:
@@ -51,19 +65,15 @@ class WarmPython:
     """
 
     def __enter__(self) -> str:
-        import shlex
-        import subprocess
-        import tempfile
-        from pathlib import Path
-
         self._folder = tempfile.TemporaryDirectory(prefix="warm-")
         address, python = Path(self._folder.name, "socket"), Path(self._folder.name, "python")
         cold = shlex.quote(sys.executable)
-        client = f"{cold} -I -S {shlex.join([__file__, 'client', str(address)])}"
+        script = Path(__file__).with_name("warm_client.py")
+        client = f"{cold} -I -S {shlex.join([str(script), str(address)])}"
         python.write_text(f'{_HEAD}case "$1" in {_WARM}) exec {client} "$@" ;; esac\nexec {cold} "$@"\n')
         python.chmod(0o700)
         self._server = subprocess.Popen(
-            [sys.executable, __file__, "server", str(address)],
+            [sys.executable, __file__, str(address)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
@@ -88,45 +98,12 @@ class Job:
     def __init__(self, args: Iterable[str], cwd: str, env: Iterable[str]) -> None:
         self.args, self.cwd, self.env = list(args), cwd, list(env)
 
-    def to_bytes(self) -> bytes:
-        """In a form that needs no module to be read."""
-        fields = [str(len(self.args)), *self.args, self.cwd, *self.env]
-        return b"\0".join(os.fsencode(field) for field in fields)
-
     @classmethod
     def from_bytes(cls, data: bytes) -> Job:
-        """What `to_bytes` wrote."""
+        """What a client has sent."""
         count, *fields = (os.fsdecode(field) for field in data.split(b"\0"))
         args, (cwd, *env) = fields[: int(count)], fields[int(count) :]
         return cls(args, cwd, env)
-
-
-# --- the client
-
-
-def _client(address: str, args: list[str]) -> NoReturn:
-    job = Job(args, os.getcwd(), (f"{name}={value}" for name, value in os.environ.items())).to_bytes()
-    heard, wake = socket.socketpair()
-    wake.setblocking(False)
-    signal.set_wakeup_fd(wake.fileno())  # gets a byte for each signal, however shortly before a wait it comes
-    for number in _FORWARDED:
-        signal.signal(number, lambda *_: None)
-    server = socket.socket(socket.AF_UNIX)
-    server.connect(address)
-    socket.send_fds(server, [len(job).to_bytes(_LENGTH, "big")], range(_STREAMS))
-    server.sendall(job)
-    while server not in select.select([server, heard], [], [])[0]:
-        server.sendall(heard.recv(64))
-    answer = server.recv(_LENGTH)
-    _end(int.from_bytes(answer, "big", signed=True) if answer else -signal.SIGKILL)
-
-
-def _end(status: int) -> NoReturn:
-    if status < 0:  # as its child: by a signal
-        if -status != signal.SIGKILL:
-            signal.signal(-status, signal.SIG_DFL)
-        os.kill(os.getpid(), -status)
-    os._exit(status)
 
 
 # --- the server
@@ -136,8 +113,6 @@ class Server:
     """Forks a child for every client. In a child, `run` returns what that has to do; else it never returns."""
 
     def __init__(self, address: str) -> None:
-        from selectors import DefaultSelector
-
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(address)
         self._listener.listen(128)
@@ -146,7 +121,7 @@ class Server:
         signal.set_wakeup_fd(self._wake.fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)  # so that the socket above is woken
         self._children: dict[socket.socket, int] = {}
-        self._selector: selectors.BaseSelector = DefaultSelector()
+        self._selector: BaseSelector = DefaultSelector()
         for source in (0, self._listener, self._ended):
             self._selector.register(source, 1)
 
@@ -205,8 +180,6 @@ class Server:
                 self._forget(client, os.waitstatus_to_exitcode(status))
 
     def _forget(self, client: socket.socket, status: int) -> None:
-        from contextlib import suppress
-
         del self._children[client]
         if client in self._selector.get_map():
             self._selector.unregister(client)
@@ -229,9 +202,6 @@ class Server:
 
 def _become(job: Job) -> NoReturn:
     """Run a job and end as ``python`` would, but for the taking apart of all modules, which takes 200 ms."""
-    import atexit
-    import threading
-
     try:
         _run(job)
         status = 0
@@ -246,13 +216,14 @@ def _become(job: Job) -> NoReturn:
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     sys.stdout.flush()
-    _end(status)
+    if status < 0:
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    os._exit(status)
 
 
 def _run(job: Job) -> None:
     """Options, then ``-m module``, ``-c code`` or a script, then its arguments."""
-    import runpy
-
     os.chdir(job.cwd)
     os.environ.clear()
     for field in job.env:
@@ -282,14 +253,6 @@ def _status(code: object) -> int:
 
 
 def _main() -> None:
-    role, address, *args = sys.argv[1:]
-    if role == "client":
-        _client(address, args)
-    import gc
-    import shutil
-    from contextlib import suppress
-    from importlib import import_module
-
     for name in _PRELOADED:
         import_module(name)
     with suppress(ImportError):  # pip is not everywhere
@@ -297,7 +260,7 @@ def _main() -> None:
             import_module(name)
     gc.collect()
     gc.freeze()  # memory that is shared with the children stays shared
-    server = Server(address)
+    server = Server(sys.argv[1])
     os.write(1, b"ready\n")
     _become(server.run())
 

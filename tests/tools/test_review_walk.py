@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.environment import unmeasured
 from tools import review_walk
 from tools.sections import DOCS, content
 
 pytestmark = pytest.mark.timeout(300)
+
+processes = pytest.fixture(scope="module", autouse=True)(unmeasured)
 
 
 def test_the_reviews_are_those_of_the_page() -> None:

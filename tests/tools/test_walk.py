@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.environment import unmeasured
 from tools import walk
 from tools.sections import DOCS, content
 
 pytestmark = pytest.mark.timeout(300)
+
+processes = pytest.fixture(scope="module", autouse=True)(unmeasured)
 
 
 def test_the_walk_goes_as_the_page_says() -> None:
