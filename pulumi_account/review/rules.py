@@ -70,69 +70,94 @@ def check(situation: Situation) -> list[Finding]:
     """What all rules find, first those about the change, in the order of `NAMES`."""
     found = [finding for rule in _RULES.values() for finding in rule.find(situation)]
     settings, now = situation.thresholds.policy, situation.account.now
-    touched = [c.facts for c in situation.changes if c.kind not in (Kind.DELETED, Kind.FORGOTTEN)]
+    gone = (Kind.DELETED, Kind.KEPT, Kind.FORGOTTEN)
+    touched = [change.facts for change in situation.changes if change.kind not in gone]
     single = [rule.name for rule in policy.RULES if rule.name != "over-budget"]
     found += policy.check(touched, settings, now, single)
     found += policy.check(situation.keys, settings, now, ["over-budget"])
     if settings.budgets and not situation.complete:
         found.append(_unchecked("over-budget", "the limits of the keys that stay are not known"))
     order = {name: number for number, name in enumerate(NAMES)}
-    return sorted(dict.fromkeys(found), key=lambda one: order[one.rule])
-
-
-def _in_use(situation: Situation, rule: str, verbs: Mapping[Kind, str]) -> Iterator[Finding]:
-    unknown = 0
-    for change in situation.changes:
-        switched_off = change.kind is not Kind.CHANGED or _is_switched_off(change)
-        if change.kind not in verbs or change.old is None or change.old.external or not switched_off:
-            continue
-        use = situation.account.use(change.old)
-        unknown += use is None
-        if use is not None and use.is_used:
-            text = f"is {verbs[change.kind]}, but in use: {use_text(use, situation.account)}"
-            yield _of(change, rule, text, change.old.facts.title)
-    if unknown:
-        yield _unchecked(rule, f"the use of {_keys(unknown)} is not known")
+    return sorted(found, key=lambda one: order[one.rule])
 
 
 def _delete_in_use(situation: Situation) -> Iterator[Finding]:
-    return _in_use(situation, "delete-in-use", {Kind.DELETED: "deleted", Kind.REVOKED: "revoked"})
+    unknown = 0
+    verbs = {Kind.DELETED: "deleted", Kind.REVOKED: "revoked", Kind.REPLACED: "replaced at once"}
+    gaps = {change.urn for change, _ in _gaps(situation)}
+    for change in situation.changes:
+        # consumers of a replaced key in the same stack get the new one first
+        if change.old and (change.kind is Kind.DELETED or (change.kind in verbs and change.urn in gaps)):
+            use = situation.account.use(change.old)
+            unknown += use is None
+            if use is not None and use.is_used:
+                text = f"is {verbs[change.kind]}, but in use: {use_text(use, situation.account)}"
+                yield _of(change, "delete-in-use", text, change.old.facts.title)
+    if unknown:
+        yield _unchecked("delete-in-use", f"the use of {_keys(unknown)} is not known")
 
 
 def _disable_in_use(situation: Situation) -> Iterator[Finding]:
-    return _in_use(situation, "disable-in-use", {Kind.CHANGED: "disabled", Kind.ROTATED: "disabled"})
-
-
-def _is_switched_off(change: KeyChange) -> bool:
-    old, new = change.old, change.new
-    return bool(old and new and old.facts.is_enabled is not False and new.facts.is_enabled is False)
+    unknown = undecided = 0
+    for change in situation.changes:
+        old, new = change.old, change.new
+        if change.kind not in (Kind.CHANGED, Kind.ROTATED) or old is None or new is None:
+            continue
+        after, use = new.facts.is_enabled, situation.account.use(old)
+        is_hidden_change = isinstance(after, Unknown) and "is_enabled" in change.names
+        if old.facts.is_enabled is False or not (after is False or is_hidden_change):
+            continue
+        unknown += use is None
+        if use is not None and use.is_used and after is False:
+            text = f"is disabled, but in use: {use_text(use, situation.account)}"
+            yield _of(change, "disable-in-use", text, old.facts.title)
+        elif use is not None and use.is_used:
+            undecided += 1
+    if unknown:
+        yield _unchecked("disable-in-use", f"the use of {_keys(unknown)} is not known")
+    if undecided:
+        yield _unchecked("disable-in-use", f"whether {_keys(undecided)} in use stays enabled is not known")
 
 
 def _limit_below_spent(situation: Situation) -> Iterator[Finding]:
-    unknown = 0
+    unknown = undecided = 0
     for change in situation.changes:
         before, after = _limits(change)
-        lowered = isinstance(after, Decimal) and not (isinstance(before, Decimal) and after >= before)
-        if change.kind is not Kind.CHANGED or change.old is None or not lowered:
+        if change.kind is not Kind.CHANGED or change.old is None or not _may_fall(change):
             continue
-        use = situation.account.use(change.old)
+        use = situation.account.use(change.old, retired=False)
         unknown += use is None
         if use is not None and isinstance(after, Decimal) and after < use.cost:
             text = f"the limit {usd(after)} USD is below what the key has spent: {use_text(use, situation.account)}"
             yield _of(change, "limit-below-spent", text)
+        undecided += isinstance(after, Unknown) and use is not None and use.is_used
     if unknown:
         yield _unchecked("limit-below-spent", f"what {_keys(unknown)} spent is not known")
+    if undecided:
+        yield _unchecked("limit-below-spent", f"the new limit of {_keys(undecided)} in use is not known")
+
+
+def _may_fall(change: KeyChange) -> bool:
+    before, after = _limits(change)
+    if isinstance(after, Unknown):
+        return "credit_limit" in change.names
+    return after is not None and not (isinstance(before, Decimal) and after >= before)
 
 
 def _limit_raised(situation: Situation) -> Iterator[Finding]:
+    unknown = 0
     for change in situation.changes:
         before, after = _limits(change)
-        if change.old is None or change.new is None or not isinstance(before, Decimal):
+        if change.old is None or change.new is None or before is None:
             continue
         factor = situation.thresholds.raised
-        if after is None or (isinstance(after, Decimal) and after > max(before * factor, before)):
+        if isinstance(before, Unknown) or isinstance(after, Unknown):
+            unknown += "credit_limit" in change.names
+        elif after is None or (isinstance(after, Decimal) and after > max(before * factor, before)):
             text = f"the limit rises {limit_text(before)} → {limit_text(after)}, more than {factor.normalize():f} times"
             yield _of(change, "limit-raised", text)
+    if unknown:
+        yield _unchecked("limit-raised", f"the changed limit of {_keys(unknown)} is not known")
 
 
 def _limits(change: KeyChange) -> tuple[Decimal | Unknown | None, Decimal | Unknown | None]:
@@ -140,11 +165,13 @@ def _limits(change: KeyChange) -> tuple[Decimal | Unknown | None, Decimal | Unkn
 
 
 def _expires_soon(situation: Situation) -> Iterator[Finding]:
-    now = situation.account.now
+    now, unknown = situation.account.now, 0
     for change in situation.changes:
         if change.new is None or change.kind is Kind.FORGOTTEN:
             continue
         expires = change.new.facts.expires_at(now)
+        if isinstance(expires, Unknown):
+            unknown += change.old is None or bool({"expires_at", "expires_in"} & change.names)
         if not isinstance(expires, datetime):
             continue
         before = change.old.facts.expires_at(now) if change.old else expires
@@ -155,11 +182,17 @@ def _expires_soon(situation: Situation) -> Iterator[Finding]:
         elif shortened and use is not None and use.is_used:
             text = f"expires earlier, {_day(expires)}, but is in use: {use_text(use, situation.account)}"
             yield _of(change, "expires-soon", text)
+    if unknown:
+        yield _unchecked("expires-soon", f"the expiry of {_keys(unknown)} is not known")
 
 
 def _protection_removed(situation: Situation) -> Iterator[Finding]:
     for change in situation.changes:
-        if change.old and change.new and change.old.facts.protect and not change.new.facts.protect:
+        if not (change.old and change.old.facts.protect):
+            continue
+        if change.new is None:
+            yield _of(change, "protection-removed", "the protected resource is removed")
+        elif not change.new.facts.protect:
             yield _of(change, "protection-removed", "the resource is no longer protected")
 
 
@@ -182,29 +215,40 @@ def _exposure_over_balance(situation: Situation) -> Iterator[Finding]:
     elif exposure.after > max(balance, exposure.before):
         text = f"the keys may spend {usd(exposure.after)} USD; the balance is {usd(balance)} USD"
         yield Finding("exposure-over-balance", "", text)
+    if exposure.elsewhere and exposure.elsewhere.after > exposure.elsewhere.before:
+        yield _unchecked("exposure-over-balance", "the balance of another account is not known")
 
 
 def _gap_in_rotation(situation: Situation) -> Iterator[Finding]:
+    for change, found in _gaps(situation):
+        text = "the old key stops working at once, and consumers elsewhere may still have it"
+        yield _of(change, "gap-in-rotation", f"{text}: {found}")
+
+
+def _gaps(situation: Situation) -> Iterator[tuple[KeyChange, str]]:
+    """The keys that are replaced or revoked while a consumer may still have the old plaintext, and why it may."""
     read = _read_stacks(situation.previews)
     previews = {preview.stack: preview for preview in situation.previews}
     used = {
         urn
         for preview in situation.previews
         for step in preview.steps
-        if step.op != "delete"
+        if step.op not in ("delete", "same")
         for urn in step.sources
     }
     for change in situation.changes:
+        if change.kind not in (Kind.REPLACED, Kind.REVOKED) or change.keeps_old:
+            continue
         stack = change.facts.stack
+        is_deleted_first = change.kind is Kind.REPLACED and not change.marked
         reasons = {
+            "it is deleted before the new one exists": is_deleted_first,
             "this stack has no consumer of it": change.urn not in used,
             "this stack has secret outputs": previews[stack].secret_outputs,
             "another of these stacks reads this one": stack in read,
         }
-        found = " and ".join(reason for reason, holds in reasons.items() if holds)
-        if found and change.kind in (Kind.REPLACED, Kind.REVOKED):
-            text = "the old key stops working at once, and consumers elsewhere may still have it"
-            yield _of(change, "gap-in-rotation", f"{text}: {found}")
+        if any(reasons.values()):
+            yield change, " and ".join(reason for reason, holds in reasons.items() if holds)
 
 
 def _read_stacks(previews: Sequence[Preview]) -> set[str]:
@@ -235,13 +279,15 @@ def _unchecked(rule: str, text: str) -> Finding:
 
 
 _RULES: Mapping[str, _Rule] = {
-    "delete-in-use": _Rule("a key in use is deleted or revoked", _delete_in_use),
+    "delete-in-use": _Rule("a key in use is deleted, revoked, or replaced at once", _delete_in_use),
     "disable-in-use": _Rule("a key in use is disabled", _disable_in_use),
     "limit-below-spent": _Rule("a limit falls below what the key has spent", _limit_below_spent),
     "gap-in-rotation": _Rule(
         "a key is replaced or revoked at once, and consumers may be elsewhere", _gap_in_rotation
     ),
-    "protection-removed": _Rule("a protected resource is no longer protected", _protection_removed),
+    "protection-removed": _Rule(
+        "a protected resource is deleted, or no longer protected", _protection_removed
+    ),
     "mass-removal": _Rule("more than a share of all keys is deleted", _mass_removal),
     "exposure-over-balance": _Rule("the exposure rises above the balance", _exposure_over_balance),
     "limit-raised": _Rule(
