@@ -29,7 +29,7 @@ class AccountFacts:
 
     :ivar usage: the use of each key in the last ``days``, by its id. A key that is missing was not used.
     :ivar last_day: the last day on which the account was used at all.
-    :ivar unnamed: the requests that the activity counts under no key. Any key that it does not name may have served them.
+    :ivar unnamed: the requests that the activity counts under no key: any key that it does not name may have had them.
     :ivar foreign: the URNs of providers that open another account.
     """
 
@@ -102,7 +102,9 @@ def _with_activity(facts: AccountFacts, activity: Activity) -> AccountFacts:
     used_days = [day for day, usage in usage_on(activity).items() if usage.is_used]
     usage = {str(row.id): row for row in usage_by_key([], activity)}
     unnamed = max(usage_in_all(activity).requests - total(usage.values()).requests, 0)
-    problem = f"not known: which keys served {count(unnamed)} of the requests. The activity names no key for them"
+    problem = (
+        f"not known: which keys served {count(unnamed)} of the requests. The activity names no key for them"
+    )
     return replace(
         facts,
         usage=usage,

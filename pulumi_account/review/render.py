@@ -97,7 +97,7 @@ def _shown(name: Name) -> str:
 
 
 def _document(review: Review) -> dict[str, Any]:
-    exposure = review.exposure
+    exposure, other = review.exposure, review.exposure.elsewhere
     return {
         "version": _VERSION,
         "stacks": list(review.stacks),
@@ -110,6 +110,7 @@ def _document(review: Review) -> dict[str, Any]:
             "covers": exposure.basis.name.lower(),
             "unlimited": list(exposure.unlimited),
             "unknown": exposure.unknown,
+            "other_accounts": other and {"before": exact(other.before), "after": exact(other.after)},
         },
         "balance": None if review.account.balance is None else exact(review.account.balance),
         "problems": list(review.account.problems),

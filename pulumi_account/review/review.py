@@ -70,7 +70,9 @@ def review(
     changes = tuple(
         change
         for preview in previews
-        for change in key_changes(preview, exported[preview.stack].pending if preview.stack in exported else {})
+        for change in key_changes(
+            preview, exported[preview.stack].pending if preview.stack in exported else {}
+        )
     )
     before = _before(previews, states)
     account = account.with_accounts_of(before.values())

@@ -116,13 +116,13 @@ def _disable_in_use(situation: Situation) -> Iterator[Finding]:
     if unknown:
         yield _unchecked("disable-in-use", f"the use of {_keys(unknown)} is not known")
     if undecided:
-        yield _unchecked("disable-in-use", f"whether {_keys(undecided)} in use stays enabled is not known")
+        yield _unchecked("disable-in-use", f"the new state of {_keys(undecided)} in use is not known")
 
 
 def _limit_below_spent(situation: Situation) -> Iterator[Finding]:
     unknown = undecided = 0
     for change in situation.changes:
-        before, after = _limits(change)
+        _, after = _limits(change)
         if change.kind is not Kind.CHANGED or change.old is None or not _may_fall(change):
             continue
         use = situation.account.use(change.old, retired=False)

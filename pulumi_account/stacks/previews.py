@@ -185,7 +185,8 @@ def _failure(entries: list[dict[str, Any]]) -> str:
     names = [
         elided(visible(Urn.parse(entry.get("urn")).name), 80)
         for entry in entries
-        if entry.get("op") in ("delete", "replace") and object_of(entry.get("oldState")).get("protect") is True
+        if entry.get("op") in ("delete", "replace")
+        and object_of(entry.get("oldState")).get("protect") is True
     ]
     if not names:
         return "the preview failed, so it does not show every change"

@@ -38,9 +38,7 @@ def test_the_kind(one: dict[str, Any], kind: str) -> None:
     assert kinds(one) == [kind]
 
 
-@pytest.mark.parametrize(
-    "op", ["same", "read", "read-replacement", "refresh", "discard-replaced", "strange"]
-)
+@pytest.mark.parametrize("op", ["same", "read", "read-replacement", "refresh", "discard-replaced", "strange"])
 def test_no_change(op: str) -> None:
     """Reads and parts of replacements are no changes."""
     assert kinds(step(op, "a", **BOTH)) == []

@@ -98,7 +98,9 @@ def test_keys_of_another_account() -> None:
     there["oldState"]["outputs"]["created_at"] = "2026-02-01T00:00:00Z"
     new = step("create", "n", None, {**state("n", credit_limit=50), **eu})
     own = {"provider": "urn:own::1"}
-    here = step("update", "a", {**state("a", 1, credit_limit=5), **own}, {**state("a", credit_limit=6), **own})
+    here = step(
+        "update", "a", {**state("a", 1, credit_limit=5), **own}, {**state("a", credit_limit=6), **own}
+    )
     got = reviewed(preview(here, there, new), facts=account((1, "a", 5)))
     assert (str(got.exposure.before), str(got.exposure.after)) == ("5", "6")
     assert got.exposure.elsewhere is not None

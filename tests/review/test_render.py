@@ -30,7 +30,8 @@ from tests.review.documents import (
     urn,
 )
 
-RECORDED = sorted(path.stem for path in HOME.glob("*.json") if path.stem not in ("export", "failed"))
+NO_PREVIEWS = ("export", "failed", "moves-export", "protected")
+RECORDED = sorted(path.stem for path in HOME.glob("*.json") if path.stem not in NO_PREVIEWS)
 HOSTILE = [
     "@everyone",
     "#1",
@@ -200,3 +201,15 @@ def test_a_key_in_words() -> None:
         "team none → `search`, other labels 1 changed"
     )
     assert line in as_markdown(reviewed(preview(one))).splitlines()
+
+
+def test_another_account_in_words() -> None:
+    """The exposure of its keys stands beside the other, and in the JSON."""
+    eu = {"provider": "urn:eu::1"}
+    one = step("update", "e", {**state("e", 7, credit_limit=5), **eu}, {**state("e", credit_limit=9), **eu})
+    got = reviewed(preview(one), facts=account((1, "a", 5)))
+    line = "- The keys of other accounts are not in the exposure. Theirs is 5.00 → 9.00 USD"
+    assert line in as_markdown(got).splitlines()
+    document = json.loads(as_json(got))
+    assert document["exposure"]["other_accounts"] == {"before": "5", "after": "9"}
+    jsonschema_rs.validator_for(json.loads(SCHEMA.read_text())).validate(document)

@@ -177,7 +177,7 @@ def test_a_secret_limit_that_stays() -> None:
 def test_a_state_that_is_not_known() -> None:
     """A key in use may be disabled."""
     one = preview(updated("a", 1, {}, {"is_enabled": UNKNOWN}))
-    text = "? whether 1 key in use stays enabled is not known"
+    text = "? the new state of 1 key in use is not known"
     assert found(reviewed(one, facts=OWN), "disable-in-use") == [("", text)]
 
 
@@ -224,7 +224,9 @@ def test_protection_is_removed() -> None:
         ("a", "the resource is no longer protected")
     ]
     gone = deleted("a", 1, protect=True)
-    assert found(reviewed(preview(gone)), "protection-removed") == [("a", "the protected resource is removed")]
+    assert found(reviewed(preview(gone)), "protection-removed") == [
+        ("a", "the protected resource is removed")
+    ]
 
 
 @pytest.mark.parametrize(("removed", "kept", "hit"), [(1, 0, False), (2, 6, False), (3, 6, True)])
