@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -14,11 +13,12 @@ from pulumi_account.common.money import usd
 from pulumi_account.common.text import count
 from pulumi_account.exceptions import AccountError
 from pulumi_account.spend.usage import Usage, total, usage_by_key, usage_in_all, usage_on
+from pulumi_account.stacks.resources import KeyState
 
 if TYPE_CHECKING:
     from pulumi_account.api.client import AccountClient
     from pulumi_account.api.models import Activity, Key
-    from pulumi_account.stacks.resources import KeyState, RetiredKey
+    from pulumi_account.stacks.resources import RetiredKey
 
 __all__ = ["AccountFacts", "ask", "use_text"]
 
@@ -30,7 +30,8 @@ class AccountFacts:
     :ivar usage: the use of each key in the last ``days``, by its id. A key that is missing was not used.
     :ivar last_day: the last day on which the account was used at all.
     :ivar unnamed: the requests that the activity counts under no key: any key that it does not name may have had them.
-    :ivar foreign: the URNs of providers that open another account.
+    :ivar own: the URNs of providers with keys of this account.
+    :ivar foreign: those of providers with keys, but none of this account.
     """
 
     now: datetime
@@ -40,6 +41,7 @@ class AccountFacts:
     days: int = 0
     last_day: date | None = None
     unnamed: int = 0
+    own: frozenset[str] = frozenset()
     foreign: frozenset[str] = frozenset()
     problems: tuple[str, ...] = ()
 
@@ -49,6 +51,20 @@ class AccountFacts:
         if key is None or (state.created_at and not same_instant(state.created_at, key.created_at)):
             return None
         return key
+
+    def adopted(self, state: KeyState) -> KeyState | None:
+        """The key that a state adopts, as the account has it, under the name that the state shows."""
+        key = None if self.is_foreign(state) else (self.keys or {}).get(state.adopts or "")
+        if key is None:
+            return None
+        facts = replace(
+            state.facts,
+            credit_limit=key.credit_limit,
+            is_enabled=key.is_enabled,
+            expires=key.expires_at,
+            protect=False,
+        )
+        return KeyState(facts, str(key.id), key.created_at, provider=state.provider)
 
     def use(self, state: KeyState, *, retired: bool = True) -> Usage | None:
         """The use of the key that a state describes; None if it is not known.
@@ -68,16 +84,20 @@ class AccountFacts:
         return exists and (retired.expires_at is None or retired.expires_at > self.now)
 
     def with_accounts_of(self, states: Iterable[KeyState]) -> AccountFacts:
-        """The same, and the providers that open another account: this one has none of their keys."""
-        known = defaultdict(list)
-        for state in states if self.keys is not None else ():
-            if state.provider and state.id:
-                known[state.provider].append(self.key(state) is not None)
-        return replace(self, foreign=frozenset(one for one, found in known.items() if not any(found)))
+        """The same, and the providers that open this account, and those that open another one."""
+        with_keys = [state for state in states if self.keys is not None and state.provider and state.id]
+        own = frozenset(state.provider or "" for state in with_keys if self.key(state))
+        return replace(self, own=own, foreign=frozenset(state.provider or "" for state in with_keys) - own)
 
     def is_foreign(self, state: KeyState) -> bool:
         """Whether the key is another account's."""
         return state.provider in self.foreign
+
+    def may_be_foreign(self, state: KeyState) -> bool:
+        """Whether it is not known which account a provider without keys opens. The default one opens this account."""
+        provider = state.provider or "default"
+        is_default = provider.rpartition("::")[2].partition("_")[0] == "default"
+        return self.keys is not None and not is_default and provider not in self.own | self.foreign
 
     def spent(self, key_id: str) -> Decimal:
         """What a key has spent, in USD, where that is known."""

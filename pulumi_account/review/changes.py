@@ -37,7 +37,7 @@ class Kind(str, Enum):
 
 
 #: properties of which a review shows only that they change
-_WITHOUT_VALUES = ("rotation_triggers", "rotate_now", "revoke", "delete_guard", "anchor")
+_WITHOUT_VALUES = ("rotation_triggers", "rotate_now", "revoke", "delete_guard", "anchor", "provider")
 #: the names under which a review shows the other properties
 _SHOWN = {
     "credit_limit": "limit",
@@ -101,8 +101,8 @@ class KeyChange:
     @property
     def keeps_old(self) -> bool:
         """Whether the old key stays on the server, although its resource does not have it any more."""
-        is_retained = self.old and self.old.retained and (self.new is None or self.new.retained)
-        return self.kind is Kind.KEPT or bool(self.kind is Kind.REPLACED and is_retained)
+        is_retained = self.kind is Kind.REPLACED and self.old and self.old.retained
+        return self.kind is Kind.KEPT or bool(is_retained)
 
     @property
     def has_new_plaintext(self) -> bool:

@@ -128,7 +128,8 @@ def _of_state(state: KeyState, account: AccountFacts) -> Iterator[_Spender]:
     if key is None:
         yield from _current(state, Decimal(0), account)
     elif key.is_enabled and _is_ahead(key.expires_at, account.now):
-        yield _Spender(key.name, _rest(key.credit_limit, account.spent(str(key.id))))
+        name = state.facts.title if state.facts.name is None else key.name  # a name may be a secret
+        yield _Spender(name, _rest(key.credit_limit, account.spent(str(key.id))))
     yield from _retired(state, account)
 
 

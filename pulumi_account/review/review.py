@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from pulumi_account.policy.facts import KeyFacts
@@ -67,15 +67,9 @@ def review(
     previews = sorted(previews, key=lambda preview: preview.stack)
     states = list(states)
     exported = {state.stack: state for state in states}
-    changes = tuple(
-        change
-        for preview in previews
-        for change in key_changes(
-            preview, exported[preview.stack].pending if preview.stack in exported else {}
-        )
-    )
     before = _before(previews, states)
     account = account.with_accounts_of(before.values())
+    changes = tuple(_changes(previews, exported, account))
     complete = all(preview.complete or preview.stack in exported for preview in previews)
     spending = exposure(before, changes, account, Basis.STACKS if complete else Basis.CHANGES)
     situation = Situation(
@@ -102,6 +96,17 @@ def review(
         _downstream(previews, changes),
         tuple(sorted(failed)),
     )
+
+
+def _changes(
+    previews: Iterable[Preview], exported: Mapping[str, StackState], account: AccountFacts
+) -> Iterator[KeyChange]:
+    for preview in previews:
+        pending = exported[preview.stack].pending if preview.stack in exported else {}
+        for change in key_changes(preview, pending):
+            if change.kind is Kind.ADOPTED and change.new and change.old is None:
+                change = replace(change, old=account.adopted(change.new))
+            yield change
 
 
 def _before(previews: Iterable[Preview], states: Iterable[StackState]) -> dict[str, KeyState]:

@@ -23,6 +23,8 @@ from pulumi_account.stacks.previews import Preview
 
 __all__ = ["DESCRIPTIONS", "NAMES", "Situation", "Thresholds", "check"]
 
+#: the kinds of changes after which consumers use the same key
+_SAME_KEY = (Kind.CHANGED, Kind.ADOPTED)
 _REFERENCE = "pulumi:pulumi:StackReference"
 
 
@@ -101,10 +103,12 @@ def _disable_in_use(situation: Situation) -> Iterator[Finding]:
     unknown = undecided = 0
     for change in situation.changes:
         old, new = change.old, change.new
-        if change.kind not in (Kind.CHANGED, Kind.ROTATED) or old is None or new is None:
+        if change.kind not in (Kind.CHANGED, Kind.ADOPTED, Kind.ROTATED) or old is None or new is None:
             continue
         after, use = new.facts.is_enabled, situation.account.use(old)
-        is_hidden_change = isinstance(after, Unknown) and "is_enabled" in change.names
+        is_hidden_change = isinstance(after, Unknown) and (
+            "is_enabled" in change.names or change.kind is Kind.ADOPTED
+        )
         if old.facts.is_enabled is False or not (after is False or is_hidden_change):
             continue
         unknown += use is None
@@ -123,7 +127,7 @@ def _limit_below_spent(situation: Situation) -> Iterator[Finding]:
     unknown = undecided = 0
     for change in situation.changes:
         _, after = _limits(change)
-        if change.kind is not Kind.CHANGED or change.old is None or not _may_fall(change):
+        if change.kind not in _SAME_KEY or change.old is None or not _may_fall(change):
             continue
         use = situation.account.use(change.old, retired=False)
         unknown += use is None
@@ -140,7 +144,7 @@ def _limit_below_spent(situation: Situation) -> Iterator[Finding]:
 def _may_fall(change: KeyChange) -> bool:
     before, after = _limits(change)
     if isinstance(after, Unknown):
-        return "credit_limit" in change.names
+        return "credit_limit" in change.names or change.kind is Kind.ADOPTED
     return after is not None and not (isinstance(before, Decimal) and after >= before)
 
 
@@ -152,7 +156,7 @@ def _limit_raised(situation: Situation) -> Iterator[Finding]:
             continue
         factor = situation.thresholds.raised
         if isinstance(before, Unknown) or isinstance(after, Unknown):
-            unknown += "credit_limit" in change.names
+            unknown += "credit_limit" in change.names or change.kind is Kind.ADOPTED
         elif after is None or (isinstance(after, Decimal) and after > max(before * factor, before)):
             text = f"the limit rises {limit_text(before)} → {limit_text(after)}, more than {factor.normalize():f} times"
             yield _of(change, "limit-raised", text)
@@ -176,12 +180,12 @@ def _expires_soon(situation: Situation) -> Iterator[Finding]:
             continue
         before = change.old.facts.expires_at(now) if change.old else expires
         shortened = before is None or (isinstance(before, datetime) and expires < before)
-        use = situation.account.use(change.old) if change.old and change.kind is Kind.CHANGED else None
-        if expires - now <= situation.thresholds.soon:
-            yield _of(change, "expires-soon", f"expires {_day(expires)}")
-        elif shortened and use is not None and use.is_used:
+        use = situation.account.use(change.old) if change.old and change.kind in _SAME_KEY else None
+        if shortened and use is not None and use.is_used:
             text = f"expires earlier, {_day(expires)}, but is in use: {use_text(use, situation.account)}"
             yield _of(change, "expires-soon", text)
+        elif expires - now <= situation.thresholds.soon:
+            yield _of(change, "expires-soon", f"expires {_day(expires)}")
     if unknown:
         yield _unchecked("expires-soon", f"the expiry of {_keys(unknown)} is not known")
 

@@ -174,5 +174,13 @@ def _unknown(review: Review) -> Iterator[Line]:
             f"The keys of other accounts are not in the exposure. Theirs is {amounts}",
             *_names(", and without a limit: ", other.unlimited),
         )
+    unsure = [
+        change.facts.title
+        for change in review.changes
+        if change.new and review.account.may_be_foreign(change.new)
+    ]
+    if unsure:
+        text = "Of a Provider without other keys, so the account may be another one"
+        yield (f"{text}: {count(len(unsure))}", *_names(": ", unsure))
     yield from ((_prose(problem),) for problem in review.account.problems)
     yield from _findings("not checked: ", [one for one in review.findings if not one.checked], several=False)

@@ -59,12 +59,18 @@ def test_a_key_that_an_earlier_replacement_left_behind() -> None:
 
 
 def test_a_retained_key() -> None:
-    """With `retain_on_delete`, the key stays on the server. A replacement must keep the option, too."""
+    """With `retain_on_delete`, the key stays on the server, also if its replacement does not have the option."""
     kept = {**state("a", 1), "retainOnDelete": True}
     assert kinds(step("delete", "a", kept)) == ["no longer managed"]
-    for new, keeps in [(state("a"), False), ({**state("a"), "retainOnDelete": True}, True)]:
-        (change,) = key_changes(preview(step("replace", "a", kept, new)))
+    for old, keeps in [(state("a", 1), False), (kept, True)]:
+        (change,) = key_changes(preview(step("replace", "a", old, state("a"))))
         assert (change.kind.value, change.keeps_old) == ("replaced", keeps)
+
+
+def test_another_provider() -> None:
+    """The review says why the key is replaced."""
+    (change,) = key_changes(preview(step("replace", "a", **BOTH, replaceReasons=["provider"])))
+    assert [(detail.what, detail.new) for detail in change.details] == [("provider", "changed")]
 
 
 def test_a_managed_key_that_is_only_read() -> None:

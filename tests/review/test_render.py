@@ -32,6 +32,7 @@ from tests.review.documents import (
 
 NO_PREVIEWS = ("export", "failed", "moves-export", "protected")
 RECORDED = sorted(path.stem for path in HOME.glob("*.json") if path.stem not in NO_PREVIEWS)
+PROVIDERS = ("urn:eu::1", "urn:p::default::2", "urn:p::default_1_2::3")
 HOSTILE = [
     "@everyone",
     "#1",
@@ -213,3 +214,15 @@ def test_another_account_in_words() -> None:
     document = json.loads(as_json(got))
     assert document["exposure"]["other_accounts"] == {"before": "5", "after": "9"}
     jsonschema_rs.validator_for(json.loads(SCHEMA.read_text())).validate(document)
+
+
+def test_a_provider_without_keys() -> None:
+    """Its new keys count in the exposure, and the review says that the account may be another one."""
+    steps = [
+        step("create", f"e{n}", None, {**state(f"e{n}", credit_limit=9), "provider": one})
+        for n, one in enumerate(PROVIDERS)
+    ]
+    got = reviewed(preview(*steps), facts=account((1, "a", 5)))
+    line = "- Of a Provider without other keys, so the account may be another one: 1: `e0`"
+    assert line in as_markdown(got).splitlines()
+    assert "exposure 5.00 → 32.00 USD" in as_markdown(got)

@@ -209,6 +209,19 @@ def test_an_expiry_in_use_becomes_earlier() -> None:
     assert found(reviewed(one, facts=account((1, "a", 50))), "expires-soon") == []
 
 
+def test_an_adoption_of_a_key_in_use() -> None:
+    """It changes a key that has consumers: what is dangerous is compared with what the account has."""
+    harmful = {"credit_limit": 2, "is_enabled": False, "expires_at": "2026-06-20T00:00:00Z"}
+    got = reviewed(preview(created("a", adopt_key_id=1, **harmful)), facts=OWN)
+    assert found(got, "disable-in-use") == [("a", f"is disabled, but in use: {USE}")]
+    assert len(found(got, "limit-below-spent")) == 1
+    assert found(got, "expires-soon") == [("a", f"expires earlier, 2026-06-20, but is in use: {USE}")]
+    raised = reviewed(preview(created("a", adopt_key_id=1, credit_limit=101)), facts=OWN)
+    assert found(raised, "limit-raised") == [
+        ("a", "the limit rises 50.00 USD → 101.00 USD, more than 2 times")
+    ]
+
+
 def test_a_duration_counts_from_the_creation() -> None:
     """The expiry of an existing key that is declared as a duration counts from its creation."""
     one = preview(updated("a", 1, {}, {"expires_in": "180d"}))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pulumi_account.policy.facts import UNKNOWN
 from pulumi_account.stacks.previews import PreviewError, parse_preview, read_preview
 from pulumi_account.stacks.resources import Urn, key_state
 from tests.recordings import HOME, recorded
@@ -154,3 +155,10 @@ def test_a_name_that_may_be_secret(state: dict[str, Any]) -> None:
     """Also a plain text is left out if it is declared as secret, or comes from a key."""
     urn = Urn("p/d", "pulumi-python:dynamic/account:ApiKey", "resource")
     assert key_state(state, urn).facts.name is None
+
+
+def test_an_expiry_beyond_all_calendars() -> None:
+    """It is not known, and breaks nothing."""
+    urn = Urn("keys/dev", "pulumi-python:dynamic/account:ApiKey", "k")
+    state = {"inputs": {"expires_in": "90d"}, "outputs": {"created_at": "9999-12-31T00:00:00Z"}}
+    assert key_state(state, urn).facts.expires is UNKNOWN
