@@ -134,6 +134,8 @@ def _kind(step: Step, adopted: Collection[tuple[str | None, str | None]]) -> Kin
     :param adopted: the keys that the run adopts, by provider and id. It does not delete them.
     """
     old, new, kind = step.old, step.new, _KINDS.get(step.op)
+    if kind is Kind.REPLACED and old and old.external:  # the key that was read stays
+        kind = Kind.CREATED
     if old is None or kind in (Kind.CREATED, Kind.FORGOTTEN):
         return Kind.ADOPTED if kind is Kind.CREATED and new and new.adopts else kind
     if new is None or new.external:
@@ -158,8 +160,10 @@ def _kind_of_update(step: Step, old: KeyState, new: KeyState) -> Kind:
 
 def _change(kind: Kind, step: Step) -> KeyChange:
     new = None if kind in (Kind.DELETED, Kind.KEPT) else step.new
-    details = tuple(_details(kind, step.old, new, step.changed_names))
-    return KeyChange(kind, step.urn, step.old, new, details, step.changed_names, step.marked)
+    is_made = kind in (Kind.CREATED, Kind.ADOPTED) and step.old and step.old.external
+    old = None if is_made else step.old
+    details = tuple(_details(kind, old, new, step.changed_names))
+    return KeyChange(kind, step.urn, old, new, details, step.changed_names, step.marked)
 
 
 def _details(

@@ -81,6 +81,14 @@ def test_a_managed_key_that_is_only_read() -> None:
     assert (change.kind.value, change.facts.title) == ("deleted", "a")
 
 
+def test_a_read_key_that_becomes_managed() -> None:
+    """The key that was read stays; the engine calls this a replacement."""
+    read = {**state("a", 1), "external": True}
+    for new, kind in [(state("b"), "created"), (state("b", adopt_key_id=1), "adopted")]:
+        (change,) = key_changes(preview(step("replace", "a", read, new)))
+        assert (change.kind.value, change.old) == (kind, None)
+
+
 def test_a_key_that_another_resource_of_the_stack_adopts() -> None:
     """The deployment does not delete it, unless it belongs to another provider."""
     adopted = step("create", "b", None, {**state("a", adopt_key_id=1), "provider": "p::1"})
