@@ -104,6 +104,10 @@ class KeyChange:
         is_retained = self.kind is Kind.REPLACED and self.old and self.old.retained
         return self.kind is Kind.KEPT or bool(is_retained)
 
+    def sets(self, *names: str) -> bool:
+        """Whether it gives the key another value of one of these properties, known or not."""
+        return self.kind in (Kind.CREATED, Kind.ADOPTED) or not self.names.isdisjoint(names)
+
     @property
     def has_new_plaintext(self) -> bool:
         """Whether consumers need another plaintext, or lose theirs."""
@@ -159,7 +163,7 @@ def _kind_of_update(step: Step, old: KeyState, new: KeyState) -> Kind:
 
 
 def _change(kind: Kind, step: Step) -> KeyChange:
-    new = None if kind in (Kind.DELETED, Kind.KEPT) else step.new
+    new = None if kind in (Kind.DELETED, Kind.KEPT, Kind.FORGOTTEN) else step.new
     is_made = kind in (Kind.CREATED, Kind.ADOPTED) and step.old and step.old.external
     old = None if is_made else step.old
     details = tuple(_details(kind, old, new, step.changed_names))

@@ -103,18 +103,15 @@ def _disable_in_use(situation: Situation) -> Iterator[Finding]:
     unknown = undecided = 0
     for change in situation.changes:
         old, new = change.old, change.new
-        if change.kind not in (Kind.CHANGED, Kind.ADOPTED, Kind.ROTATED) or old is None or new is None:
+        if change.kind not in (*_SAME_KEY, Kind.ROTATED) or new is None or new.facts.is_enabled is True:
             continue
-        after, use = new.facts.is_enabled, situation.account.use(old)
-        is_hidden_change = isinstance(after, Unknown) and (
-            "is_enabled" in change.names or change.kind is Kind.ADOPTED
-        )
-        if old.facts.is_enabled is False or not (after is False or is_hidden_change):
+        if not change.sets("is_enabled") or (old and old.facts.is_enabled is False):
             continue
+        use = situation.account.use(old) if old else None
         unknown += use is None
-        if use is not None and use.is_used and after is False:
+        if use is not None and use.is_used and new.facts.is_enabled is False:
             text = f"is disabled, but in use: {use_text(use, situation.account)}"
-            yield _of(change, "disable-in-use", text, old.facts.title)
+            yield _of(change, "disable-in-use", text, (old or new).facts.title)
         elif use is not None and use.is_used:
             undecided += 1
     if unknown:
@@ -127,9 +124,9 @@ def _limit_below_spent(situation: Situation) -> Iterator[Finding]:
     unknown = undecided = 0
     for change in situation.changes:
         _, after = _limits(change)
-        if change.kind not in _SAME_KEY or change.old is None or not _may_fall(change):
+        if change.kind not in _SAME_KEY or not _may_fall(change):
             continue
-        use = situation.account.use(change.old, retired=False)
+        use = situation.account.use(change.old, retired=False) if change.old else None
         unknown += use is None
         if use is not None and isinstance(after, Decimal) and after < use.cost:
             text = f"the limit {usd(after)} USD is below what the key has spent: {use_text(use, situation.account)}"
@@ -144,7 +141,7 @@ def _limit_below_spent(situation: Situation) -> Iterator[Finding]:
 def _may_fall(change: KeyChange) -> bool:
     before, after = _limits(change)
     if isinstance(after, Unknown):
-        return "credit_limit" in change.names or change.kind is Kind.ADOPTED
+        return change.sets("credit_limit")
     return after is not None and not (isinstance(before, Decimal) and after >= before)
 
 
@@ -152,11 +149,11 @@ def _limit_raised(situation: Situation) -> Iterator[Finding]:
     unknown = 0
     for change in situation.changes:
         before, after = _limits(change)
-        if change.old is None or change.new is None or before is None:
+        if change.new is None or (before is None and (change.old or change.kind is not Kind.ADOPTED)):
             continue
         factor = situation.thresholds.raised
-        if isinstance(before, Unknown) or isinstance(after, Unknown):
-            unknown += "credit_limit" in change.names or change.kind is Kind.ADOPTED
+        if before is None or isinstance(before, Unknown) or isinstance(after, Unknown):
+            unknown += change.sets("credit_limit")
         elif after is None or (isinstance(after, Decimal) and after > max(before * factor, before)):
             text = f"the limit rises {limit_text(before)} → {limit_text(after)}, more than {factor.normalize():f} times"
             yield _of(change, "limit-raised", text)
@@ -169,25 +166,34 @@ def _limits(change: KeyChange) -> tuple[Decimal | Unknown | None, Decimal | Unkn
 
 
 def _expires_soon(situation: Situation) -> Iterator[Finding]:
-    now, unknown = situation.account.now, 0
+    now, unknown, unknown_use = situation.account.now, 0, 0
     for change in situation.changes:
-        if change.new is None or change.kind is Kind.FORGOTTEN:
-            continue
-        expires = change.new.facts.expires_at(now)
-        if isinstance(expires, Unknown):
-            unknown += change.old is None or bool({"expires_at", "expires_in"} & change.names)
+        expires = change.new.facts.expires_at(now) if change.new else None
         if not isinstance(expires, datetime):
+            unknown += isinstance(expires, Unknown) and change.sets("expires_at", "expires_in")
             continue
-        before = change.old.facts.expires_at(now) if change.old else expires
-        shortened = before is None or (isinstance(before, datetime) and expires < before)
-        use = situation.account.use(change.old) if change.old and change.kind in _SAME_KEY else None
-        if shortened and use is not None and use.is_used:
+        shortened = _may_shorten(change, expires, now)
+        use = situation.account.use(change.old) if shortened and change.old else None
+        if use and use.is_used:
             text = f"expires earlier, {_day(expires)}, but is in use: {use_text(use, situation.account)}"
             yield _of(change, "expires-soon", text)
         elif expires - now <= situation.thresholds.soon:
             yield _of(change, "expires-soon", f"expires {_day(expires)}")
+        elif shortened:
+            unknown_use += use is None
     if unknown:
         yield _unchecked("expires-soon", f"the expiry of {_keys(unknown)} is not known")
+    if unknown_use:
+        yield _unchecked(
+            "expires-soon", f"the use of {_keys(unknown_use)} that may expire earlier is not known"
+        )
+
+
+def _may_shorten(change: KeyChange, expires: datetime, now: datetime) -> bool:
+    """Whether consumers have the same key, and it expires earlier than before. What it was may not be known."""
+    before = change.old.facts.expires_at(now) if change.old else None
+    is_earlier = before is None or (isinstance(before, datetime) and expires < before)
+    return change.kind in _SAME_KEY and is_earlier
 
 
 def _protection_removed(situation: Situation) -> Iterator[Finding]:

@@ -222,6 +222,16 @@ def test_an_adoption_of_a_key_in_use() -> None:
     ]
 
 
+def test_an_adoption_without_an_account() -> None:
+    """What it changes is not known."""
+    harmful = {"credit_limit": 2, "is_enabled": False, "expires_at": "2028-06-20T00:00:00Z"}
+    got = reviewed(preview(created("a", adopt_key_id=1, **harmful)))
+    assert found(got, "disable-in-use") == [("", "? the use of 1 key is not known")]
+    assert found(got, "limit-below-spent") == [("", "? what 1 key spent is not known")]
+    assert found(got, "limit-raised") == [("", "? the changed limit of 1 key is not known")]
+    assert found(got, "expires-soon") == [("", "? the use of 1 key that may expire earlier is not known")]
+
+
 def test_a_duration_counts_from_the_creation() -> None:
     """The expiry of an existing key that is declared as a duration counts from its creation."""
     one = preview(updated("a", 1, {}, {"expires_in": "180d"}))
