@@ -144,7 +144,8 @@ def _kind(step: Step, adopted: Collection[tuple[str | None, str | None]]) -> Kin
         return Kind.ADOPTED if kind is Kind.CREATED and new and new.adopts else kind
     if new is None or new.external:
         is_deleted = kind in (Kind.DELETED, Kind.REPLACED)
-        if is_deleted and not old.retained and (old.provider, old.id) not in adopted:
+        is_adopted = (old.provider, old.id) in adopted and not old.facts.rotates  # its retired keys go
+        if is_deleted and not (old.retained or is_adopted):
             return Kind.DELETED
         return Kind.KEPT if is_deleted or (step.op == "read" and not old.external) else None
     if kind is Kind.REPLACED and new.adopts and new.adopts == old.id:

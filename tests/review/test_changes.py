@@ -95,6 +95,8 @@ def test_a_key_that_another_resource_of_the_stack_adopts() -> None:
     old = {**state("a", 1), "provider": "p::1"}
     assert sorted(kinds(adopted, step("delete", "a", old))) == ["adopted", "no longer managed"]
     assert sorted(kinds(adopted, step("delete", "a", {**old, "provider": "q::1"}))) == ["adopted", "deleted"]
+    rotating = {**state("a", 1, ROTATING, every="30d"), "provider": "p::1"}
+    assert sorted(kinds(adopted, step("delete", "a", rotating))) == ["adopted", "deleted"]
     own = step("replace", "a", old, {**state("a", adopt_key_id=1), "provider": "p::1"})
     assert kinds(own) == ["adopted"]
 
