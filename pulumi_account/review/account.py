@@ -48,7 +48,9 @@ class AccountFacts:
     def key(self, state: KeyState) -> Key | None:
         """The account's key that a state describes. Another account may have a key with the same id."""
         key = (self.keys or {}).get(state.id or "")
-        if key is None or (state.created_at and not same_instant(state.created_at, key.created_at)):
+        if key is None or self.is_foreign(state):
+            return None
+        if state.created_at and not same_instant(state.created_at, key.created_at):
             return None
         return key
 
@@ -85,9 +87,10 @@ class AccountFacts:
 
     def with_accounts_of(self, states: Iterable[KeyState]) -> AccountFacts:
         """The same, and the providers that open this account, and those that open another one."""
-        with_keys = [state for state in states if self.keys is not None and state.provider and state.id]
-        own = frozenset(state.provider or "" for state in with_keys if self.key(state))
-        return replace(self, own=own, foreign=frozenset(state.provider or "" for state in with_keys) - own)
+        # ids alone prove nothing
+        keys = [state for state in states if self.keys is not None and state.id and state.created_at]
+        own = frozenset(state.provider for state in keys if state.provider and self.key(state))
+        return replace(self, own=own, foreign=frozenset(key.provider for key in keys if key.provider) - own)
 
     def is_foreign(self, state: KeyState) -> bool:
         """Whether the key is another account's."""

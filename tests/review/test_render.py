@@ -17,6 +17,7 @@ from pulumi_account.review.review import Review
 from pulumi_account.stacks.previews import read_preview
 from tests.recordings import HOME
 from tests.review.documents import (
+    UNKNOWN,
     account,
     consumer,
     created,
@@ -171,6 +172,22 @@ def test_a_thousand_keys_fit_a_comment(name: str) -> None:
     assert "**1,000 keys changed" in text
     assert re.search(r"^- and [\d,]+ more$", text, flags=re.MULTILINE)
     assert text.count("<details>") == text.count("</details>")
+
+
+def test_escaped_names_fit_a_comment() -> None:
+    """Each backtick of a name takes eight characters, wherever names stand; a host refuses a longer comment."""
+    ticks = "`" * 80
+    labels = dict.fromkeys(("owner", "team", "environment"), ticks)
+    steps = []
+    for n in range(25):
+        old, new = state(f"{ticks}{n}", n), state(f"{ticks}{n + 1}", labels=labels)
+        sources = [urn(f"{ticks}{one}", stack=ticks) for one in range(n, n + 6)]
+        steps.append(step("update", f"{ticks}{n}", old, new, stack=ticks))
+        steps += [
+            consumer(f"{ticks}{n}{value}", *sources, stack=ticks, value=value) for value in (UNKNOWN, "x")
+        ]
+    text = as_markdown(reviewed(preview(*steps), preview(created("k"))))
+    assert len(text) <= LONGEST
 
 
 def test_many_stacks_fit_a_comment() -> None:

@@ -354,3 +354,14 @@ def test_failing() -> None:
     assert reviewed(one, deny=["delete-in-use"]).failed == ("delete-in-use",)
     assert reviewed(one, fail_on=["delete-in-use"], facts=OWN).failed == ("delete-in-use",)
     assert reviewed(one, deny=["delete-in-use"], facts=account((1, "a", 1))).failed == ()
+
+
+def test_a_key_of_a_provider_of_another_account() -> None:
+    """Without the instant of its creation, the other keys of its provider decide."""
+    eu = {"provider": "urn:eu::1"}
+    other = step("same", "o", state("o", 2) | eu, state("o", 2) | eu)
+    other["oldState"]["outputs"]["created_at"] = "2026-02-01T00:00:00Z"
+    change = step("delete", "a", state("a", 7, outputs={"created_at": "[secret]"}) | eu)
+    facts = account((2, "x", 5), (7, "y", 5))
+    got = reviewed(preview(other, change), facts=facts)
+    assert found(got, "delete-in-use") == [("", "? the use of 1 key is not known")]
