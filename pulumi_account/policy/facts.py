@@ -84,7 +84,7 @@ def key_facts(
     """
     duration = _duration(inputs.get("expires_in"))
     if isinstance(duration, timedelta):
-        expires: Expiry = duration if created_at is None else created_at + duration
+        expires: Expiry = duration if created_at is None else _later(created_at, duration)
     else:
         expires = duration or _instant(inputs.get("expires_at"))
     enabled = inputs.get("is_enabled", True)
@@ -100,6 +100,13 @@ def key_facts(
         rotates,
         _duration(inputs.get("every")),
     )
+
+
+def _later(start: datetime, duration: timedelta) -> datetime | Unknown:
+    try:
+        return start + duration
+    except OverflowError:  # after the year 9999
+        return UNKNOWN
 
 
 def text_of(value: object) -> str | None:

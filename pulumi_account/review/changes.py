@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from pulumi_account.common.instants import format_instant
 from pulumi_account.common.money import usd
 from pulumi_account.policy.facts import UNKNOWN, Expiry, KeyFacts, Unknown
 from pulumi_account.stacks.previews import Preview, Step
-from pulumi_account.stacks.resources import KeyState
+from pulumi_account.stacks.resources import KeyState, Urn
 
 __all__ = ["Detail", "KeyChange", "Kind", "key_changes", "limit_text"]
 
@@ -32,11 +32,23 @@ class Kind(str, Enum):
     REPLACED = "replaced"
     REVOKED = "revoked"
     DELETED = "deleted"
+    KEPT = "no longer managed"
     FORGOTTEN = "no longer read"
 
 
 #: properties of which a review shows only that they change
-_WITHOUT_VALUES = ("rotation_triggers", "rotate_now", "revoke", "delete_guard", "anchor")
+_WITHOUT_VALUES = ("rotation_triggers", "rotate_now", "revoke", "delete_guard", "anchor", "provider")
+#: the names under which a review shows the other properties
+_SHOWN = {
+    "credit_limit": "limit",
+    "is_enabled": "state",
+    "expires_at": "expires",
+    "expires_in": "expires",
+    "every": "rotates every",
+    "overlap": "overlap",
+    "name": "name",
+}
+_HIDDEN = ("not shown", "unknown")
 
 
 #: the kinds after which the resource has another plaintext
@@ -45,7 +57,7 @@ NEW_PLAINTEXT = (Kind.CREATED, Kind.ADOPTED, Kind.ROTATED, Kind.REPLACED, Kind.R
 _KINDS = {
     "create": Kind.CREATED,
     "import": Kind.ADOPTED,
-    "import-replacement": Kind.ADOPTED,
+    "import-replacement": Kind.REPLACED,
     "delete": Kind.DELETED,
     "replace": Kind.REPLACED,
     "create-replacement": Kind.REPLACED,
@@ -65,13 +77,19 @@ class Detail:
 
 @dataclass(frozen=True)
 class KeyChange:
-    """A change of one key. ``old`` or ``new`` is None if there is none."""
+    """A change of one key. ``old`` or ``new`` is None if there is none.
+
+    :ivar names: the properties that change.
+    :ivar marked: whether the old key is deleted after its replacement exists.
+    """
 
     kind: Kind
     urn: str
     old: KeyState | None
     new: KeyState | None
     details: tuple[Detail, ...]
+    names: frozenset[str] = frozenset()
+    marked: bool = False
 
     @property
     def facts(self) -> KeyFacts:
@@ -81,43 +99,81 @@ class KeyChange:
         return state.facts
 
     @property
+    def keeps_old(self) -> bool:
+        """Whether the old key stays on the server, although its resource does not have it any more."""
+        is_retained = self.kind is Kind.REPLACED and self.old and self.old.retained
+        return self.kind is Kind.KEPT or bool(is_retained)
+
+    def sets(self, *names: str) -> bool:
+        """Whether it gives the key another value of one of these properties, known or not."""
+        return self.kind in (Kind.CREATED, Kind.ADOPTED) or not self.names.isdisjoint(names)
+
+    @property
     def has_new_plaintext(self) -> bool:
         """Whether consumers need another plaintext, or lose theirs."""
         return self.kind in NEW_PLAINTEXT
 
 
-def key_changes(preview: Preview) -> list[KeyChange]:
-    """The changes of keys, in the order of their names."""
-    logical = {step.urn for step in preview.steps if step.op == "replace"}
-    changes = [
-        _change(kind, step)
-        for step in preview.steps
-        if step.is_key
-        and (kind := _kind(step)) is not None
-        and not (step.op == "create-replacement" and step.urn in logical)
-    ]
+def key_changes(preview: Preview, pending: Mapping[str, KeyState] | None = None) -> list[KeyChange]:
+    """The changes of keys, in the order of their names.
+
+    :param pending: the replaced keys that the run deletes, although the preview may not show it.
+    """
+    steps = [step for step in preview.steps if step.is_key]
+    shown = {step.urn for step in steps}
+    left = {urn: state for urn, state in (pending or {}).items() if urn not in shown}
+    steps += [Step("delete", urn, Urn("", "", ""), old=state) for urn, state in left.items()]
+    adopted = {
+        (step.new.provider, step.new.adopts)
+        for step in steps
+        if step.new and step.new.adopts and step.op in ("create", "replace")
+    }
+    changes = [_change(kind, step) for step in steps if (kind := _kind(step, adopted)) is not None]
     return sorted(changes, key=lambda change: (change.facts.title, change.urn))
 
 
-def _kind(step: Step) -> Kind | None:
-    kind = _KINDS.get(step.op)
-    if kind is Kind.CREATED and step.new and step.new.adopts:
+def _kind(step: Step, adopted: Collection[tuple[str | None, str | None]]) -> Kind | None:
+    """The kind of a change.
+
+    :param adopted: the keys that the run adopts, by provider and id. It does not delete them.
+    """
+    old, new, kind = step.old, step.new, _KINDS.get(step.op)
+    if kind is Kind.REPLACED and old and old.external:  # the key that was read stays
+        kind = Kind.CREATED
+    if old is None or kind in (Kind.CREATED, Kind.FORGOTTEN):
+        return Kind.ADOPTED if kind is Kind.CREATED and new and new.adopts else kind
+    if new is None or new.external:
+        is_deleted = kind in (Kind.DELETED, Kind.REPLACED)
+        is_adopted = (old.provider, old.id) in adopted and not old.facts.rotates  # its retired keys go
+        if is_deleted and not (old.retained or is_adopted):
+            return Kind.DELETED
+        return Kind.KEPT if is_deleted or (step.op == "read" and not old.external) else None
+    if kind is Kind.REPLACED and new.adopts and new.adopts == old.id:
         return Kind.ADOPTED
-    if kind is not Kind.CHANGED or step.old is None or step.new is None or not step.new.facts.rotates:
-        return kind
-    unknown = step.new.generation is None and step.old.generation is not None
-    if step.old.generation == step.new.generation and not unknown:
-        return kind
-    revoked = step.new.reason == "revoke changed" or (unknown and "revoke" in step.changed_names)
+    if step.op == "same" and old.facts.protect != new.facts.protect:
+        return Kind.CHANGED
+    return _kind_of_update(step, old, new) if kind is Kind.CHANGED and new.facts.rotates else kind
+
+
+def _kind_of_update(step: Step, old: KeyState, new: KeyState) -> Kind:
+    unknown = new.generation is None and old.generation is not None
+    if old.generation == new.generation and not unknown:
+        return Kind.CHANGED
+    revoked = new.reason == "revoke changed" or (unknown and "revoke" in step.changed_names)
     return Kind.REVOKED if revoked else Kind.ROTATED
 
 
 def _change(kind: Kind, step: Step) -> KeyChange:
-    return KeyChange(kind, step.urn, step.old, step.new, tuple(_details(kind, step)))
+    new = None if kind in (Kind.DELETED, Kind.KEPT, Kind.FORGOTTEN) else step.new
+    is_made = kind in (Kind.CREATED, Kind.ADOPTED) and step.old and step.old.external
+    old = None if is_made else step.old
+    details = tuple(_details(kind, old, new, step.changed_names))
+    return KeyChange(kind, step.urn, old, new, details, step.changed_names, step.marked)
 
 
-def _details(kind: Kind, step: Step) -> Iterator[Detail]:
-    old, new = step.old, step.new
+def _details(
+    kind: Kind, old: KeyState | None, new: KeyState | None, names: Collection[str]
+) -> Iterator[Detail]:
     if kind is Kind.FORGOTTEN:
         return
     if new is None:
@@ -125,17 +181,21 @@ def _details(kind: Kind, step: Step) -> Iterator[Detail]:
     elif old is None or kind in (Kind.CREATED, Kind.ADOPTED):
         yield from _without_defaults(_shown(new), tuple(_shown(new)))
     else:
-        yield from _differences(kind, step, old, new)
+        yield from _differences(kind, old, new, names)
 
 
-def _differences(kind: Kind, step: Step, old: KeyState, new: KeyState) -> Iterator[Detail]:
+def _differences(kind: Kind, old: KeyState, new: KeyState, names: Collection[str]) -> Iterator[Detail]:
     before, after = _shown(old), _shown(new)
     if kind is Kind.CHANGED:
         before["name"], after["name"] = old.facts.name or "not shown", new.facts.name or "not shown"
     for what in {**before, **after}:
         if before.get(what) != after.get(what):
             yield Detail(what, before.get(what, "unknown"), after.get(what, "unknown"))
-    yield from (Detail(name, "", "changed") for name in _WITHOUT_VALUES if name in step.changed_names)
+    hidden = {what for name, what in _SHOWN.items() if name in names and before.get(what) in _HIDDEN}
+    without_values = [*sorted(hidden), *(name for name in _WITHOUT_VALUES if name in names)]
+    yield from (Detail(what, "", "changed") for what in without_values if before.get(what) == after.get(what))
+    if "labels" in names and old.facts.labels is new.facts.labels is UNKNOWN:
+        yield Detail("labels", "", "changed")
     if (count := _other_labels(old.facts, new.facts)) > 0:
         yield Detail("other labels", "", f"{count} changed")
     if new.reason and new.reason not in ("revoke changed", "rotate_now changed") and kind is Kind.ROTATED:

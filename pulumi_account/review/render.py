@@ -84,20 +84,23 @@ def _markdown(part: str | Name) -> str:
     """A name becomes code: no host looks for markup, mentions, links or HTML in it."""
     if isinstance(part, str):
         return re.sub(r" · ([a-z-]+)$", r" · `\1`", part)
-    return f"`{_shown(part).replace('`', '[U+0060]')}`"
+    return f"`{_shown(part, is_code=True)}`"
 
 
 def _plain(part: str | Name) -> str:
     return part if isinstance(part, str) else _shown(part)
 
 
-def _shown(name: Name) -> str:
+def _shown(name: Name, *, is_code: bool = False) -> str:
     # cut before and after, because one character may become eight
-    return elided(visible(name.text[: 4 * name.most]), name.most) or "(empty)"
+    text = visible(name.text[: 4 * name.most])
+    if is_code:
+        text = text.replace("`", "[U+0060]")
+    return elided(text, name.most) or "(empty)"
 
 
 def _document(review: Review) -> dict[str, Any]:
-    exposure = review.exposure
+    exposure, other = review.exposure, review.exposure.elsewhere
     return {
         "version": _VERSION,
         "stacks": list(review.stacks),
@@ -110,6 +113,7 @@ def _document(review: Review) -> dict[str, Any]:
             "covers": exposure.basis.name.lower(),
             "unlimited": list(exposure.unlimited),
             "unknown": exposure.unknown,
+            "other_accounts": other and {"before": exact(other.before), "after": exact(other.after)},
         },
         "balance": None if review.account.balance is None else exact(review.account.balance),
         "problems": list(review.account.problems),

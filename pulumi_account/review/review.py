@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from pulumi_account.policy.facts import KeyFacts
@@ -66,9 +66,10 @@ def review(
     """
     previews = sorted(previews, key=lambda preview: preview.stack)
     states = list(states)
-    changes = tuple(chain.from_iterable(key_changes(preview) for preview in previews))
+    exported = {state.stack: state for state in states}
     before = _before(previews, states)
-    exported = {state.stack for state in states}
+    account = account.with_accounts_of(before.values())
+    changes = tuple(_changes(previews, exported, account))
     complete = all(preview.complete or preview.stack in exported for preview in previews)
     spending = exposure(before, changes, account, Basis.STACKS if complete else Basis.CHANGES)
     situation = Situation(
@@ -76,7 +77,7 @@ def review(
         changes,
         account,
         spending,
-        len(before) if complete else len(account.keys) if account.keys is not None else None,
+        len(before) if complete else None if account.foreign or account.keys is None else len(account.keys),
         _after(before, changes),
         options.thresholds,
         complete,
@@ -97,17 +98,31 @@ def review(
     )
 
 
+def _changes(
+    previews: Iterable[Preview], exported: Mapping[str, StackState], account: AccountFacts
+) -> Iterator[KeyChange]:
+    for preview in previews:
+        pending = exported[preview.stack].pending if preview.stack in exported else {}
+        for change in key_changes(preview, pending):
+            if change.kind is Kind.ADOPTED and change.new and change.old is None:
+                change = replace(change, old=account.adopted(change.new))
+            yield change
+
+
 def _before(previews: Iterable[Preview], states: Iterable[StackState]) -> dict[str, KeyState]:
     """The keys that stacks manage before the changes, by their URNs."""
     found: dict[str, KeyState] = {}
     for state in states:
-        found |= state.keys
-    for preview in previews:
-        for step in preview.steps:
-            if step.old and not step.old.external:
-                found[step.urn] = step.old
-            elif step.op == "create":  # a refresh has found that the key was deleted elsewhere
-                found.pop(step.urn, None)
+        found |= {**state.keys, **state.pending}
+    steps = [step for preview in previews for step in preview.steps]
+    for step in steps:
+        if step.was and step.was != step.urn:
+            found.pop(step.was, None)
+    for step in steps:
+        if step.old and not step.old.external:
+            found[step.urn] = step.old
+        elif step.op == "create":  # a refresh has found that the key was deleted elsewhere
+            found.pop(step.urn, None)
     return found
 
 

@@ -23,6 +23,8 @@ from pulumi_account.stacks.previews import Preview
 
 __all__ = ["DESCRIPTIONS", "NAMES", "Situation", "Thresholds", "check"]
 
+#: the kinds of changes after which consumers use the same key
+_SAME_KEY = (Kind.CHANGED, Kind.ADOPTED)
 _REFERENCE = "pulumi:pulumi:StackReference"
 
 
@@ -70,69 +72,93 @@ def check(situation: Situation) -> list[Finding]:
     """What all rules find, first those about the change, in the order of `NAMES`."""
     found = [finding for rule in _RULES.values() for finding in rule.find(situation)]
     settings, now = situation.thresholds.policy, situation.account.now
-    touched = [c.facts for c in situation.changes if c.kind not in (Kind.DELETED, Kind.FORGOTTEN)]
+    gone = (Kind.DELETED, Kind.KEPT, Kind.FORGOTTEN)
+    touched = [change.facts for change in situation.changes if change.kind not in gone]
     single = [rule.name for rule in policy.RULES if rule.name != "over-budget"]
     found += policy.check(touched, settings, now, single)
     found += policy.check(situation.keys, settings, now, ["over-budget"])
     if settings.budgets and not situation.complete:
         found.append(_unchecked("over-budget", "the limits of the keys that stay are not known"))
     order = {name: number for number, name in enumerate(NAMES)}
-    return sorted(dict.fromkeys(found), key=lambda one: order[one.rule])
-
-
-def _in_use(situation: Situation, rule: str, verbs: Mapping[Kind, str]) -> Iterator[Finding]:
-    unknown = 0
-    for change in situation.changes:
-        switched_off = change.kind is not Kind.CHANGED or _is_switched_off(change)
-        if change.kind not in verbs or change.old is None or change.old.external or not switched_off:
-            continue
-        use = situation.account.use(change.old)
-        unknown += use is None
-        if use is not None and use.is_used:
-            text = f"is {verbs[change.kind]}, but in use: {use_text(use, situation.account)}"
-            yield _of(change, rule, text, change.old.facts.title)
-    if unknown:
-        yield _unchecked(rule, f"the use of {_keys(unknown)} is not known")
+    return sorted(found, key=lambda one: order[one.rule])
 
 
 def _delete_in_use(situation: Situation) -> Iterator[Finding]:
-    return _in_use(situation, "delete-in-use", {Kind.DELETED: "deleted", Kind.REVOKED: "revoked"})
+    unknown = 0
+    verbs = {Kind.DELETED: "deleted", Kind.REVOKED: "revoked", Kind.REPLACED: "replaced at once"}
+    gaps = {change.urn for change, _ in _gaps(situation)}
+    for change in situation.changes:
+        # consumers of a replaced key in the same stack get the new one first
+        if change.old and (change.kind is Kind.DELETED or (change.kind in verbs and change.urn in gaps)):
+            use = situation.account.use(change.old)
+            unknown += use is None
+            if use is not None and use.is_used:
+                text = f"is {verbs[change.kind]}, but in use: {use_text(use, situation.account)}"
+                yield _of(change, "delete-in-use", text, change.old.facts.title)
+    if unknown:
+        yield _unchecked("delete-in-use", f"the use of {_keys(unknown)} is not known")
 
 
 def _disable_in_use(situation: Situation) -> Iterator[Finding]:
-    return _in_use(situation, "disable-in-use", {Kind.CHANGED: "disabled", Kind.ROTATED: "disabled"})
-
-
-def _is_switched_off(change: KeyChange) -> bool:
-    old, new = change.old, change.new
-    return bool(old and new and old.facts.is_enabled is not False and new.facts.is_enabled is False)
+    unknown = undecided = 0
+    for change in situation.changes:
+        old, new = change.old, change.new
+        if change.kind not in (*_SAME_KEY, Kind.ROTATED) or new is None or new.facts.is_enabled is True:
+            continue
+        if not change.sets("is_enabled") or (old and old.facts.is_enabled is False):
+            continue
+        use = situation.account.use(old) if old else None
+        unknown += use is None
+        if use is not None and use.is_used and new.facts.is_enabled is False:
+            text = f"is disabled, but in use: {use_text(use, situation.account)}"
+            yield _of(change, "disable-in-use", text, (old or new).facts.title)
+        elif use is not None and use.is_used:
+            undecided += 1
+    if unknown:
+        yield _unchecked("disable-in-use", f"the use of {_keys(unknown)} is not known")
+    if undecided:
+        yield _unchecked("disable-in-use", f"the new state of {_keys(undecided)} in use is not known")
 
 
 def _limit_below_spent(situation: Situation) -> Iterator[Finding]:
-    unknown = 0
+    unknown = undecided = 0
     for change in situation.changes:
-        before, after = _limits(change)
-        lowered = isinstance(after, Decimal) and not (isinstance(before, Decimal) and after >= before)
-        if change.kind is not Kind.CHANGED or change.old is None or not lowered:
+        _, after = _limits(change)
+        if change.kind not in _SAME_KEY or not _may_fall(change):
             continue
-        use = situation.account.use(change.old)
+        use = situation.account.use(change.old, retired=False) if change.old else None
         unknown += use is None
         if use is not None and isinstance(after, Decimal) and after < use.cost:
             text = f"the limit {usd(after)} USD is below what the key has spent: {use_text(use, situation.account)}"
             yield _of(change, "limit-below-spent", text)
+        undecided += isinstance(after, Unknown) and use is not None and use.is_used
     if unknown:
         yield _unchecked("limit-below-spent", f"what {_keys(unknown)} spent is not known")
+    if undecided:
+        yield _unchecked("limit-below-spent", f"the new limit of {_keys(undecided)} in use is not known")
+
+
+def _may_fall(change: KeyChange) -> bool:
+    before, after = _limits(change)
+    if isinstance(after, Unknown):
+        return change.sets("credit_limit")
+    return after is not None and not (isinstance(before, Decimal) and after >= before)
 
 
 def _limit_raised(situation: Situation) -> Iterator[Finding]:
+    unknown = 0
     for change in situation.changes:
         before, after = _limits(change)
-        if change.old is None or change.new is None or not isinstance(before, Decimal):
+        if change.new is None or (before is None and (change.old or change.kind is not Kind.ADOPTED)):
             continue
         factor = situation.thresholds.raised
-        if after is None or (isinstance(after, Decimal) and after > max(before * factor, before)):
+        if before is None or isinstance(before, Unknown) or isinstance(after, Unknown):
+            unknown += change.sets("credit_limit")
+        elif after is None or (isinstance(after, Decimal) and after > max(before * factor, before)):
             text = f"the limit rises {limit_text(before)} → {limit_text(after)}, more than {factor.normalize():f} times"
             yield _of(change, "limit-raised", text)
+    if unknown:
+        yield _unchecked("limit-raised", f"the changed limit of {_keys(unknown)} is not known")
 
 
 def _limits(change: KeyChange) -> tuple[Decimal | Unknown | None, Decimal | Unknown | None]:
@@ -140,26 +166,43 @@ def _limits(change: KeyChange) -> tuple[Decimal | Unknown | None, Decimal | Unkn
 
 
 def _expires_soon(situation: Situation) -> Iterator[Finding]:
-    now = situation.account.now
+    now, unknown, unknown_use = situation.account.now, 0, 0
     for change in situation.changes:
-        if change.new is None or change.kind is Kind.FORGOTTEN:
-            continue
-        expires = change.new.facts.expires_at(now)
+        expires = change.new.facts.expires_at(now) if change.new else None
         if not isinstance(expires, datetime):
+            unknown += isinstance(expires, Unknown) and change.sets("expires_at", "expires_in")
             continue
-        before = change.old.facts.expires_at(now) if change.old else expires
-        shortened = before is None or (isinstance(before, datetime) and expires < before)
-        use = situation.account.use(change.old) if change.old and change.kind is Kind.CHANGED else None
-        if expires - now <= situation.thresholds.soon:
-            yield _of(change, "expires-soon", f"expires {_day(expires)}")
-        elif shortened and use is not None and use.is_used:
+        shortened = _may_shorten(change, expires, now)
+        use = situation.account.use(change.old) if shortened and change.old else None
+        if use and use.is_used:
             text = f"expires earlier, {_day(expires)}, but is in use: {use_text(use, situation.account)}"
             yield _of(change, "expires-soon", text)
+        elif expires - now <= situation.thresholds.soon:
+            yield _of(change, "expires-soon", f"expires {_day(expires)}")
+        elif shortened:
+            unknown_use += use is None
+    if unknown:
+        yield _unchecked("expires-soon", f"the expiry of {_keys(unknown)} is not known")
+    if unknown_use:
+        yield _unchecked(
+            "expires-soon", f"the use of {_keys(unknown_use)} that may expire earlier is not known"
+        )
+
+
+def _may_shorten(change: KeyChange, expires: datetime, now: datetime) -> bool:
+    """Whether consumers have the same key, and it expires earlier than before. What it was may not be known."""
+    before = change.old.facts.expires_at(now) if change.old else None
+    is_earlier = before is None or (isinstance(before, datetime) and expires < before)
+    return change.kind in _SAME_KEY and is_earlier
 
 
 def _protection_removed(situation: Situation) -> Iterator[Finding]:
     for change in situation.changes:
-        if change.old and change.new and change.old.facts.protect and not change.new.facts.protect:
+        if not (change.old and change.old.facts.protect):
+            continue
+        if change.new is None:
+            yield _of(change, "protection-removed", "the protected resource is removed")
+        elif not change.new.facts.protect:
             yield _of(change, "protection-removed", "the resource is no longer protected")
 
 
@@ -182,29 +225,40 @@ def _exposure_over_balance(situation: Situation) -> Iterator[Finding]:
     elif exposure.after > max(balance, exposure.before):
         text = f"the keys may spend {usd(exposure.after)} USD; the balance is {usd(balance)} USD"
         yield Finding("exposure-over-balance", "", text)
+    if exposure.elsewhere and exposure.elsewhere.after > exposure.elsewhere.before:
+        yield _unchecked("exposure-over-balance", "the balance of another account is not known")
 
 
 def _gap_in_rotation(situation: Situation) -> Iterator[Finding]:
+    for change, found in _gaps(situation):
+        text = "the old key stops working at once, and consumers elsewhere may still have it"
+        yield _of(change, "gap-in-rotation", f"{text}: {found}")
+
+
+def _gaps(situation: Situation) -> Iterator[tuple[KeyChange, str]]:
+    """The keys that are replaced or revoked while a consumer may still have the old plaintext, and why it may."""
     read = _read_stacks(situation.previews)
     previews = {preview.stack: preview for preview in situation.previews}
     used = {
         urn
         for preview in situation.previews
         for step in preview.steps
-        if step.op != "delete"
+        if step.op not in ("delete", "same")
         for urn in step.sources
     }
     for change in situation.changes:
+        if change.kind not in (Kind.REPLACED, Kind.REVOKED) or change.keeps_old:
+            continue
         stack = change.facts.stack
+        is_deleted_first = change.kind is Kind.REPLACED and not change.marked
         reasons = {
+            "it is deleted before the new one exists": is_deleted_first,
             "this stack has no consumer of it": change.urn not in used,
             "this stack has secret outputs": previews[stack].secret_outputs,
             "another of these stacks reads this one": stack in read,
         }
-        found = " and ".join(reason for reason, holds in reasons.items() if holds)
-        if found and change.kind in (Kind.REPLACED, Kind.REVOKED):
-            text = "the old key stops working at once, and consumers elsewhere may still have it"
-            yield _of(change, "gap-in-rotation", f"{text}: {found}")
+        if any(reasons.values()):
+            yield change, " and ".join(reason for reason, holds in reasons.items() if holds)
 
 
 def _read_stacks(previews: Sequence[Preview]) -> set[str]:
@@ -235,13 +289,15 @@ def _unchecked(rule: str, text: str) -> Finding:
 
 
 _RULES: Mapping[str, _Rule] = {
-    "delete-in-use": _Rule("a key in use is deleted or revoked", _delete_in_use),
+    "delete-in-use": _Rule("a key in use is deleted, revoked, or replaced at once", _delete_in_use),
     "disable-in-use": _Rule("a key in use is disabled", _disable_in_use),
     "limit-below-spent": _Rule("a limit falls below what the key has spent", _limit_below_spent),
     "gap-in-rotation": _Rule(
         "a key is replaced or revoked at once, and consumers may be elsewhere", _gap_in_rotation
     ),
-    "protection-removed": _Rule("a protected resource is no longer protected", _protection_removed),
+    "protection-removed": _Rule(
+        "a protected resource is deleted, or no longer protected", _protection_removed
+    ),
     "mass-removal": _Rule("more than a share of all keys is deleted", _mass_removal),
     "exposure-over-balance": _Rule("the exposure rises above the balance", _exposure_over_balance),
     "limit-raised": _Rule(

@@ -125,7 +125,9 @@ def _change(review: Review, change: KeyChange, several: bool) -> Line:
         line = (*line, ", " if number else ": ", *_detail(detail))
     use = review.account.use(change.old) if change.old else None
     used = () if use is None or not use.is_used else (f" · {use_text(use, review.account)}",)
-    return (*line, *used)
+    which = "old key" if change.new else "key"
+    kept = (f" · the {which} stays on the account",) if change.keeps_old else ()
+    return (*line, *kept, *used)
 
 
 def _detail(detail: Detail) -> Line:
@@ -166,5 +168,19 @@ def _unknown(review: Review) -> Iterator[Line]:
         yield (f"Without a limit, and not in the exposure: {number}", *_names(": ", exposure.unlimited))
     if exposure.unknown:
         yield (f"With a limit that is not known, and not in the exposure: {count(exposure.unknown)}",)
+    if other := exposure.elsewhere:
+        amounts = f"{usd(other.before)} → {usd(other.after)} USD"
+        yield (
+            f"The keys of other accounts are not in the exposure. Theirs is {amounts}",
+            *_names(", and without a limit: ", other.unlimited),
+        )
+    unsure = [
+        change.facts.title
+        for change in review.changes
+        if change.new and review.account.may_be_foreign(change.new)
+    ]
+    if unsure:
+        text = "Of a Provider without other keys, so the account may be another one"
+        yield (f"{text}: {count(len(unsure))}", *_names(": ", unsure))
     yield from ((_prose(problem),) for problem in review.account.problems)
     yield from _findings("not checked: ", [one for one in review.findings if not one.checked], several=False)

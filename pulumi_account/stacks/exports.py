@@ -16,7 +16,14 @@ from pulumi_account.common.money import parse_json
 from pulumi_account.core.properties import API_KEY_TYPE, ROTATING_API_KEY_TYPE
 from pulumi_account.core.reservations import is_reservation
 from pulumi_account.exceptions import AccountError
-from pulumi_account.stacks.resources import KEY_TYPES, KeyState, Urn, key_state, objects_of
+from pulumi_account.stacks.resources import (
+    KEY_TYPES,
+    KeyState,
+    Urn,
+    key_state,
+    objects_of,
+    pending_urn,
+)
 
 __all__ = ["ExportError", "StackKey", "StackState", "read_export", "read_state", "unmanaged_keys"]
 
@@ -65,10 +72,14 @@ class StackKey:
 
 @dataclass(frozen=True)
 class StackState:
-    """The keys that a stack manages, by their URNs; ``stack`` is ``PROJECT/STACK``, empty if it has no resource."""
+    """The keys that a stack manages, by their URNs; ``stack`` is ``PROJECT/STACK``, empty if it has no resource.
+
+    :ivar pending: the replaced keys that the next run deletes, by `pending_urn`.
+    """
 
     stack: str
     keys: Mapping[str, KeyState]
+    pending: Mapping[str, KeyState] = field(default_factory=dict)
 
 
 def read_state(name: str) -> StackState:
@@ -102,15 +113,20 @@ def _read(name: str, read: Callable[[dict[str, Any]], _T]) -> _T:
 
 
 def _state(deployment: dict[str, Any]) -> StackState:
-    keys = {}
+    keys: dict[str, KeyState] = {}
+    pending: dict[str, KeyState] = {}
     stack = ""
     for entry in objects_of(deployment.get("resources")):
         urn = Urn.parse(entry.get("urn"))
         stack = urn.stack
-        # a key that a replacement left behind has the URN of its replacement, and `delete`
-        if urn.type in KEY_TYPES and not entry.get("external") and not entry.get("delete"):
-            keys[str(entry["urn"])] = key_state(entry, urn)
-    return StackState(stack, keys)
+        if urn.type not in KEY_TYPES or entry.get("external"):
+            continue
+        key = key_state(entry, urn)
+        if entry.get("delete"):  # a key that a replacement left behind has the URN of its replacement
+            pending[pending_urn(str(entry["urn"]), key)] = key
+        else:
+            keys[str(entry["urn"])] = key
+    return StackState(stack, keys, pending)
 
 
 def unmanaged_keys(keys: Iterable[Key], known: Iterable[StackKey]) -> list[tuple[Key, str | None]]:

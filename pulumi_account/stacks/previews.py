@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pulumi_account.common.money import parse_json
+from pulumi_account.common.text import elided, visible
 from pulumi_account.exceptions import AccountError
 from pulumi_account.stacks.resources import (
     KEY_TYPES,
@@ -20,6 +21,7 @@ from pulumi_account.stacks.resources import (
     key_state,
     object_of,
     objects_of,
+    pending_urn,
     strings_of,
 )
 
@@ -33,6 +35,7 @@ OPERATIONS = frozenset(
         *("import", "import-replacement"),
     ]
 )
+_PARTS = ("create-replacement", "delete-replaced", "read-replacement", "import-replacement")
 #: bytes; a preview of 20,000 steps has about 50 million
 _LARGEST = 500_000_000
 
@@ -51,11 +54,17 @@ class PropertyChange:
 
 @dataclass(frozen=True)
 class Step:
-    """What a preview does to one resource. ``old`` and ``new`` are set only for keys."""
+    """What a preview does to one resource. ``old`` and ``new`` are set only for keys.
+
+    A replacement is one step. ``was`` is the URN before the change: an alias may rename a resource. If ``marked`` is
+    True, the old resource is deleted after its replacement exists.
+    """
 
     op: str
     urn: str
     resource: Urn
+    was: str | None = None
+    marked: bool = False
     old: KeyState | None = None
     new: KeyState | None = None
     changed: tuple[PropertyChange, ...] = ()
@@ -152,10 +161,9 @@ def _json(content: bytes) -> object:
 
 
 def _preview(document: Mapping[str, Any]) -> Preview:
-    failures = [one for one in objects_of(document.get("diagnostics")) if one.get("severity") == "error"]
-    if failures:
-        raise _RefusalError("the preview failed, so it does not show every change")
-    steps = tuple(_steps(objects_of(document.get("steps"))))
+    if any(one.get("severity") == "error" for one in objects_of(document.get("diagnostics"))):
+        raise _RefusalError(_failure(objects_of(document.get("steps"))))
+    steps = tuple(_logical(list(_steps(objects_of(document.get("steps"))))))
     stacks = {step.resource.stack for step in steps}
     if len(stacks) > 1:
         raise _RefusalError("the steps belong to several stacks")
@@ -170,6 +178,31 @@ def _preview(document: Mapping[str, Any]) -> Preview:
         counts.get("same", 0),
         any(map(_has_secret_outputs, objects_of(document.get("steps")))),
     )
+
+
+def _failure(entries: list[dict[str, Any]]) -> str:
+    """Why a preview failed: the engine refuses to delete and to replace a protected resource."""
+    names = [
+        elided(visible(Urn.parse(entry.get("urn")).name), 80)
+        for entry in entries
+        if entry.get("op") in ("delete", "replace")
+        and object_of(entry.get("oldState")).get("protect") is True
+    ]
+    if not names:
+        return "the preview failed, so it does not show every change"
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"the preview failed, because it deletes or replaces protected resources: {', '.join(names[:5])}{more}"
+
+
+def _logical(steps: list[Step]) -> Iterator[Step]:
+    """The steps, without the parts of a replaced key. A key that an earlier replacement left behind is deleted."""
+    replaced = {(step.urn, step.old and step.old.id) for step in steps if step.op == "replace"}
+    for step in steps:
+        if step.old and step.op in _PARTS and (step.urn, step.old.id) in replaced:
+            continue
+        if step.old and step.op == "delete-replaced":
+            step = replace(step, op="delete", urn=pending_urn(step.urn, step.old), was=None)
+        yield step
 
 
 def _steps(entries: list[dict[str, Any]]) -> Iterator[Step]:
@@ -188,12 +221,17 @@ def _steps(entries: list[dict[str, Any]]) -> Iterator[Step]:
             op if isinstance(op, str) and op in OPERATIONS else "other",
             str(urn),
             resource,
+            *(_text(old.get("urn")), old.get("delete") is True),
             before,
             after,
             tuple(_property_changes(names, new)) if old and new and not is_key else (),
             names,
             frozenset(source for sources in _sources(new or old).values() for source in sources),
         )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _created_at(before: KeyState | None, op: object) -> datetime | None:

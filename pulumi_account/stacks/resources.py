@@ -24,6 +24,7 @@ __all__ = [
     "key_state",
     "object_of",
     "objects_of",
+    "pending_urn",
     "strings_of",
 ]
 
@@ -69,13 +70,16 @@ class KeyState:
     """A key as a state or a preview describes it.
 
     ``id`` is the id of the key on the server, or None if it is not known yet; ``external`` is a key that the stack only
-    reads.
+    reads; ``retained`` is one that stays on the server when its resource is deleted; ``provider`` is the URN of the
+    provider, and so of the account.
     """
 
     facts: KeyFacts
     id: str | None = None
     created_at: datetime | None = None
     external: bool = False
+    retained: bool = False
+    provider: str | None = None
     adopts: str | None = None
     generation: int | None = None
     reason: str | None = None
@@ -100,12 +104,14 @@ def key_state(state: Mapping[str, Any], urn: Urn, created_at: datetime | None = 
         protect=state.get("protect") is True,
         created_at=created_at,
     )
-    reason = declared.get("reason")
+    reason, provider = declared.get("reason"), state.get("provider")
     return KeyState(
         facts,
         _id(outputs.get("key_id") if rotates else state.get("id")),
         created_at,
         external,
+        state.get("retainOnDelete") is True,
+        provider.rpartition("::")[0] if isinstance(provider, str) else None,
         _id(declared.get("adopt_key_id")),
         _whole(declared.get("generation")),
         reason if isinstance(reason, str) and _REASON.fullmatch(reason) else None,
@@ -123,6 +129,11 @@ def _without_secrets(declared: Mapping[str, Any], state: Mapping[str, Any]) -> d
         name for name in ("name", "labels") if any(map(_is_key, strings_of(sources.get(name))))
     }
     return {name: MARKERS[0] if name in secret else value for name, value in declared.items()}
+
+
+def pending_urn(urn: str, key: KeyState) -> str:
+    """Names a replaced key that is not deleted yet: its own URN is that of its replacement."""
+    return f"{urn} ({key.id})"
 
 
 def is_hidden(value: object) -> bool:

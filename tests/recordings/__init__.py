@@ -1,4 +1,4 @@
-"""Previews that the Pulumi CLI wrote of `program.py`. `python -m tests.recordings` records them again."""
+"""Previews by the Pulumi CLI of `program.py` and `moves.py`. `python -m tests.recordings` records them again."""
 
 from __future__ import annotations
 

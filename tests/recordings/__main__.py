@@ -27,6 +27,8 @@ def main() -> None:
         tempfile.TemporaryDirectory() as scratch,
     ):
         _record(own, eu, Path(scratch))
+    with Emulator(provisioning_key=PROVISIONING_KEY) as own, tempfile.TemporaryDirectory() as scratch:
+        _record_moves(own, Path(scratch))
 
 
 def _record(own: Emulator, eu: Emulator, scratch: Path) -> None:
@@ -69,6 +71,33 @@ def _record(own: Emulator, eu: Emulator, scratch: Path) -> None:
     _keep(engine, "due")
     _keep_command(engine, "destroy", "destroy", "--preview-only", "--json", "--ignore-protect")
     _write("export", engine.export())
+
+
+def _record_moves(own: Emulator, scratch: Path) -> None:
+    project = scratch / "project"
+    project.mkdir()
+    write_project(project, (HOME / "moves.py").read_text(), "recorded")
+    shutil.copy(HOME / "consumer.py", project)
+    secrets = {"account:provisioningKey": PROVISIONING_KEY}
+    engine = CliEngine(
+        project,
+        scratch / "cli",
+        stack="dev",
+        config={"step": "1"},
+        secrets=secrets,
+        env={"ACCOUNT_ENDPOINT": own.url},
+    )
+    assert engine.up().ok
+    own.add_usage(next(key["id"] for key in own.keys() if key["name"] == "left-behind"), requests=1)
+    engine.configure({"turn": "1"}, {})
+    assert not engine.up().ok  # the replaced key is in use, so it stays until the next run
+    ids = {key["name"]: str(key["id"]) for key in own.keys()}
+    engine.configure({"step": "2", "moved": ids["moved"], "same": ids["read-same"]}, {})
+    _keep(engine, "moves")
+    _keep(engine, "moves-steps", "--show-replacement-steps", "--show-sames", "--show-reads")
+    _write("moves-export", engine.export())
+    engine.configure({"step": "3"}, {})
+    _keep(engine, "protected")
 
 
 def _keep(engine: CliEngine, name: str, *options: str) -> None:

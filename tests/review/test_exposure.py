@@ -12,6 +12,7 @@ from tests.review.documents import (
     account,
     created,
     deleted,
+    found,
     preview,
     reviewed,
     rotated,
@@ -86,6 +87,44 @@ def test_a_key_that_the_server_has_changed() -> None:
     """The account's limit counts before, not the state's."""
     facts = account((1, "a", 50))
     assert amounts(updated("a", 1, {"credit_limit": 5}, {"credit_limit": 6}), facts=facts) == ("50", "6")
+
+
+def test_keys_of_another_account() -> None:
+    """The account has none of their provider's keys: they are in an exposure of their own."""
+    eu = {"provider": "urn:eu::1"}
+    there = step(
+        "update", "e", {**state("e", 1, credit_limit=5), **eu}, {**state("e", credit_limit=900), **eu}
+    )
+    there["oldState"]["outputs"]["created_at"] = "2026-02-01T00:00:00Z"
+    new = step("create", "n", None, {**state("n", credit_limit=50), **eu})
+    own = {"provider": "urn:own::1"}
+    here = step(
+        "update", "a", {**state("a", 1, credit_limit=5), **own}, {**state("a", credit_limit=6), **own}
+    )
+    got = reviewed(preview(here, there, new), facts=account((1, "a", 5)))
+    assert (str(got.exposure.before), str(got.exposure.after)) == ("5", "6")
+    assert got.exposure.elsewhere is not None
+    assert (str(got.exposure.elsewhere.before), str(got.exposure.elsewhere.after)) == ("5", "950")
+    assert found(got, "exposure-over-balance") == [("", "? the balance of another account is not known")]
+
+
+def test_a_key_that_stays_on_the_server() -> None:
+    """It spends on, whether no resource has it any more, another one adopts it, or it was replaced."""
+    kept = {**state("a", 1, credit_limit=5), "retainOnDelete": True}
+    assert amounts(step("delete", "a", kept)) == ("5", "5")
+    adopted = step("create", "b", None, state("a", credit_limit=7, adopt_key_id=1))
+    for facts in ({}, {"facts": account((1, "a", 5))}):
+        assert amounts(step("delete", "a", state("a", 1, credit_limit=5)), adopted, **facts) == ("5", "7")
+    new = {**state("a", credit_limit=5), "retainOnDelete": True}
+    assert amounts(step("replace", "a", kept, new)) == ("5", "10")
+
+
+def test_a_renamed_resource_of_an_export() -> None:
+    """The export has the old name of its key, and the preview the new one."""
+    old, new = urn("old"), step("update", "new", state("k", 1, credit_limit=5), state("k", credit_limit=6))
+    new["oldState"]["urn"] = old
+    export = StackState("keys/dev", {old: key_state(state("k", 1, credit_limit=5), Urn.parse(old))})
+    assert amounts(new, states=(export,)) == ("5", "6")
 
 
 def test_keys_of_an_export() -> None:

@@ -98,6 +98,44 @@ def test_headlines(name: str, headline: str) -> None:
     assert text(name).splitlines()[0] == headline
 
 
+MOVES = """\
+Keys:
+  deleted-first replaced: rotation_triggers changed
+  moved no longer managed: limit 5.00 USD · the key stays on the account
+  moved adopted: limit 5.00 USD, expires never, adopts key ID
+  read-other deleted: limit 5.00 USD
+  read-same no longer managed: limit 5.00 USD · the key stays on the account
+  renamed changed: limit 5.00 USD → 6.00 USD
+  retained no longer managed: limit 5.00 USD · the key stays on the account
+  retained-replaced replaced: rotation_triggers changed · the old key stays on the account
+  rotating-2 revoked: generation 1 → 2, revoke changed
+  unprotected changed: resource protected → not protected
+"""
+LEFT = "  left-behind deleted: limit 5.00 USD\n  moved"
+
+
+def test_keys_that_leave_their_resources() -> None:
+    """Retained, adopted and read keys stay, unless another one is read; protection is removed alone."""
+    assert MOVES in re.sub("key [0-9]+", "key ID", text("moves"))
+
+
+@pytest.mark.parametrize(("name", "exports"), [("moves-steps", []), ("moves", ["moves-export"])])
+def test_a_key_that_an_earlier_run_left_behind(name: str, exports: list[str]) -> None:
+    """Each replacement step is a part of one change, but for the key that is left to delete; an export has it, too."""
+    expected = MOVES.replace("  moved", LEFT, 1)
+    shown = re.sub("key [0-9]+", "key ID", text(name, *exports))
+    assert expected in shown
+    assert "exposure 55.00 → 51.00 USD" in shown
+
+
+def test_a_key_that_is_deleted_first() -> None:
+    """Its consumer in the same stack gets the new key too late."""
+    reason = "consumers elsewhere may still have it: it is deleted before the new one exists"
+    assert f"deleted-first: the old key stops working at once, and {reason} · gap-in-rotation" in text(
+        "moves"
+    )
+
+
 def test_a_deleted_component() -> None:
     """Its keys are keys, and the component is one of the other resources."""
     assert "Other resources:\n  gone (account:index:KeySet) delete\n" in text("changes-diff")

@@ -17,6 +17,7 @@ from pulumi_account.review.review import Review
 from pulumi_account.stacks.previews import read_preview
 from tests.recordings import HOME
 from tests.review.documents import (
+    UNKNOWN,
     account,
     consumer,
     created,
@@ -30,7 +31,9 @@ from tests.review.documents import (
     urn,
 )
 
-RECORDED = sorted(path.stem for path in HOME.glob("*.json") if path.stem not in ("export", "failed"))
+NO_PREVIEWS = ("export", "failed", "moves-export", "protected")
+RECORDED = sorted(path.stem for path in HOME.glob("*.json") if path.stem not in NO_PREVIEWS)
+PROVIDERS = ("urn:eu::1", "urn:p::default::2", "urn:p::default_1_2::3")
 HOSTILE = [
     "@everyone",
     "#1",
@@ -171,6 +174,22 @@ def test_a_thousand_keys_fit_a_comment(name: str) -> None:
     assert text.count("<details>") == text.count("</details>")
 
 
+def test_escaped_names_fit_a_comment() -> None:
+    """Each backtick of a name takes eight characters, wherever names stand; a host refuses a longer comment."""
+    ticks = "`" * 80
+    labels = dict.fromkeys(("owner", "team", "environment"), ticks)
+    steps = []
+    for n in range(25):
+        old, new = state(f"{ticks}{n}", n), state(f"{ticks}{n + 1}", labels=labels)
+        sources = [urn(f"{ticks}{one}", stack=ticks) for one in range(n, n + 6)]
+        steps.append(step("update", f"{ticks}{n}", old, new, stack=ticks))
+        steps += [
+            consumer(f"{ticks}{n}{value}", *sources, stack=ticks, value=value) for value in (UNKNOWN, "x")
+        ]
+    text = as_markdown(reviewed(preview(*steps), preview(created("k"))))
+    assert len(text) <= LONGEST
+
+
 def test_many_stacks_fit_a_comment() -> None:
     """Long names of stacks do not make the comment too long."""
     stacks = [preview(step("create", "c", None, state("c"), stack=f"{'s' * 200}{n}")) for n in range(300)]
@@ -200,3 +219,27 @@ def test_a_key_in_words() -> None:
         "team none → `search`, other labels 1 changed"
     )
     assert line in as_markdown(reviewed(preview(one))).splitlines()
+
+
+def test_another_account_in_words() -> None:
+    """The exposure of its keys stands beside the other, and in the JSON."""
+    eu = {"provider": "urn:eu::1"}
+    one = step("update", "e", {**state("e", 7, credit_limit=5), **eu}, {**state("e", credit_limit=9), **eu})
+    got = reviewed(preview(one), facts=account((1, "a", 5)))
+    line = "- The keys of other accounts are not in the exposure. Theirs is 5.00 → 9.00 USD"
+    assert line in as_markdown(got).splitlines()
+    document = json.loads(as_json(got))
+    assert document["exposure"]["other_accounts"] == {"before": "5", "after": "9"}
+    jsonschema_rs.validator_for(json.loads(SCHEMA.read_text())).validate(document)
+
+
+def test_a_provider_without_keys() -> None:
+    """Its new keys count in the exposure, and the review says that the account may be another one."""
+    steps = [
+        step("create", f"e{n}", None, {**state(f"e{n}", credit_limit=9), "provider": one})
+        for n, one in enumerate(PROVIDERS)
+    ]
+    got = reviewed(preview(*steps), facts=account((1, "a", 5)))
+    line = "- Of a Provider without other keys, so the account may be another one: 1: `e0`"
+    assert line in as_markdown(got).splitlines()
+    assert "exposure 5.00 → 32.00 USD" in as_markdown(got)

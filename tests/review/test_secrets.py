@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pulumi_account.review.render import as_json, as_markdown, as_text
 from pulumi_account.stacks.previews import parse_preview
 from tests.recordings import HOME, recorded
-from tests.review.documents import reviewed
+from tests.review.documents import account, preview, reviewed, state, step
 
 CANARY = "canary-5d0c2a"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": CANARY}
@@ -148,3 +148,11 @@ def test_other_labels() -> None:
         '"owner": "berta"', f'"owner": "berta", "{CANARY}": "{CANARY}"'
     )
     assert CANARY not in shown(json.loads(text))
+
+
+def test_a_secret_name_that_the_account_knows() -> None:
+    """The review shows the resource's name instead."""
+    one = preview(step("same", "resource", state("[secret]", 1), state("[secret]", 1)))
+    got = as_markdown(reviewed(one, facts=account((1, CANARY, None))))
+    assert "Without a limit, and not in the exposure: 1: `resource`" in got
+    assert CANARY not in got

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pulumi_account.policy.facts import UNKNOWN
 from pulumi_account.stacks.previews import PreviewError, parse_preview, read_preview
 from pulumi_account.stacks.resources import Urn, key_state
 from tests.recordings import HOME, recorded
@@ -84,14 +85,19 @@ def test_a_preview_without_changes() -> None:
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in HOME.glob("*.json")))
 def test_recorded_previews(name: str) -> None:
-    """Everything that the CLI wrote is read, except an export and a preview that failed."""
-    if name in ("export", "failed"):
+    """Everything that the CLI wrote is read, except an export and a preview that failed. A replacement is one step."""
+    if name in ("export", "moves-export", "failed", "protected"):
         with pytest.raises(PreviewError):
             read_preview(str(HOME / f"{name}.json"))
         return
     got = read_preview(str(HOME / f"{name}.json"))
     assert got.stack == "recorded/dev"
-    assert len(got.steps) == len(recorded(name)["steps"])
+    ops = [step["op"] for step in recorded(name)["steps"]]
+    left_behind = name == "moves-steps"
+    parts = (
+        sum(op in ("create-replacement", "delete-replaced", "read-replacement") for op in ops) - left_behind
+    )
+    assert len(got.steps) == len(ops) - parts
     assert "other" not in [step.op for step in got.steps]
 
 
@@ -102,6 +108,24 @@ def test_recorded_previews(name: str) -> None:
 def test_whether_all_resources_are_mentioned(name: str, complete: bool) -> None:
     """With `--show-sames` or `--refresh`, for a new stack, but not with `--target`."""
     assert read_preview(str(HOME / f"{name}.json")).complete == complete
+
+
+def test_a_protected_key_is_deleted() -> None:
+    """The CLI fails; the line names the resource."""
+    problem = "the preview failed, because it deletes or replaces protected resources: protected"
+    with pytest.raises(PreviewError, match=f"protected.json: {problem}$"):
+        read_preview(str(HOME / "protected.json"))
+
+
+def test_many_protected_resources() -> None:
+    """The line shows five names, without control characters."""
+    steps = [
+        {**STEP, "op": "delete", "urn": f"{STEP['urn']}\n{n}", "oldState": {"protect": True}}
+        for n in range(7)
+    ]
+    content = document(steps=steps, diagnostics=[{"severity": "error", "message": "m"}])
+    with pytest.raises(ValueError, match=r"protected resources: \S+\[U\+000A\]0, .*4 and 2 more$"):
+        parse_preview(content)
 
 
 def test_an_unknown_operation() -> None:
@@ -131,3 +155,10 @@ def test_a_name_that_may_be_secret(state: dict[str, Any]) -> None:
     """Also a plain text is left out if it is declared as secret, or comes from a key."""
     urn = Urn("p/d", "pulumi-python:dynamic/account:ApiKey", "resource")
     assert key_state(state, urn).facts.name is None
+
+
+def test_an_expiry_beyond_all_calendars() -> None:
+    """It is not known, and breaks nothing."""
+    urn = Urn("keys/dev", "pulumi-python:dynamic/account:ApiKey", "k")
+    state = {"inputs": {"expires_in": "90d"}, "outputs": {"created_at": "9999-12-31T00:00:00Z"}}
+    assert key_state(state, urn).facts.expires is UNKNOWN
