@@ -69,7 +69,7 @@ class _Rule:
 
 
 def check(situation: Situation) -> list[Finding]:
-    """What all rules find, first those about the change, in the order of `NAMES`."""
+    """What all rules find, in the order of `NAMES`."""
     found = [finding for rule in _RULES.values() for finding in rule.find(situation)]
     settings, now = situation.thresholds.policy, situation.account.now
     gone = (Kind.DELETED, Kind.KEPT, Kind.FORGOTTEN)
@@ -305,7 +305,16 @@ _RULES: Mapping[str, _Rule] = {
     ),
     "expires-soon": _Rule("a key expires within 30 days, or earlier than before while in use", _expires_soon),
 }
-_POLICIES = {rule.name: rule.description for rule in policy.RULES}
-#: every rule of a review, by its name, with one line about it
-DESCRIPTIONS: Mapping[str, str] = {**{name: rule.description for name, rule in _RULES.items()}, **_POLICIES}
-NAMES: Collection[str] = tuple(DESCRIPTIONS)
+#: every rule, in the order in which a reviewer needs what it finds
+NAMES: Collection[str] = (
+    *("delete-in-use", "disable-in-use", "limit-below-spent", "protection-removed"),
+    *("no-limit", "exposure-over-balance", "over-budget", "mass-removal"),
+    *("expires-soon", "gap-in-rotation", "limit-raised", "no-expiry", "no-owner", "unprotected"),
+    *("limit-too-high", "expires-too-late", "bad-name"),
+)
+_DESCRIPTIONS = {
+    **{name: rule.description for name, rule in _RULES.items()},
+    **{rule.name: rule.description for rule in policy.RULES},
+}
+#: one line about each rule
+DESCRIPTIONS: Mapping[str, str] = {name: _DESCRIPTIONS[name] for name in NAMES}
