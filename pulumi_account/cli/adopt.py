@@ -24,7 +24,7 @@ from pulumi_account.cli.output import emit, fail, say
 from pulumi_account.cli.tables import Column
 from pulumi_account.common.files import private, private_folder
 from pulumi_account.common.secret import Secret
-from pulumi_account.common.text import count
+from pulumi_account.common.text import several
 from pulumi_account.exceptions import AccountError
 from pulumi_account.spend.key_state import key_state
 from pulumi_account.spend.usage import LONGEST_PERIOD, usage_by_key
@@ -190,7 +190,8 @@ def _declarable(keys: Iterable[tuple[Key, str | None]], now: datetime) -> list[K
         else:
             found.append(key)
     if reservations:
-        say(f"note: {count(reservations)} reservations are left out: see pulumi-account leftovers")
+        are = "is" if reservations == 1 else "are"
+        say(f"note: {several(reservations, 'reservation')} {are} left out: see pulumi-account leftovers")
     return sorted(found, key=lambda key: key.id)
 
 
@@ -241,7 +242,8 @@ def _by_id(given: Mapping[str, Secret], keys: Iterable[Key]) -> dict[int, Secret
             )
         plaintexts[ids[0]] = given[name]
     if unused := len(given) - len(named):
-        say(f"warning: {count(unused)} plaintexts belong to no key that is adopted")
+        belong = "belongs" if unused == 1 else "belong"
+        say(f"warning: {several(unused, 'plaintext')} {belong} to no key that is adopted")
     return plaintexts
 
 
@@ -282,8 +284,8 @@ def _next_steps(
     )
     secret = sum(one.plaintext is not None for one in adopted)
     return [
-        f"wrote {program}, which declares {count(len(adopted))} keys, and {imports}",
+        f"wrote {program}, which declares {several(len(adopted), 'key')}, and {imports}",
         *([f"add to the program: {declaration}"] if place else []),
         f"next, in the project that gets the {'file' if place else 'program'}: {command}",
-        *([f"then delete {imports}: it contains {count(secret)} plaintexts"] if secret else []),
+        *([f"then delete {imports}: it contains {several(secret, 'plaintext')}"] if secret else []),
     ]

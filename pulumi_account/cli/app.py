@@ -47,6 +47,11 @@ class _Program(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix(
+                "Value error, "
+            )  # the library's name for its own check
+            raise
         except InvalidInputError as error:
             for failure in error.failures:
                 say(f"error: {failure}")

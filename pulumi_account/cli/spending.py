@@ -17,7 +17,7 @@ from pulumi_account.cli.labels import SOURCES, Files, Groups, LabelSources, Stac
 from pulumi_account.cli.options import CONDITION, Csv, Days, Form, Json, chosen_form, examples, usd
 from pulumi_account.cli.output import emit, fail, say, write
 from pulumi_account.cli.tables import Column, Row, money
-from pulumi_account.common.text import elided, visible
+from pulumi_account.common.text import elided, several, visible
 from pulumi_account.spend.attribution import LABELS, Labels, attributed, keyless_usage, usage_by_label
 from pulumi_account.spend.runway import Runway, runway
 from pulumi_account.spend.usage import (
@@ -146,7 +146,7 @@ def activity(
         keys = client.list_keys() if named or focus or by == "key" else []
         balance, now, host = client.get_balance(), client.now(), client.host
     if used.period_days != days:
-        say(f"warning: asked for {days} days, but the API reports {used.period_days}")
+        say(f"warning: asked for {several(days, 'day')}, but the API reports {used.period_days}")
     by_key = used_keys(keys, used)
     labels = attributed(by_key, sources)
     if focus:
@@ -172,7 +172,7 @@ def _print(
     document |= {name: _fields(usage) for name, usage in others.items()}
     titles = {"others": "other models", "keyless": "under no key"}
     notes = [f"{titles[name]}: {_sentence(usage)}" for name, usage in others.items() if any(usage.numbers)]
-    notes += [f"total: {_sentence(total)} in {used.period_days} days", f"runway: {left}"]
+    notes += [f"total: {_sentence(total)} in {several(used.period_days, 'day')}", f"runway: {left}"]
     emit(columns, rows, form, document={**document, "runway": asdict(left)}, notes=notes)
 
 
@@ -219,4 +219,5 @@ def _fields(usage: Usage) -> dict[str, Decimal | int]:
 
 def _sentence(usage: Usage) -> str:
     tokens = f"{usage.input_tokens} input and {usage.output_tokens} output tokens"
-    return f"{usage.requests} requests, {money(usage.cost)} USD, {tokens}"
+    requests = f"{usage.requests} request{'' if usage.requests == 1 else 's'}"
+    return f"{requests}, {money(usage.cost)} USD, {tokens}"

@@ -14,6 +14,11 @@ _ISO = re.compile(
     r"P(?=.)(?:(?P<w>\d{1,10})W)?(?:(?P<d>\d{1,10})D)?(?:T(?=.)(?:(?P<h>\d{1,10})H)?(?:(?P<m>\d{1,10})M)?(?:(?P<s>\d{1,10})S)?)?",
     re.ASCII,
 )
+#: hours, minutes or seconds without the T before them; P1M alone would be a month
+_WITHOUT_T = re.compile(
+    r"(P(?:\d{1,10}W)?(?:\d{1,10}D)?)(\d{1,10}H(?:\d{1,10}M)?(?:\d{1,10}S)?|(?:\d{1,10}M)?\d{1,10}S)",
+    re.ASCII,
+)
 _SECONDS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
@@ -26,6 +31,8 @@ def parse_duration(text: str) -> timedelta:
         parts = {short["unit"]: short["number"]}
     elif iso := _ISO.fullmatch(text):
         parts = iso.groupdict(default="0")
+    elif found := _WITHOUT_T.fullmatch(text):
+        raise ValueError(f"needs a T before hours, minutes and seconds: write {found[1]}T{found[2]}")
     else:
         raise ValueError(
             "is not a duration such as 90d, 36h, 30m or P90D (months and years have no fixed length)"

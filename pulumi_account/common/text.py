@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import accumulate
 from unicodedata import east_asian_width
 
-__all__ = ["count", "elided", "percent", "place", "visible"]
+__all__ = ["count", "elided", "percent", "place", "several", "visible"]
 
 #: larger numbers have an exponent
 _MOST = 10**15
@@ -31,6 +31,11 @@ def elided(text: str, most: int) -> str:
 def count(number: int) -> str:
     """A number with thousands separators."""
     return f"{number:,}" if abs(number) < _MOST else f"{Decimal(number):.2E}"
+
+
+def several(number: int, noun: str) -> str:
+    """A number of things: ``1 key``, ``2 keys``."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def percent(share: Decimal) -> str:

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 from pulumi_account.exceptions import InvalidInputError
 
-__all__ = ["MAX_DEPTH", "MAX_NODES", "Failures", "Node", "Place", "kind_of", "nearest", "plain"]
+__all__ = ["MAX_DEPTH", "MAX_NODES", "MISSING", "Failures", "Node", "Place", "kind_of", "nearest", "plain"]
 
 #: a file of 10,000 keys is below it; aliases count as often as they are used
 MAX_NODES = 200_000
 MAX_DEPTH = 32
+#: the tag of a name without a value
+MISSING = "missing"
 #: a field that an error may quote: no credential looks like this
 _FIELD = re.compile(r"[a-z]+(_[a-z]+){0,3}|<<")
 
@@ -41,7 +43,7 @@ class Node:
 
     :ivar value: a dict or list of nodes, or text, an integer, a `Decimal`, a boolean or None.
     :ivar size: the number of nodes in it.
-    :ivar tag: ``!include``, or None.
+    :ivar tag: ``!include``, `MISSING` or None.
     """
 
     __slots__ = ("at", "names", "size", "tag", "value")
@@ -80,21 +82,26 @@ class Failures:
 
     def __init__(self) -> None:
         self._found: set[tuple[Place, str]] = set()
+        self._alone: dict[Place, str] = {}
 
-    def add(self, at: Place, what: str) -> None:
+    def add(self, at: Place, what: str, *, alone: bool = False) -> None:
         """Note a failure.
 
         :param at: its place.
         :param what: one sentence, which quotes no value that could be a credential.
+        :param alone: this is the only failure of its place, whatever else is found there.
         """
         self._found.add((at, what))
+        if alone:
+            self._alone[at] = what
 
     def __bool__(self) -> bool:
         return bool(self._found)
 
     def lines(self) -> list[str]:
         """The failures as lines: ``file:line:column: what``."""
-        return [f"{at}: {what}" for at, what in sorted(self._found)]
+        found = sorted(self._found)
+        return [f"{at}: {what}" for at, what in found if self._alone.get(at, what) == what]
 
     def require_none(self) -> None:
         """Raise all failures, if there are any.

@@ -12,7 +12,7 @@ from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
-from pulumi_account.keyfile.nodes import Failures, Node, kind_of, nearest
+from pulumi_account.keyfile.nodes import MISSING, Failures, Node, kind_of, nearest
 
 __all__ = ["DEFAULT_NAME", "OWN_LABELS", "SCHEMA", "check_shape", "schema_text"]
 
@@ -164,7 +164,11 @@ _DEFINITIONS: dict[str, dict[str, Any]] = {
         "A key in each of its environments.",
         *_OWN,
         environments=_names(
-            "The environments that have the key. Default: all.", _NAME, ["production"], uniqueItems=True
+            "The environments that have the key. Default: all.",
+            _NAME,
+            ["production"],
+            uniqueItems=True,
+            minItems=1,
         ),
         overrides=_named("What differs, by environment.", "override"),
         previously=_names(
@@ -225,11 +229,18 @@ def _check(name: str, node: Node, schema: Schema, failures: Failures) -> None:
     if "$ref" in schema:
         definition = schema["$ref"].rpartition("/")[2]
         schema = _DEFINITIONS[definition]
-        if definition in _OF_CORE and (node.value is not None or "null" in schema["type"]):
+        if (
+            definition in _OF_CORE
+            and node.tag != MISSING
+            and (node.value is not None or "null" in schema["type"])
+        ):
             return
     value = node.value
     kinds = schema.get("type", ())
     kinds = [kinds] if isinstance(kinds, str) else kinds
+    if node.tag == MISSING:
+        failures.add(node.at, f"{name} has no value: {_to_write(schema, kinds)}", alone=True)
+        return
     if kinds and not any(_is(value, kind) for kind in kinds):
         failures.add(node.at, f"{name} must be {_WORDS[kinds[0]]}, not {kind_of(value)}")
     elif isinstance(value, dict):
@@ -238,6 +249,16 @@ def _check(name: str, node: Node, schema: Schema, failures: Failures) -> None:
         _check_list(name, node, schema, failures)
     elif what := _wrong(value, schema):
         failures.add(node.at, f"{name} {what}")
+
+
+def _to_write(schema: Schema, kinds: Sequence[str]) -> str:
+    """What to write in place of no value."""
+    if "null" in kinds:
+        return "write null for none"
+    if kinds != ["object"]:
+        return f"it must be {_WORDS[kinds[0]]}"
+    needed = schema.get("required", ["an entry"] if "minProperties" in schema else ())
+    return f"it must be a map with {' and '.join(needed)}" if needed else "write {} for an empty map"
 
 
 def _wrong(value: Any, schema: Schema) -> str | None:
@@ -279,6 +300,8 @@ def _check_map(name: str, node: Node, schema: Schema, failures: Failures) -> Non
 
 def _check_list(name: str, node: Node, schema: Schema, failures: Failures) -> None:
     seen = set()
+    if len(node.value) < schema.get("minItems", 0):
+        failures.add(node.at, f"{name} must have at least one entry; without {name}, the default holds")
     for item in node.value:
         _check(f"an entry of {name}", item, schema["items"], failures)
         if schema.get("uniqueItems") and isinstance(item.value, str) and item.value in seen:

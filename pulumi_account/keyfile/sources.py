@@ -62,7 +62,10 @@ class _Files:
         """The teams of a directory: each file is the team that has the file's name."""
         folder = self._resolved(teams)
         if folder is not None and not folder.is_dir():
-            self._failures.add(teams.at, "must name a directory, with a file for each team")
+            what = "is a file" if folder.exists() else "does not exist"
+            self._failures.add(
+                teams.at, f"the folder {teams.value} {what}: name a folder that has a file for each team"
+            )
             folder = None
         entries: dict[str, Node] = {}
         for file in sorted(folder.iterdir()) if folder else ():

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from pulumi_account.common.money import parse_number
 from pulumi_account.exceptions import ConfigurationError
-from pulumi_account.keyfile.nodes import MAX_DEPTH, MAX_NODES, Failures, Node, Place
+from pulumi_account.keyfile.nodes import MAX_DEPTH, MAX_NODES, MISSING, Failures, Node, Place
 
 try:
     import yaml
@@ -108,7 +108,8 @@ class _Reader:
         if isinstance(event, yaml.ScalarEvent):
             is_plain = event.implicit[0] and tag is None
             if is_plain and not event.value:
-                self._failures.add(at, "has no value: write null for none, or {} for an empty map")
+                tag = MISSING
+                self._failures.add(at, "has no value")
             node = Node(_value(event.value) if is_plain else event.value, at, tag=tag)
         elif isinstance(event, yaml.MappingStartEvent):
             node = self._map(at, depth)

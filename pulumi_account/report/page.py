@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from pulumi_account.common.money import exact, usd
-from pulumi_account.common.text import count, elided, percent
+from pulumi_account.common.text import count, elided, percent, several
 from pulumi_account.report.account import Account
 from pulumi_account.report.html import Html, join, tag
 from pulumi_account.report.sections import days, groups, keys, limits, models, spenders
@@ -18,7 +18,6 @@ from pulumi_account.report.words import (
     lasts,
     moment,
     period,
-    several,
     shown_name,
 )
 from pulumi_account.spend.key_state import EXISTING

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from pulumi_account.common.money import usd
-from pulumi_account.common.text import count, percent
+from pulumi_account.common.text import count, percent, several
 from pulumi_account.report.account import Account
 from pulumi_account.report.charts import Bar, bar_chart, column_chart
 from pulumi_account.report.html import Html, join, tag
@@ -17,7 +17,6 @@ from pulumi_account.report.words import (
     key_name,
     moment,
     period,
-    several,
     short_day,
     shown_name,
 )

@@ -30,11 +30,6 @@ def amount(money: Decimal) -> Html:
     return tag("data", usd(money), value=exact(money))
 
 
-def several(number: int, noun: str) -> str:
-    """A number of things."""
-    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
-
-
 def lasts(days: Decimal | None) -> str:
     """How long the money lasts."""
     if days is None:

@@ -53,7 +53,7 @@ def test_it_writes_a_program_and_an_import_file(shell: Shell, emulator: Emulator
     assert emulator.calls.operations == ["list_keys", "get_activity"]
     assert done.lines[1].split() == ["1", "search", "search", "12.50", "never", "dormant"]
     assert done.lines[2:] == [
-        f"wrote {tmp_path}/new folder/__main__.py, which declares 1 keys, and {tmp_path}/new folder/import.json",
+        f"wrote {tmp_path}/new folder/__main__.py, which declares 1 key, and {tmp_path}/new folder/import.json",
         "next, in the project that gets the program: "
         f"pulumi import --file '{tmp_path}/new folder/import.json' --protect=false --generate-code=false",
     ]
@@ -123,7 +123,7 @@ def test_reservations_are_left_out(shell: Shell, emulator: Emulator, tmp_path: P
     emulator.add(RESERVATION_PREFIX + "0f" * 16, credit_limit=0, expires_at=soon)
     done = shell("adopt", "--out", str(tmp_path / "new"))
     assert (done.status, done.out) == (0, "")
-    assert done.err == ("note: 1 reservations are left out: see pulumi-account leftovers\nno keys to adopt\n")
+    assert done.err == ("note: 1 reservation is left out: see pulumi-account leftovers\nno keys to adopt\n")
     assert not (tmp_path / "new").exists()
 
 
@@ -228,6 +228,17 @@ def test_plaintexts_of_other_keys_are_counted(shell: Shell, emulator: Emulator, 
     file.unlink()
     assert done.status == 0
     assert "warning: 2 plaintexts belong to no key that is adopted\n" in done.err
+
+
+def test_one_plaintext_is_not_several(shell: Shell, emulator: Emulator, tmp_path: Path) -> None:
+    """Counts of one are singular."""
+    emulator.add("k")
+    file = secrets_in(tmp_path / "keys.json", {"k": PLAINTEXT, "9": PLAINTEXT})
+    done = shell("adopt", "--out", str(tmp_path / "new"), "--plaintexts", str(file))
+    file.unlink()
+    assert "warning: 1 plaintext belongs to no key that is adopted\n" in done.err
+    assert done.lines[-1].endswith("import.json: it contains 1 plaintext")
+    entries(tmp_path / "new")
 
 
 @pytest.mark.parametrize("permissions", [0o640, 0o604, 0o660, 0o666])

@@ -286,6 +286,14 @@ def test_wrong_usage(arguments: list[str], shell: Shell, emulator: Emulator) -> 
     assert emulator.calls.operations == []
 
 
+def test_a_wrong_choice_is_named_plainly(shell: Shell) -> None:
+    """The error says which choices there are, without the library's name for it."""
+    done = shell("keys", "list", "--sort", "WRONG")
+    assert done.err.splitlines()[-1].startswith(
+        "Error: Invalid value for '--sort': 'WRONG' is not one of 'id',"
+    )
+
+
 def test_a_wrong_clock_is_told(shell: Shell, emulator: Emulator) -> None:
     """A warning of the client is a line on stderr, and the result does not change."""
     emulator.clock.advance(3600)

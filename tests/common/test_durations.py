@@ -43,6 +43,23 @@ def test_other_text_is_refused(text: str) -> None:
         parse_duration(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("P2160H", "PT2160H"),
+        ("P1DT", None),
+        ("P1D12H", "P1DT12H"),
+        ("P1H30M", "PT1H30M"),
+        ("P5M4S", "PT5M4S"),
+        ("P1M", None),
+    ],
+)
+def test_a_missing_t_is_named(text: str, right: str | None) -> None:
+    """The error shows the duration with its T, unless M may be a month."""
+    with pytest.raises(ValueError, match=f"write {right}$" if right else "is not a duration"):
+        parse_duration(text)
+
+
 @pytest.mark.parametrize("text", ["0d", "PT0S", "36526d", "9999999999w"])
 def test_a_duration_is_bounded(text: str) -> None:
     """It is more than 0, and at most a hundred years."""

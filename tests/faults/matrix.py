@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pulumi_account.emulator import Answer, Drip, Drop, Edit, Fault, HalfBody, Hang
@@ -347,12 +349,13 @@ KINDS = (
 def runs(*sites: Site, every: bool = True) -> list[tuple[str, Case]]:
     """The cases at these sites, each with its engine.
 
-    The provider's process meets every fault at each call; whole programs do if the environment asks for it.
+    The provider's process meets every fault at each call; whole programs do if the environment asks for it, else
+    those that are alike in turn, at every second call.
 
     :param every: false if the process, too, meets every fault only then.
     """
     alone = [case for site in sites for case in _of(site, every=every or EVERY_FAULT)]
-    few = [case for site in sites if not site.twin for case in _of(site, every=False)]
+    few = [Case(site, kind) for site in sites if not site.twin for kind in _in_turn()[site.name]]
     programs = [case for case in (alone if EVERY_FAULT else few) if _can_be_timed(case)]
     engines = {"grpc": alone, "local": programs, "cli": programs}
     return [(engine, case) for engine, met in engines.items() for case in met]
@@ -368,6 +371,27 @@ def _of(site: Site, *, every: bool) -> list[Case]:
     kinds = [kind for kind in KINDS if site.method in kind.methods]
     turn = _SITES.index(site)
     return [Case(site, kind) for kind in kinds if every or kind in _one_of_those_like(kind, kinds, turn)]
+
+
+@cache
+def _in_turn() -> Mapping[str, list[Kind]]:
+    """What whole programs meet at each site: of the kinds that are alike, the one met least so far.
+
+    That is at every second site, if there are enough sites for all of these kinds.
+    """
+    met: Counter[str] = Counter()
+    chosen: dict[str, list[Kind]] = {site.name: [] for site in _SITES if not site.twin}
+    for number, word in enumerate(dict.fromkeys(kind.like or kind.name for kind in KINDS)):
+        alike = [kind for kind in KINDS if word in (kind.like, kind.name)]
+        methods = {method for kind in alike for method in kind.methods}
+        sites = [site for site in _SITES if not site.twin and site.method in methods]
+        step = 2 if len(sites) >= 2 * len(alike) else 1
+        for site in sites[number % step :: step]:
+            fits = [kind for kind in alike if site.method in kind.methods]
+            kind = min(fits, key=lambda kind: (met[kind.name], len(kind.methods)))
+            met[kind.name] += 1
+            chosen[site.name].append(kind)
+    return chosen
 
 
 def _one_of_those_like(kind: Kind, kinds: list[Kind], turn: int) -> list[Kind]:

@@ -199,6 +199,7 @@ def test_a_budget_needs_limits() -> None:
         ("{overrides: {production: {adopt_key_id: x}}}", "adopt_key_id must be a whole number, not text"),
         ("{overrides: {production: {adopt_key_id: 0}}}", "adopt_key_id must be 1 or more"),
         ("{owner: ''}", "owner must not be empty"),
+        ("{environments: []}", "environments must have at least one entry; without environments, the default holds"),
         ("[]", "an entry of keys must be a map, not a list"),
     ],
 )  # fmt: skip
@@ -218,11 +219,32 @@ def test_an_invalid_key_is_reported(key: str, failure: str) -> None:
             "keys.yaml:3:15: environments must have at least one entry",
         ),
         ("version: 2\nteams: {}\nenvironments: {a: {}}", "keys.yaml:1:10: version must be 1"),
+        ("version: 1\nteams: {}\nenvironments: []", "keys.yaml:3:15: environments must be a map, not a list"),
+        ("version: 1\nteams: []\nenvironments: {a: {}}", "keys.yaml:2:8: teams must be a map, not a list"),
     ],
 )
 def test_an_invalid_file_is_reported(text: str, failure: str) -> None:
     """With its place."""
     assert failures(text) == [failure]
+
+
+@pytest.mark.parametrize(
+    ("text", "failure"),
+    [
+        (f"{HEAD}  s:\n    keys:\n      indexer:\n", "6:15: an entry of keys has no value: write {} for an empty map"),
+        (f"{HEAD}  search:\n    keys:\n", "5:10: keys has no value: write {} for an empty map"),
+        (f"{HEAD}  search:\n", "4:10: an entry of teams has no value: it must be a map with keys"),
+        (HEAD, "3:7: teams has no value: write {} for an empty map"),
+        ("version: 1\nteams: {}\nenvironments:", "3:14: environments has no value: it must be a map with an entry"),
+        (f"{HEAD}  s: {{keys: {{k: {{credit_limit: }}}}}}", "4:32: credit_limit has no value: write null for none"),
+        (f"{HEAD}  s: {{keys: {{k: {{is_enabled: }}}}}}", "4:30: is_enabled has no value: it must be true or false"),
+        (f"{HEAD}  s: {{keys: {{k: {{owner: }}}}}}", "4:25: owner has no value: it must be text"),
+        (f"{HEAD}  s: {{keys: {{k: {{rotate: {{every: }}}}}}}}", "4:34: every has no value: it must be text"),
+    ],
+)  # fmt: skip
+def test_a_name_without_a_value_is_one_failure(text: str, failure: str) -> None:
+    """It says what to write."""
+    assert failures(text) == [f"keys.yaml:{failure}"]
 
 
 def test_a_file_has_not_too_many_keys() -> None:

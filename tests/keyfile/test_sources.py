@@ -121,7 +121,14 @@ def test_a_directory_is_needed_for_all_teams() -> None:
     """A file cannot have the teams."""
     text = HEAD.replace("teams:\n", "teams: !include a.yaml\n")
     assert failures(text, **{"a.yaml": SEARCH}) == [
-        "keys.yaml:3:8: must name a directory, with a file for each team"
+        "keys.yaml:3:8: the folder a.yaml is a file: name a folder that has a file for each team"
+    ]
+
+
+def test_a_missing_directory_is_named() -> None:
+    """The failure says what to name instead."""
+    assert failures(HEAD.replace("teams:\n", "teams: !include teems\n")) == [
+        "keys.yaml:3:8: the folder teems does not exist: name a folder that has a file for each team"
     ]
 
 

@@ -36,7 +36,7 @@ def entries(bench: Workbench) -> dict[str, dict[str, Any]]:
 
 
 def test_the_command_imports_a_file(bench: Workbench) -> None:
-    """It prints how many resources are new, protects them unless told otherwise, and runs nothing."""
+    """It prints how many resources are new, protects them by default, and runs nothing."""
     bench.write("raise SystemExit('not run')")
     import_file(bench, thing("a"), thing("b"))
     done = command(bench, "import", "--file", "import.json")

@@ -139,7 +139,7 @@ Thing("a", kind="%s", opts=ResourceOptions(provider=%s, delete_before_replace=%s
 
 
 def test_a_thing_moves_between_instances_of_one_name(engine: MakeEngine, bench: Workbench) -> None:
-    """Only the new one is asked; what finds no change is a move in the state, that nothing is told of."""
+    """Only the new one is asked; a move without a change is in the state alone, and no provider hears of it."""
     run = engine(bench.project, env=bench.env)
     bench.write(TWO % (1, "eu", False))
     assert run.up().ok

@@ -119,7 +119,7 @@ def test_a_program_that_exits_is_an_error(bench: Workbench) -> None:
 
 
 def test_a_program_that_does_not_end_is_stopped(bench: Workbench) -> None:
-    """After an error nobody waits for a program that is busy with something else."""
+    """After an error the engine does not wait for a program that is busy with something else."""
     bench.write('Thing("a", size="wrong")\nimport asyncio\npulumi.run(lambda: asyncio.sleep(60))')
     began = time.monotonic()
     assert not engine_for(bench).up().ok

@@ -65,9 +65,7 @@ def test_the_lap(newcomer: Newcomer) -> None:
 
 
 def test_everything_stays_in_the_ignored_folder(newcomer: Newcomer) -> None:
-    """State, account, backend and the CLI's home are below `.local`, which nobody else can enter; only the CLI's stack
-    file is not.
-    """
+    """State, account, backend and the CLI's home are below `.local`, which is private; only the stack's file is not."""
     before = set(newcomer.project.iterdir())
     local = newcomer.project / ".local"
     local.mkdir(mode=0o755)  # as an earlier version made it

@@ -174,7 +174,7 @@ def test_equality(a: Any, b: Any, equal: bool) -> None:
 
 
 def test_differences_are_found_leaf_by_leaf() -> None:
-    """Adds, deletes and updates are told apart at any depth; internal names do not count."""
+    """Adds, deletes and updates are distinguished at any depth; internal names do not count."""
     old = {"a": 1.0, "o": {"x": 1.0, "y": 2.0}, "l": [1.0, 2.0], "__p": 1.0}
     new = {"b": 1.0, "o": {"x": 3.0}, "l": [1.0, 2.0, 3.0], "__p": 2.0}
     found = [f"{kind} {path_text(path)}" for kind, path in changes(old, new)]
