@@ -38,7 +38,7 @@ lint: $(VENV)/.dev docs ## check style, types, spelling, workflows and the site
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	for program in examples/*/__main__.py; do $(BIN)/mypy "$$program" || exit 1; done
+	for program in examples/*/__main__.py examples/*/*/__main__.py; do $(BIN)/mypy "$$program" || exit 1; done
 	$(BIN)/typos
 	$(BIN)/zizmor --offline --quiet .github examples/gitops/.github
 	for program in examples/gitops/scripts/*.py; do MYPYPATH=examples/gitops/scripts $(BIN)/mypy "$$program" || exit 1; done
