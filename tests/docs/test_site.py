@@ -123,15 +123,6 @@ def test_folded_parts_are_markdown(site: Path) -> None:
     assert all("<li>" in part for part in folded)
 
 
-def test_folded_parts_are_markdown(site: Path) -> None:
-    """The lists in a review's folded parts are lists, as on hosts of repositories."""
-    folded = re.findall(
-        r"<details>.*?</details>", (site / "review-walk.html").read_text(encoding="utf-8"), re.DOTALL
-    )
-    assert folded
-    assert all("<li>" in part for part in folded)
-
-
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.relative_to(DOCS).as_posix())
 def test_pages_are_short(page: Path) -> None:
     """A page answers one question, in less than 200 lines."""
