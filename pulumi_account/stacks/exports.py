@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +19,7 @@ from pulumi_account.stacks.resources import (
     KEY_TYPES,
     KeyState,
     Urn,
+    id_of,
     key_state,
     objects_of,
     pending_urn,
@@ -160,14 +160,14 @@ def _keys(deployment: dict[str, Any]) -> Iterator[StackKey]:
 def _generations(resource: dict[str, Any]) -> Iterator[StackKey]:
     """The current key of a rotating one, and those that it has retired. The resource's id is no key's id."""
     outputs = _object(resource.get("outputs") or {})
-    current_id = _id(outputs.get("key_id"))  # None if the current key was deleted elsewhere
+    current_id = id_of(outputs.get("key_id"))  # None if the current key was deleted elsewhere
     current = _key(resource, current_id or "")
     current = replace(current, base=_base(outputs), stem=current.name_prefix, name_prefix=None)
     if current_id:
         yield current
     for entry in _list(outputs.get("retired")):
         retired = _object(entry)
-        if key_id := _id(retired.get("key_id")):
+        if key_id := id_of(retired.get("key_id")):
             yield replace(current, id=key_id, name=_text(retired.get("name")), created_at=None, current=False)
 
 
@@ -192,20 +192,13 @@ def _labels(value: Any) -> dict[str, str]:
 
 
 def _base(outputs: dict[str, Any]) -> str | None:
-    name, generation = _text(outputs.get("name")), _id(outputs.get("generation"))
+    name, generation = _text(outputs.get("name")), id_of(outputs.get("generation"))
     ending = f"-{generation}"
     return name.removesuffix(ending) if name and generation and name.endswith(ending) else None
 
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _id(value: Any) -> str | None:
-    """A whole number, or its text, as text; engines write numbers with or without a fraction."""
-    if isinstance(value, (float, Decimal)) and value == value // 1:
-        value = int(value)
-    return str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ __all__ = [
     "KeyState",
     "RetiredKey",
     "Urn",
+    "id_of",
     "is_hidden",
     "key_state",
     "object_of",
@@ -107,12 +108,12 @@ def key_state(state: Mapping[str, Any], urn: Urn, created_at: datetime | None = 
     reason, provider = declared.get("reason"), state.get("provider")
     return KeyState(
         facts,
-        _id(outputs.get("key_id") if rotates else state.get("id")),
+        id_of(outputs.get("key_id") if rotates else state.get("id")),
         created_at,
         external,
         state.get("retainOnDelete") is True,
         provider.rpartition("::")[0] if isinstance(provider, str) else None,
-        _id(declared.get("adopt_key_id")),
+        id_of(declared.get("adopt_key_id")),
         _whole(declared.get("generation")),
         reason if isinstance(reason, str) and _REASON.fullmatch(reason) else None,
         _duration(declared.get("overlap")),
@@ -184,16 +185,18 @@ def _is_key(urn: str) -> bool:
         return False
 
 
-def _id(value: object) -> str | None:
+def id_of(value: object) -> str | None:
+    """A whole number, or its text, as text; engines write numbers with or without a fraction."""
     text = value if isinstance(value, str) else str(_whole(value))
     return text if isinstance(text, str) and _ID.fullmatch(text) else None
 
 
 def _whole(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         return None
     number = Decimal(value)
-    return int(number) if abs(number) < 2**53 and number == number // 1 else None
+    is_whole = number.is_finite() and abs(number) < 2**53 and number == number // 1
+    return int(number) if is_whole else None
 
 
 def _duration(value: object) -> timedelta | None:
@@ -205,5 +208,5 @@ def _duration(value: object) -> timedelta | None:
 
 def _retired(value: object) -> list[RetiredKey]:
     entries = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-    keys = [(_id(entry.get("key_id")), read_instant(entry.get("expires_at"))) for entry in entries]
+    keys = [(id_of(entry.get("key_id")), read_instant(entry.get("expires_at"))) for entry in entries]
     return [RetiredKey(key_id, expires_at) for key_id, expires_at in keys if key_id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pulumi_account.stacks.exports import (
     read_export,
     unmanaged_keys,
 )
+from pulumi_account.stacks.resources import id_of
 from tests.support.canaries import PLAINTEXT
 from tests.support.helpers import NOW, key_json, refusal
 
@@ -46,6 +48,23 @@ def test_a_key_that_no_stack_manages(
 ) -> None:
     """A stack's key is the account's key if id and creation agree; a key that is only read is not managed."""
     assert unmanaged_keys([KEY], [StackKey(stack_id, created_at, managed)]) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (7, "7"),
+        ("7", "7"),
+        (Decimal("7.0"), "7"),
+        *(
+            (odd, None)
+            for odd in (True, "x", "", None, 7.5, Decimal("1e100"), Decimal("NaN"), Decimal("Infinity"), [7])
+        ),
+    ],
+)
+def test_an_id(value: object, expected: str | None) -> None:
+    """It is a whole number or its text; anything else is none."""
+    assert id_of(value) == expected
 
 
 def test_a_reservation_has_a_note() -> None:
