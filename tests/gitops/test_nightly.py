@@ -162,3 +162,13 @@ def test_the_weekly_report_names_teams(deployed: Runner) -> None:
     assert result.ok, result.log
     report = (deployed.artifacts / "report" / "report.html").read_text()
     assert ">search<" in report
+
+
+def test_the_weekly_run_lists_keys_that_expire_soon(deployed: Runner) -> None:
+    """A key that ends within thirty days is in the run's summary; before, and if it rotates, it is not."""
+    wait(deployed, 149)
+    assert "search" not in deployed.job("report.yml", "report").summary
+    wait(deployed, 2)
+    summary = deployed.job("report.yml", "report").summary
+    assert "search-indexer-production" in summary
+    assert "search-reranker" not in summary
