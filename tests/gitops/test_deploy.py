@@ -67,7 +67,9 @@ def test_the_policy_pack_stops_a_deployment(runner: Runner, stack: str) -> None:
 
 def test_a_breach_stops_all_keys(runner: Runner) -> None:
     """A key that breaks a rule also stops the keys that break none: the pack checks a preview first."""
-    (runner.clone / "teams/search.yaml").write_text(SEARCH.replace("  reranker:", "  reranker:\n    name: Bad"))
+    (runner.clone / "teams/search.yaml").write_text(
+        SEARCH.replace("  reranker:", "  reranker:\n    name: Bad")
+    )
     runner.commit("main")
     result = runner.job("deploy.yml", "production")
     assert not result.ok

@@ -72,7 +72,9 @@ def test_a_leaked_key_is_replaced_in_two_steps(deployed: Runner) -> None:
 
 def test_a_leaked_rotating_key_is_revoked(deployed: Runner) -> None:
     """The text in `revoke` makes a new key and deletes the old one, although it is in use."""
-    (leaked,) = [key["id"] for key in deployed.account.keys() if key["name"] == "search-reranker-production-0"]
+    (leaked,) = [
+        key["id"] for key in deployed.account.keys() if key["name"] == "search-reranker-production-0"
+    ]
     deployed.account.add_usage(leaked, requests=34, cost="2.50")
     (deployed.clone / "teams/search.yaml").write_text(SEARCH.replace("2d}", "2d, revoke: leak}"))
     deployed.commit("main")

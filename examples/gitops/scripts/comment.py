@@ -1,7 +1,7 @@
 """Write the review of a commit into a pull request: `python scripts/comment.py NUMBER COMMIT FILE`.
 
-There is one comment, which each review replaces. The review of a commit that is no longer the newest is dropped. Without
-the file, the comment says that there is no review.
+There is one comment, which each review replaces. The review of a commit that is no longer the newest is dropped.
+Without the file, the comment says that there is no review.
 """
 
 import re

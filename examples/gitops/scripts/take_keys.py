@@ -32,7 +32,8 @@ def take(tree: str) -> None:
     """Write the tree's key files."""
     Path("keys.yaml").unlink()
     shutil.rmtree("teams", ignore_errors=True)
-    for entry in git("ls-tree", "-r", "-z", tree, "--", "keys.yaml", "teams").decode(errors="replace").split("\0")[:-1]:
+    listed = git("ls-tree", "-r", "-z", tree, "--", "keys.yaml", "teams").decode(errors="replace")
+    for entry in listed.split("\0")[:-1]:
         kind, path = entry.split("\t", 1)
         mode, _, blob = kind.split()
         if mode != "100644" or not FILES.fullmatch(path):
