@@ -126,6 +126,8 @@ class Runner:
         commit = self.commit("refs/pull/1/head")
         self.shell("git checkout --quiet main", self.clone)
         self.github["pulls/1"] = {"head": {"sha": commit}}
+        changed = self.shell(f"git diff --name-only main...{commit}", self.clone).splitlines()
+        self.github["pulls/1/files"] = [{"filename": name} for name in changed]
         return commit
 
     def job(self, workflow: str, name: str, **contexts: Any) -> JobResult:
@@ -173,7 +175,7 @@ class _Job:
             path.write_text("")
         log = ""
         for step in self.job["steps"]:
-            ok, printed = self._step(step)
+            ok, printed = self._step(step) if self._holds(step.get("if", "")) else (True, "")
             log += printed
             if not ok:
                 break
@@ -190,6 +192,11 @@ class _Job:
         head = self.known["github"].get("sha") or self.runner.shell("git rev-parse main", self.runner.origin)
         files = {name: str(path) for name, path in self.files.items()}
         return self.runner.run_step(step["run"], {"GITHUB_SHA": head, **files, **env}, self.workspace)
+
+    def _holds(self, condition: str) -> bool:
+        """Whether a step runs: its condition, if any, names the result of another job."""
+        name, _, result = condition.replace(".result == ", " ").partition(" ")
+        return not condition or self.filled(f"${{{{ {name}.result }}}}") == result.strip("'")
 
     def filled(self, text: Any) -> str:
         """A text with the values of its expressions; a secret that does not exist is empty, as on GitHub."""

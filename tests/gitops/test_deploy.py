@@ -65,6 +65,18 @@ def test_the_policy_pack_stops_a_deployment(runner: Runner, stack: str) -> None:
     assert names(runner) == set()
 
 
+def test_a_breach_stops_all_keys(runner: Runner) -> None:
+    """A key that breaks a rule also stops the keys that break none: the pack checks a preview first."""
+    (runner.clone / "teams/search.yaml").write_text(
+        SEARCH.replace("  reranker:", "  reranker:\n    name: Bad")
+    )
+    runner.commit("main")
+    result = runner.job("deploy.yml", "production")
+    assert not result.ok
+    assert "bad-name" in result.log
+    assert names(runner) == set()
+
+
 def test_a_production_key_goes_in_two_steps(deployed: Runner) -> None:
     """Its preview fails while it is protected; the first change unprotects it, and the second deletes it."""
     name = "search-indexer-production"

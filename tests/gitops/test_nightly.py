@@ -31,6 +31,13 @@ def key_id(runner: Runner, name: str) -> int:
     return int(found)
 
 
+def wait(runner: Runner, days: int) -> None:
+    """Let days pass."""
+    runner.account.clock.advance(days * 24 * 3600)
+    offset = int(runner.env.get("ACCOUNT_CLOCK_OFFSET", "0")) + days * 24 * 3600
+    runner.env["ACCOUNT_CLOCK_OFFSET"] = str(offset)
+
+
 def test_a_quiet_night_writes_nothing(deployed: Runner) -> None:
     """Without drift, there is no issue."""
     nightly(deployed, ["staging", "production"])
@@ -64,11 +71,57 @@ def test_drift_is_reported_and_not_undone(deployed: Runner) -> None:
     assert found["is_enabled"] is False
 
 
+def test_a_second_night_undoes_nothing(deployed: Runner) -> None:
+    """A rotating key that was disabled by hand stays disabled, also when the state knows it."""
+    reranker = key_id(deployed, "search-reranker-production-0")
+    deployed.account.edit(reranker, is_enabled=False)
+    for _ in range(2):
+        nightly(deployed)
+    found = deployed.account.key(reranker)
+    assert found
+    assert found["is_enabled"] is False
+
+
+def test_a_key_that_was_changed_by_hand_is_not_rotated(deployed: Runner) -> None:
+    """Its rotation would undo the change, so the issue reports it."""
+    reranker = key_id(deployed, "search-reranker-production-0")
+    deployed.account.edit(reranker, is_enabled=False)
+    wait(deployed, 31)
+    nightly(deployed)
+    found = deployed.account.key(reranker)
+    assert found
+    assert found["is_enabled"] is False
+    assert "state disabled → enabled" in deployed.github["issues"][0]["body"]
+
+
+def test_a_retired_key_is_deleted_after_the_overlap(deployed: Runner) -> None:
+    """A later night deletes the replaced key, which is not drift."""
+    wait(deployed, 31)
+    nightly(deployed)
+    wait(deployed, 3)
+    nightly(deployed)
+    names = {key["name"] for key in deployed.account.keys()}
+    assert "search-reranker-production-1" in names
+    assert "search-reranker-production-0" not in names
+    assert "calls" not in deployed.github
+
+
+def test_a_commit_that_is_not_on_main_is_not_run(deployed: Runner) -> None:
+    """Somebody who can push can also report a deployment; the night runs nothing of that commit."""
+    deployed.shell("git checkout --quiet -B change main", deployed.clone)
+    (deployed.clone / "scripts/rotate_and_compare").write_text("#!/bin/sh\necho harm\n")
+    commit = deployed.commit("change")
+    deployed.shell("git checkout --quiet main", deployed.clone)
+    deployed.github["deployments"] = [{"id": 1, "sha": commit}]
+    result = deployed.job("nightly.yml", "drift", matrix={"stack": "production"})
+    assert not result.ok
+    assert f"{commit} is not on main" in result.log
+    assert "harm" not in result.log
+
+
 def test_due_keys_are_rotated(deployed: Runner) -> None:
     """A key whose generation is due is rotated, which is not drift; the replaced key works until the overlap ends."""
-    month = 31 * 24 * 3600
-    deployed.account.clock.advance(month)
-    deployed.env["ACCOUNT_CLOCK_OFFSET"] = str(month)
+    wait(deployed, 31)
     nightly(deployed)
     names = {key["name"] for key in deployed.account.keys()}
     assert {"search-reranker-production-0", "search-reranker-production-1"} <= names
@@ -109,3 +162,13 @@ def test_the_weekly_report_names_teams(deployed: Runner) -> None:
     assert result.ok, result.log
     report = (deployed.artifacts / "report" / "report.html").read_text()
     assert ">search<" in report
+
+
+def test_the_weekly_run_lists_keys_that_expire_soon(deployed: Runner) -> None:
+    """A key that ends within thirty days is in the run's summary; before, and if it rotates, it is not."""
+    wait(deployed, 149)
+    assert "search" not in deployed.job("report.yml", "report").summary
+    wait(deployed, 2)
+    summary = deployed.job("report.yml", "report").summary
+    assert "search-indexer-production" in summary
+    assert "search-reranker" not in summary

@@ -29,7 +29,13 @@ def commented(runner: Runner, commit: str) -> JobResult:
     """The jobs that review and comment."""
     result = runner.job("review.yml", "review", github=event(commit))
     assert result.ok, result.log
-    needs = {"review": {"outputs": result.outputs}}
+    needs = {"review": {"result": "success", "outputs": result.outputs}}
+    return runner.job("review.yml", "comment", github=event(commit), needs=needs)
+
+
+def without_review(runner: Runner, commit: str, result: str = "skipped") -> JobResult:
+    """The job that comments, after the review has not succeeded."""
+    needs = {"review": {"result": result, "outputs": {"status": ""}}}
     return runner.job("review.yml", "comment", github=event(commit), needs=needs)
 
 
@@ -138,6 +144,40 @@ def test_an_older_review_overwrites_no_newer_one(deployed: Runner) -> None:
     assert "calls" not in deployed.github
 
 
+@pytest.mark.parametrize("result", ["failure", "cancelled", "skipped"])
+def test_no_review_fails_the_check(deployed: Runner, result: str) -> None:
+    """A required check that is skipped counts as passed: so the job runs, and fails."""
+    commit = deployed.pull_request(**{"teams/search.yaml": RAISED})
+    assert not without_review(deployed, commit, result).ok
+
+
+def test_a_failed_preview_leaves_no_older_comment(deployed: Runner) -> None:
+    """The comment of the commit before is replaced by one that says that there is no review."""
+    first = deployed.pull_request(**{"teams/search.yaml": RAISED})
+    assert preview(deployed, first).ok
+    assert commented(deployed, first).ok
+    second = deployed.pull_request(**{"teams/search.yaml": "keys: 1\n"})
+    assert not preview(deployed, second).ok
+    without_review(deployed, second)
+    (comment,) = deployed.github["issues/1/comments"]
+    assert comment["body"].splitlines() == [
+        f"<!-- pulumi-account-review commit={second} -->",
+        "",
+        "**There is no review of this commit: its checks say why.**",
+    ]
+
+
+def test_the_comment_counts_files_that_were_not_run(deployed: Runner) -> None:
+    """The preview does not run a changed program, so the comment asks its readers to read it."""
+    commit = deployed.pull_request(
+        **{"__main__.py": "", "policy/__main__.py": "", "teams/search.yaml": RAISED}
+    )
+    assert preview(deployed, commit).ok
+    assert commented(deployed, commit).ok
+    (comment,) = deployed.github["issues/1/comments"]
+    assert comment["body"].endswith("\n**Files other than key files: 2.** They were not run: read them.\n")
+
+
 def test_comments_of_others_stay(deployed: Runner) -> None:
     """A comment that only looks like the review's is not overwritten."""
     commit = deployed.pull_request(**{"teams/search.yaml": RAISED})
@@ -178,6 +218,20 @@ def test_other_files_in_teams_are_refused(deployed: Runner) -> None:
     """A file that is not YAML stops the preview."""
     commit = deployed.pull_request(**{"teams/module.py": ""})
     assert "'teams/module.py' is not a plain YAML file" in preview(deployed, commit).log
+
+
+@pytest.mark.parametrize("name", ["t\tb.yaml", "n\nl.yaml", "$(id).yaml", "-x.yaml", "x.yml"])
+def test_unusual_names_are_refused(deployed: Runner, name: str) -> None:
+    """A name with other characters than letters, digits, `.`, `_` and `-` stops the preview, and is quoted."""
+    commit = deployed.pull_request(**{f"teams/{name}": "keys: {}\n"})
+    assert preview(deployed, commit).log.endswith(f"{f'teams/{name}'!r} is not a plain YAML file\n")
+
+
+def test_an_executable_is_refused(deployed: Runner) -> None:
+    """A key file whose mode changes stops the preview."""
+    deployed.shell("git checkout --quiet -B change main && chmod +x teams/search.yaml", deployed.clone)
+    commit = deployed.commit("refs/pull/1/head")
+    assert "'teams/search.yaml' is not a plain YAML file" in preview(deployed, commit).log
 
 
 def test_an_invalid_key_file_is_reported_by_its_lines(deployed: Runner) -> None:

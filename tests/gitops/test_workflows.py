@@ -72,6 +72,13 @@ def test_scripts_have_no_expressions(job: dict[str, Any]) -> None:
     assert [step["run"] for step in job["steps"] if "${{" in step.get("run", "")] == []
 
 
+@pytest.mark.parametrize("name", ["preview", "policy", "comment"])
+def test_a_required_check_is_not_skipped(name: str) -> None:
+    """A check that is skipped counts as passed: so a required one needs no other job, or always runs."""
+    job = JOBS["review.yml", name]
+    assert "needs" not in job or job["if"] == "always()"
+
+
 def test_one_workflow_runs_on_pull_requests() -> None:
     """Its event runs the files of the base branch. (YAML 1.1 reads `on` as true.)"""
     events = {file: set(workflow[True]) for file, workflow in WORKFLOWS.items()}

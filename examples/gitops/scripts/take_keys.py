@@ -32,8 +32,9 @@ def take(tree: str) -> None:
     """Write the tree's key files."""
     Path("keys.yaml").unlink()
     shutil.rmtree("teams", ignore_errors=True)
-    for entry in git("ls-tree", "-r", "-z", tree, "--", "keys.yaml", "teams").decode().split("\0")[:-1]:
-        kind, path = entry.split("\t")
+    listed = git("ls-tree", "-r", "-z", tree, "--", "keys.yaml", "teams").decode(errors="replace")
+    for entry in listed.split("\0")[:-1]:
+        kind, path = entry.split("\t", 1)
         mode, _, blob = kind.split()
         if mode != "100644" or not FILES.fullmatch(path):
             sys.exit(f"{path!r} is not a plain YAML file")
