@@ -85,6 +85,10 @@ class AccountFacts:
         exists = self.keys is None or retired.id in self.keys
         return exists and (retired.expires_at is None or retired.expires_at > self.now)
 
+    def expired(self, state: KeyState) -> int:
+        """How many retired keys of a state have expired: the next deployment deletes them."""
+        return sum(one.expires_at is not None and one.expires_at <= self.now for one in state.retired)
+
     def with_accounts_of(self, states: Iterable[KeyState]) -> AccountFacts:
         """The same, and the providers that open this account, and those that open another one."""
         # ids alone prove nothing

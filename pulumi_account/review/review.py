@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
+from pulumi_account.common.text import count
 from pulumi_account.policy.facts import KeyFacts
 from pulumi_account.policy.rules import Finding
 from pulumi_account.review.account import AccountFacts
-from pulumi_account.review.changes import KeyChange, Kind, key_changes
+from pulumi_account.review.changes import Detail, KeyChange, Kind, key_changes
 from pulumi_account.review.downstream import Downstream, downstream
 from pulumi_account.review.exposure import Basis, Exposure, exposure
 from pulumi_account.review.rules import Situation, Thresholds, check
@@ -106,6 +107,10 @@ def _changes(
         for change in key_changes(preview, pending):
             if change.kind is Kind.ADOPTED and change.new and change.old is None:
                 change = replace(change, old=account.adopted(change.new))
+            expired = account.expired(change.old) if change.old and change.new else 0
+            if expired and change.kind in (Kind.CHANGED, Kind.ROTATED):
+                detail = Detail("expired retired keys", "", f"{count(expired)} deleted")
+                change = replace(change, details=(*change.details, detail))
             yield change
 
 

@@ -17,6 +17,7 @@ from pulumi_account.review.review import Review
 from pulumi_account.stacks.previews import read_preview
 from tests.recordings import HOME
 from tests.review.documents import (
+    ROTATING,
     UNKNOWN,
     account,
     consumer,
@@ -243,3 +244,15 @@ def test_a_provider_without_keys() -> None:
     line = "- Of a Provider without other keys, so the account may be another one: 1: `e0`"
     assert line in as_markdown(got).splitlines()
     assert "exposure 5.00 → 32.00 USD" in as_markdown(got)
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "shown"), [("2026-06-01T12:00:00Z", True), ("2026-06-01T12:00:01Z", False)]
+)
+def test_expired_retired_keys(expires_at: str, shown: bool) -> None:
+    """The run that deletes them says so, also where it changes nothing else."""
+    retired = {"retired": [{"key_id": 8, "name": "a-0", "expires_at": expires_at}]}
+    both = {"every": "30d", "generation": 1, "reason": "first key"}
+    old, new = state("a", 1, ROTATING, outputs=retired, **both), state("a", None, ROTATING, **both)
+    text = as_text(reviewed(preview(step("update", "a", old, new))))
+    assert ("a changed: expired retired keys 1 deleted" in text) == shown
