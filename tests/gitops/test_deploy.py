@@ -85,6 +85,7 @@ def test_a_production_key_goes_in_two_steps(deployed: Runner) -> None:
     refused = deployed.job("review.yml", "preview", **pull_request(commit))
     assert not refused.ok
     assert "cannot be deleted" in refused.log
+    comments: list[str] = []
     for text in (
         SEARCH.replace("    credit_limit: 300\n", "    credit_limit: 300\n    protect: false\n"),
         gone,
@@ -95,11 +96,14 @@ def test_a_production_key_goes_in_two_steps(deployed: Runner) -> None:
             result = deployed.job("review.yml", job, **pull_request(commit))
             assert result.ok, result.log
         assert result.outputs == {"status": "0"}
+        comments.append((deployed.artifacts / "comment" / "comment.md").read_text())
         (deployed.clone / "teams/search.yaml").write_text(text)
         deployed.commit("main")
         result = deployed.job("deploy.yml", "production")
         assert result.ok, result.log
     assert name not in names(deployed)
+    assert f"⚠️ `{name}`: the resource is no longer protected · `protection-removed`" in comments[0]
+    assert f"`{name}` deleted" in comments[1]
 
 
 def pull_request(commit: str) -> dict[str, Any]:
