@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pulumi
@@ -96,6 +97,23 @@ def test_an_output_is_awaited() -> None:
         account.ApiKey("k", **{**GOOD, "credit_limit": pulumi.Output.from_input(5)})
 
     assert broken(program) == "keys break rules:\nk: may spend more than 4.00 USD (limit-too-high)"
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_an_awaitable_is_awaited(preview: bool) -> None:
+    """A rule sees its value, and so does the engine."""
+
+    async def limit() -> Decimal:
+        return Decimal("5.5")
+
+    def program(most: int) -> None:
+        account.check_rules(max_limit=most)
+        inputs: Any = {**GOOD, "credit_limit": limit()}
+        account.ApiKey("k", **inputs)
+
+    breach = "keys break rules:\nk: may spend more than 4.00 USD (limit-too-high)"
+    assert broken(lambda: program(4), preview=preview) == breach
+    assert kept(lambda: program(6), preview=preview) == ["k"]
 
 
 def test_a_label_that_is_an_output_is_awaited() -> None:
