@@ -15,7 +15,7 @@ key = account.RotatingApiKey("batch", every="30d", overlap="2d", name="batch", c
 plaintext = key.require_key()  # stays a secret
 
 # Kubernetes: each generation has a Secret of its own, which pods read when they start. A rotation makes the next one,
-# starts the pods again, because their template names it, and only then deletes the last one
+# starts the pods again, because their template names it, and only then deletes the previous one
 secret_name = key.generation.apply(lambda generation: f"batch-key-{generation}")
 secret = kubernetes.core.v1.Secret(
     "batch",

@@ -267,6 +267,23 @@ def test_two_calls() -> None:
     assert broken(program) == NO_OWNER
 
 
+@pytest.mark.parametrize("preview", [True, False])
+def test_the_breaches_of_two_calls(preview: bool) -> None:
+    """They are one error, each once."""
+
+    def program() -> None:
+        account.check_rules(max_limit=4)
+        account.check_rules(max_limit=3)
+        account.ApiKey("k", **WITHOUT_OWNER)
+
+    assert broken(program, preview=preview).splitlines() == [
+        "keys break rules:",
+        "k: may spend more than 4.00 USD (limit-too-high)",
+        "k: has no label owner (no-owner)",
+        "k: may spend more than 3.00 USD (limit-too-high)",
+    ]
+
+
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_a_program_that_fails_elsewhere() -> None:
     """The error is the program's."""
