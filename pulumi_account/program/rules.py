@@ -65,7 +65,7 @@ class _Check:
         self._facts: dict[int, KeyFacts] = {}
         self._warned: set[str] = set()
         self._is_due = False  # a report is scheduled
-        self._has_checked = False
+        self._gated = 0  # how many keys there were when all were checked
         self._checks.append(self)
         self._schedule()
 
@@ -78,9 +78,9 @@ class _Check:
         if pulumi.runtime.is_dry_run():
             return
         await declaration.resolve()
-        is_first, self._has_checked = not self._has_checked, True
-        keys = self._keys if is_first else [declaration]
-        if _mandatory(self._found(keys, of_stack=is_first or bool(declaration.waiting))):
+        are_more, self._gated = self._gated < len(self._keys), len(self._keys)
+        keys = self._keys if are_more else [declaration]
+        if _mandatory(self._found(keys, of_stack=are_more or bool(declaration.waiting))):
             self._fail()
 
     def _schedule(self) -> None:

@@ -180,6 +180,19 @@ def test_a_key_that_is_declared_late(preview: bool) -> None:
     assert broken(program, preview=preview) == NO_OWNER
 
 
+def test_a_late_key_counts_in_a_budget() -> None:
+    """A deployment does not make it."""
+    mocks = Mocks()
+
+    def program() -> None:
+        account.check_rules(budgets={"": 9})
+        first = account.ApiKey("a", name="a", **GOOD)
+        first.name.apply(lambda _: account.ApiKey("k", **GOOD) and None)
+
+    assert broken(program, mocks, preview=False).endswith("(over-budget)")
+    assert "k" not in [made.name for made in mocks.made]
+
+
 def test_keys_that_were_declared_before() -> None:
     """The preview reports them, too."""
 
