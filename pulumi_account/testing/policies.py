@@ -145,7 +145,8 @@ class PolicyPack:
         try:
             answer = call(request)
         except grpc.RpcError as error:
-            raise ProviderError(f"{self.name}: {error.details()}") from None
+            ended = error.code() is grpc.StatusCode.UNAVAILABLE
+            raise ProviderError(f"{self.name}: {'its process ended' if ended else error.details()}") from None
         for found in answer.diagnostics:
             advisory = found.enforcementLevel == analyzer_pb2.ADVISORY
             level = "advisory" if advisory else "mandatory"

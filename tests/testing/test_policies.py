@@ -144,6 +144,16 @@ def test_a_policy_that_raises_fails_the_run(engine: MakeEngine, bench: Workbench
     assert bench.calls("create") == []
 
 
+def test_a_pack_that_ends_fails_the_run(bench: Workbench, pack: Path) -> None:
+    """The error names the pack, and nothing is created."""
+    program = PACK.replace('raise ValueError("something odd")', "__import__('os')._exit(3)")
+    (pack / "__main__.py").write_text(program)
+    bench.write('Thing("odd", size=1, kind="k")')
+    result = engine_for(bench).up(policy_packs=[pack])
+    assert errors(result) == ["pack@v1.2.3: its process ended"]
+    assert bench.calls("create") == []
+
+
 def test_a_folder_without_a_pack(bench: Workbench, tmp_path: Path) -> None:
     """The error names the folder."""
     bench.write("")
