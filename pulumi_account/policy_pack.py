@@ -23,6 +23,7 @@ from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
 from pulumi_account.common.instants import utc_now
 from pulumi_account.core.properties import API_KEY_TYPE
+from pulumi_account.exceptions import InvalidInputError
 from pulumi_account.policy.facts import UNKNOWN, KeyFacts, key_facts
 from pulumi_account.policy.requirements import OF_STACK, Requirements, sample_name, words
 from pulumi_account.policy.rules import RULES, Finding, Rule, Settings
@@ -79,7 +80,7 @@ def policies(
 def _key_policy(rule: Rule, requirements: Requirements) -> Policy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         if args.resource_type in KEY_TYPES:
-            settings = requirements.settings(_plain(args.get_config()))
+            settings = _configured(args, rule, requirements)
             findings = list(rule.find([_facts(args)], settings, utc_now()))
             _report(findings, settings, report, args.not_applicable)
 
@@ -88,12 +89,23 @@ def _key_policy(rule: Rule, requirements: Requirements) -> Policy:
 
 def _stack_policy(rule: Rule, requirements: Requirements) -> Policy:
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        settings = requirements.settings(_plain(args.get_config()))
+        settings = _configured(args, rule, requirements)
         keys = [_facts(resource) for resource in args.resources if resource.resource_type in KEY_TYPES]
         findings = list(rule.find(keys, settings, utc_now()))
         _report(findings, settings, report, args.not_applicable, subjects=True)
 
     return StackValidationPolicy(validate=validate, **_about(rule, requirements))
+
+
+def _configured(
+    args: ResourceValidationArgs | StackValidationArgs, rule: Rule, requirements: Requirements
+) -> Settings:
+    """The settings of a rule, with those that the policy's configuration replaces."""
+    config, known = _plain(args.get_config()), _SCHEMAS.get(rule.name, {})
+    if wrong := sorted(config.keys() - known):
+        has = f"its settings are: {', '.join(known) or 'none'}"
+        raise InvalidInputError([f"{rule.name} has no setting {name!r}: {has}" for name in wrong])
+    return requirements.settings(config)
 
 
 def _about(rule: Rule, requirements: Requirements) -> dict[str, Any]:

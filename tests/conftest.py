@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import settings
 
 from pulumi_account.testing import LocalEngine
 from tests.support.canaries import assert_clean, leaks
-from tests.support.cli import NO_CLI, CliEngine, require_cli
+from tests.support.cli import CliEngine, require_cli
 from tests.support.projects import ENGINES
 from tests.support.projects import warm_python as warm_python
 
@@ -71,7 +72,8 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Report in one line how many tests were skipped because there is no CLI."""
-    skipped = [r for r in terminalreporter.stats.get("skipped", []) if NO_CLI in str(r.longrepr)]
-    if skipped:
-        terminalreporter.write_line(f"{len(skipped)} tests were skipped: {NO_CLI}")
+    """Report in one line for each reason how many tests were skipped."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    for reason, number in reasons.items():
+        terminalreporter.write_line(f"{number} tests were skipped: {reason}")

@@ -75,6 +75,12 @@ def test_ci_skips_nothing_for_want_of_a_program() -> None:
     assert demanded <= set(re.findall(r"\w+", GUIDES["CONTRIBUTING.md"]))
 
 
+def test_ci_installs_the_packages_that_it_demands() -> None:
+    """They come before the tests."""
+    commands = [step.get("run") for step in CI["jobs"]["test"]["steps"]]
+    assert commands.index("make providers") < commands.index("bash .ci/run")
+
+
 def test_ci_runs_every_python_of_the_package() -> None:
     """Linux and macOS, with each version of Python that the package names."""
     classifiers = metadata("pulumi_account").get_all("Classifier") or []

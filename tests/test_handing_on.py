@@ -59,16 +59,22 @@ def test_kubernetes_has_the_key(declared: dict[str, Any]) -> None:
     assert declared["kubernetes:core/v1:Secret"]["stringData"] == secret({"ACCOUNT_API_KEY": PLAINTEXT})
 
 
+def test_each_generation_has_a_secret(declared: dict[str, Any]) -> None:
+    """Kubernetes replaces a Secret with the same name by deleting it first: pods could not start meanwhile."""
+    assert declared["kubernetes:core/v1:Secret"]["metadata"]["name"] == "batch-key-0"
+
+
 def test_pods_start_again_at_a_rotation(declared: dict[str, Any]) -> None:
-    """The pods' template names the generation, and nothing else of the key."""
+    """The pods' template names the generation's Secret, and nothing else of the key."""
     template = declared["kubernetes:apps/v1:Deployment"]["spec"]["template"]
-    assert template["metadata"]["annotations"] == {"account/generation": "0"}
+    (container,) = template["spec"]["containers"]
+    assert container["envFrom"] == [{"secretRef": {"name": "batch-key-0"}}]
     assert PLAINTEXT not in json.dumps(template)
 
 
 def test_github_has_the_key(declared: dict[str, Any]) -> None:
     """The repository's secret has the key, as a secret."""
-    assert declared["github:index/actionsSecret:ActionsSecret"]["plaintextValue"] == secret(PLAINTEXT)
+    assert declared["github:index/actionsSecret:ActionsSecret"]["value"] == secret(PLAINTEXT)
 
 
 def test_aws_has_the_key(declared: dict[str, Any]) -> None:

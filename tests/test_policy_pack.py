@@ -207,6 +207,22 @@ def test_a_wrong_setting_fails_the_run(pack: Path) -> None:
             server.analyze(key("k", GOOD))
 
 
+@pytest.mark.parametrize(
+    ("rule", "name", "has"),
+    [
+        ("limit-too-high", "maximum", "max_limit"),
+        ("expires-too-late", "max_limit", "max_lifetime"),
+        ("no-owner", "owner", "none"),
+    ],
+)
+def test_an_unknown_setting_fails_the_run(pack: Path, rule: str, name: str, has: str) -> None:
+    """The error names the policy, and what settings it has."""
+    with PolicyServer(pack) as server:
+        server.configure({rule: {name: 5}})
+        with pytest.raises(grpc.RpcError, match=f"{rule} has no setting '{name}': its settings are: {has}"):
+            server.analyze(key("k", GOOD))
+
+
 def test_the_example() -> None:
     """It has a policy for each rule; only one is advisory."""
     with PolicyServer(ROOT / "examples" / "policy") as server:

@@ -14,10 +14,12 @@ config = pulumi.Config()
 key = account.RotatingApiKey("batch", every="30d", overlap="2d", name="batch", credit_limit=50)
 plaintext = key.require_key()  # stays a secret
 
-# Kubernetes: pods read the Secret when they start, so a rotation changes their template, and they start again
+# Kubernetes: each generation has a Secret of its own, which pods read when they start. A rotation makes the next one,
+# starts the pods again, because their template names it, and only then deletes the previous one
+secret_name = key.generation.apply(lambda generation: f"batch-key-{generation}")
 secret = kubernetes.core.v1.Secret(
     "batch",
-    metadata={"name": "batch-key", "namespace": config.require("namespace")},
+    metadata={"name": secret_name, "namespace": config.require("namespace")},
     string_data={"ACCOUNT_API_KEY": plaintext},
 )
 labels = {"app": "batch"}
@@ -27,16 +29,13 @@ kubernetes.apps.v1.Deployment(
     spec={
         "selector": {"match_labels": labels},
         "template": {
-            "metadata": {
-                "labels": labels,
-                "annotations": {"account/generation": key.generation.apply(str)},
-            },
+            "metadata": {"labels": labels},
             "spec": {
                 "containers": [
                     {
                         "name": "batch",
                         "image": "example/batch:1",
-                        "env_from": [{"secret_ref": {"name": "batch-key"}}],
+                        "env_from": [{"secret_ref": {"name": secret_name}}],
                     }
                 ]
             },
@@ -50,7 +49,7 @@ github.ActionsSecret(
     "batch",
     repository=config.require("repository"),
     secret_name="ACCOUNT_API_KEY",  # noqa: S106
-    plaintext_value=plaintext,
+    value=plaintext,
 )
 
 # AWS Secrets Manager: consumers read it at most a day ago, for example through a cache

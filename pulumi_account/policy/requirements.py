@@ -46,7 +46,8 @@ def _pattern(value: Any) -> str:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(text, str) for text in value):
+    is_list = isinstance(value, Collection) and not isinstance(value, str)
+    if not is_list or not all(isinstance(text, str) for text in value):
         raise ValueError("must be a list of texts")
     return tuple(value)
 
@@ -81,9 +82,15 @@ class Requirements:
     disabled: Collection[str] = ()
 
     def __post_init__(self) -> None:
-        known = [rule.name for rule in RULES]
-        wrong = sorted({*self.advisory, *self.disabled}.difference(known))
-        failures = [f"there is no rule {name!r}: the rules are {', '.join(known)}" for name in wrong]
+        known, failures = [rule.name for rule in RULES], []
+        for argument, names in (("advisory", self.advisory), ("disabled", self.disabled)):
+            try:
+                wrong = sorted({*_texts(names)}.difference(known))
+            except ValueError as error:
+                failures.append(f"{argument} {error}")
+            else:
+                are = f"the rules are {', '.join(known)}"
+                failures += [f"there is no rule {name!r}: {are}" for name in wrong]
         failures += _parsed(self.given)[1]
         if failures:
             raise InvalidInputError(failures)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from inspect import isawaitable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -53,14 +52,14 @@ class Declaration:
 def _waits(value: object) -> bool:
     if isinstance(value, Mapping):
         return any(map(_waits, value.values()))
-    return isawaitable(value) or isinstance(value, pulumi.Output)
+    return isinstance(value, pulumi.Output)
 
 
 async def _resolved(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: await _resolved(inner) for name, inner in value.items()}
     if not isinstance(value, pulumi.Output):
-        return pulumi.UNKNOWN if isawaitable(value) else value
+        return value
     try:
         return await value.future() if await value.is_known() else pulumi.UNKNOWN
     except Exception:  # noqa: BLE001  the program fails with this error elsewhere

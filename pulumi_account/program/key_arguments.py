@@ -178,10 +178,10 @@ def key_inputs(resource_name: str, args: ApiKeyArgs | RotatingApiKeyArgs) -> dic
         inputs["name_prefix"] = f"{resource_name[: longest - 1]}-"
         hints[DEFAULT_PREFIX] = True
     hints |= check_under_mocks(inputs, _refuse if isinstance(args, ApiKeyArgs) else _refuse_rotating)
-    if isinstance(args.name_prefix, pulumi.Output):
+    if isinstance(inputs["name_prefix"], pulumi.Output):
         inputs["name_prefix"] = _without_secret(args, resource_name, inputs["name_prefix"])
     if isinstance(args, ApiKeyArgs) and args.adopt_key is not None:
-        inputs["adopt_key"] = pulumi.Output.secret(args.adopt_key)
+        inputs["adopt_key"] = pulumi.Output.secret(inputs["adopt_key"])
     return inputs | hints
 
 
@@ -238,8 +238,12 @@ def id_input(resource_name: str, value: Any) -> Any:
 def plain_value(value: Any) -> Any:
     """Convert an instant or a duration to text and a ``Decimal`` to a number; leave other values for `check` to judge.
 
+    An awaitable becomes an Output, because it can be awaited only once, and rules await a value before the SDK does.
+
     :raises pulumi.RunError: the engine cannot carry the value.
     """
+    if isawaitable(value):
+        value = pulumi.Output.from_input(value)
     if isinstance(value, pulumi.Output):
         return value.apply(plain_value)
     if isinstance(value, datetime):
@@ -251,15 +255,19 @@ def plain_value(value: Any) -> Any:
         return _number(value)
     if isinstance(value, Mapping):
         return dict(map(_entry, value.items()))
+    _require_plain(value)
+    return value
+
+
+def _require_plain(value: Any) -> None:
     if isinstance(value, str) and not value.isascii():
         is_whole = value.encode(errors="replace").decode() == value
         _require(is_whole, "must be Unicode text without lone surrogates")
     elif isinstance(value, int):
         _require(abs(value) <= _LARGEST, f"must be a number of at most {_LARGEST:.0e}")
     else:
-        is_plain = value is None or isawaitable(value) or isinstance(value, (str, float, list, tuple))
+        is_plain = value is None or isinstance(value, (str, float, list, tuple))
         _require(is_plain, f"must not be of type {type(value).__name__}")
-    return value
 
 
 def _entry(entry: tuple[object, Any]) -> tuple[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import pulumi
 
@@ -61,15 +61,15 @@ class _Check:
     def __init__(self, requirements: Requirements) -> None:
         self._requirements = requirements
         self._settings = requirements.settings()
-        self._keys = declarations().keys
+        self._keys, self._checks = declarations().keys, declarations().watchers
         self._facts: dict[int, KeyFacts] = {}
         self._warned: set[str] = set()
         self._is_due = False  # a report is scheduled
-        self._has_checked = False
-        declarations().watchers.append(self._declared)
+        self._gated = 0  # how many keys there were when all were checked
+        self._checks.append(self)
         self._schedule()
 
-    def _declared(self, declaration: Declaration) -> Callable[[], Awaitable[None]]:
+    def __call__(self, declaration: Declaration) -> Callable[[], Awaitable[None]]:
         self._schedule()
         return partial(self._gate, declaration)
 
@@ -78,10 +78,10 @@ class _Check:
         if pulumi.runtime.is_dry_run():
             return
         await declaration.resolve()
-        is_first, self._has_checked = not self._has_checked, True
-        keys = self._keys if is_first else [declaration]
-        if _mandatory(self._found(keys, of_stack=is_first or bool(declaration.waiting))):
-            self._fail(self._found(self._keys))
+        are_more, self._gated = self._gated < len(self._keys), len(self._keys)
+        keys = self._keys if are_more else [declaration]
+        if _mandatory(self._found(keys, of_stack=are_more or bool(declaration.waiting))):
+            self._fail()
 
     def _schedule(self) -> None:
         """Report after the code that is running, so that there is one report about all keys that it declares."""
@@ -101,11 +101,14 @@ class _Check:
         self._warned.update(warnings)
         if warnings:
             pulumi.log.warn("\n".join(["rules about keys:", *warnings]))
-        self._fail(found)
+        if _mandatory(found):
+            self._fail()
 
-    def _fail(self, found: list[tuple[str, str]]) -> None:
-        if lines := _mandatory(found):
-            raise pulumi.RunError("\n".join(["keys break rules:", *lines]))
+    def _fail(self) -> NoReturn:
+        """Report the breaches of all calls of `check_rules` as one error."""
+        checks = [check for check in self._checks if isinstance(check, _Check)]
+        lines = [line for check in checks for line in _mandatory(check._found(self._keys))]
+        raise pulumi.RunError("\n".join(["keys break rules:", *dict.fromkeys(lines)]))
 
     def _found(self, declared: list[Declaration], *, of_stack: bool = True) -> list[tuple[str, str]]:
         """The level and the line of each finding, of the inputs that are known so far.

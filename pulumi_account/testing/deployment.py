@@ -11,7 +11,7 @@ from pulumi_account.testing.deletion import Deletions
 from pulumi_account.testing.execution import Execution, StoppedError
 from pulumi_account.testing.identity import Identities
 from pulumi_account.testing.planning import Diff, Step
-from pulumi_account.testing.policies import PolicyPack, Violation
+from pulumi_account.testing.policies import Declared, PolicyPack, Violation
 from pulumi_account.testing.provider import Provider, ProviderError, Providers
 from pulumi_account.testing.report import Report
 from pulumi_account.testing.resources import PACKAGE, STACK, Goal, PlanError, Resource, type_and_name
@@ -108,7 +108,7 @@ class Deployment:
             inputs = self._check(provider, new, *planning.inputs_to_check(goal, old, anew=anew))
         if goal.custom:
             new.inputs = inputs
-        self._comply(new, inputs)
+        self._comply(goal, new, inputs)
         if steps := planning.steps_without_diff(old, new, fallen):
             return steps
         assert old
@@ -135,14 +135,23 @@ class Deployment:
             raise StoppedError
         return inputs
 
-    def _comply(self, new: Resource, inputs: Properties) -> None:
+    def _comply(self, goal: Goal, new: Resource, inputs: Properties) -> None:
         """Let the policy packs check a resource; a preview continues after a violation, to show all of them."""
-        if not self._broken(found for pack in self._packs for found in pack.resource(new, inputs)):
+        declared = self._declared(goal, new, inputs)
+        if not self._broken(found for pack in self._packs for found in pack.resource(declared)):
             return
         if not self._preview:
             self.execution.stop()
             raise StoppedError
         self.execution.step_failed = True
+
+    def _declared(self, goal: Goal, new: Resource, properties: Properties) -> Declared:
+        provider = self.execution.done.get(new.provider_urn)
+        return Declared(goal, new, properties, provider.resource if provider else None)
+
+    def _outputs(self, new: Resource) -> Properties:
+        declared = self._stack_outputs if _is_stack(new.urn) else None
+        return new.outputs if declared is None else declared
 
     def _broken(self, violations: Iterable[Violation]) -> bool:
         """Report what breaks a policy; returns whether a mandatory one fails the run."""
@@ -155,7 +164,10 @@ class Deployment:
 
     def check_stack(self) -> None:
         """Let the policy packs check all declared resources together, with their outputs."""
-        made = [step.resource for _, step in sorted(self.execution.done.items())]
+        steps = [step for _, step in sorted(self.execution.done.items()) if not step.resource.external]
+        made = [
+            self._declared(self.goals[s.resource.urn], s.resource, self._outputs(s.resource)) for s in steps
+        ]
         try:
             broken = self._broken(found for pack in self._packs for found in pack.stack(made))
         except ProviderError as error:

@@ -48,6 +48,20 @@ def test_all_wrong_arguments_are_reported_at_once() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("wrong", ["no-limit", 5, [5]])
+@pytest.mark.parametrize("argument", ["advisory", "disabled"])
+def test_rules_are_named_in_a_list(argument: str, wrong: Any) -> None:
+    """A text alone is not one."""
+    with pytest.raises(InvalidInputError, match=f"^{argument} must be a list of texts$"):
+        Requirements({}, **{argument: wrong})
+
+
+def test_environments_are_named_in_a_list() -> None:
+    """A number is not one."""
+    with pytest.raises(InvalidInputError, match=r"^production must be a list of texts$"):
+        Requirements({"production": 5})
+
+
 def test_an_unknown_rule_is_refused() -> None:
     """The message names the rules."""
     with pytest.raises(InvalidInputError, match="there is no rule 'no-limits': the rules are no-limit, "):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pulumi
@@ -98,6 +99,23 @@ def test_an_output_is_awaited() -> None:
     assert broken(program) == "keys break rules:\nk: may spend more than 4.00 USD (limit-too-high)"
 
 
+@pytest.mark.parametrize("preview", [True, False])
+def test_an_awaitable_is_awaited(preview: bool) -> None:
+    """A rule sees its value, and so does the engine."""
+
+    async def limit() -> Decimal:
+        return Decimal("5.5")
+
+    def program(most: int) -> None:
+        account.check_rules(max_limit=most)
+        inputs: Any = {**GOOD, "credit_limit": limit()}
+        account.ApiKey("k", **inputs)
+
+    breach = "keys break rules:\nk: may spend more than 4.00 USD (limit-too-high)"
+    assert broken(lambda: program(4), preview=preview) == breach
+    assert kept(lambda: program(6), preview=preview) == ["k"]
+
+
 def test_a_label_that_is_an_output_is_awaited() -> None:
     """An empty owner is none."""
 
@@ -160,6 +178,19 @@ def test_a_key_that_is_declared_late(preview: bool) -> None:
         first.name.apply(lambda _: account.ApiKey("k", **WITHOUT_OWNER) and None)
 
     assert broken(program, preview=preview) == NO_OWNER
+
+
+def test_a_late_key_counts_in_a_budget() -> None:
+    """A deployment does not make it."""
+    mocks = Mocks()
+
+    def program() -> None:
+        account.check_rules(budgets={"": 9})
+        first = account.ApiKey("a", name="a", **GOOD)
+        first.name.apply(lambda _: account.ApiKey("k", **GOOD) and None)
+
+    assert broken(program, mocks, preview=False).endswith("(over-budget)")
+    assert "k" not in [made.name for made in mocks.made]
 
 
 def test_keys_that_were_declared_before() -> None:
@@ -247,6 +278,23 @@ def test_two_calls() -> None:
         account.ApiKey("k", **WITHOUT_OWNER)
 
     assert broken(program) == NO_OWNER
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_the_breaches_of_two_calls(preview: bool) -> None:
+    """They are one error, each once."""
+
+    def program() -> None:
+        account.check_rules(max_limit=4)
+        account.check_rules(max_limit=3)
+        account.ApiKey("k", **WITHOUT_OWNER)
+
+    assert broken(program, preview=preview).splitlines() == [
+        "keys break rules:",
+        "k: may spend more than 4.00 USD (limit-too-high)",
+        "k: has no label owner (no-owner)",
+        "k: may spend more than 3.00 USD (limit-too-high)",
+    ]
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
