@@ -55,7 +55,15 @@ def _texts(value: Any) -> tuple[str, ...]:
 def _budgets(value: Any) -> dict[str, Decimal]:
     if not isinstance(value, Mapping):
         raise ValueError("must be a map of teams to amounts of USD")
-    return {str(team): _amount(amount) for team, amount in value.items()}
+    found, wrong = {}, []
+    for team, amount in value.items():
+        try:
+            found[str(team)] = _amount(amount)
+        except ValueError as error:
+            wrong.append(f"for {str(team)!r} {error}")
+    if wrong:
+        raise ValueError(", ".join(wrong))
+    return found
 
 
 _SETTINGS: dict[str, Callable[[Any], object]] = {

@@ -56,6 +56,12 @@ def test_rules_are_named_in_a_list(argument: str, wrong: Any) -> None:
         Requirements({}, **{argument: wrong})
 
 
+def test_each_wrong_budget_is_named() -> None:
+    """With its team."""
+    with pytest.raises(InvalidInputError, match=r"^budgets for 'a' .*, for 'c' must be 0 or more$"):
+        Requirements({"budgets": {"a": "much", "b": 5, "c": -1}})
+
+
 def test_environments_are_named_in_a_list() -> None:
     """A number is not one."""
     with pytest.raises(InvalidInputError, match=r"^production must be a list of texts$"):
