@@ -229,6 +229,8 @@ def _shown(state: KeyState) -> dict[str, str]:
         shown["generation"] = "unknown" if state.generation is None else str(state.generation)
     else:
         shown["expires"] = "never" if facts.expires is None else _text(facts.expires)
+        if isinstance(facts.expires, timedelta):
+            shown["expires"] += " after its creation"
     shown |= {
         name: "none" if value is None else "not shown" if isinstance(value, Unknown) else value
         for name, value in labels.items()
