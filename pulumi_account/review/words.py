@@ -1,4 +1,4 @@
-"""A review as sections of lines, for every renderer. A `Name` is text of strangers, which the renderer escapes."""
+"""A review as sections of lines, for every renderer. A `Name` is untrusted text, which the renderer escapes."""
 
 from __future__ import annotations
 

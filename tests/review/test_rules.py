@@ -245,7 +245,7 @@ def test_a_duration_counts_from_the_creation() -> None:
 
 
 def test_protection_is_removed() -> None:
-    """The resource was protected and is not any more."""
+    """The resource was protected, and no longer is."""
     one = preview(updated("a", 1, {"protect": True}, {}))
     assert found(reviewed(one), "protection-removed") == [("a", "the resource is no longer protected")]
     only = step("same", "a", state("a", 1, protect=True), state("a", 1))
