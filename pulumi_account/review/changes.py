@@ -16,10 +16,12 @@ from pulumi_account.policy.facts import UNKNOWN, Expiry, KeyFacts, Unknown
 from pulumi_account.stacks.previews import Preview, Step
 from pulumi_account.stacks.resources import KeyState, Urn
 
-__all__ = ["Detail", "KeyChange", "Kind", "key_changes", "limit_text"]
+__all__ = ["COUNTED", "SHOWN_LABELS", "Detail", "KeyChange", "Kind", "key_changes", "limit_text"]
 
 #: labels whose values a review shows; of others it shows only how many change
 SHOWN_LABELS = ("owner", "team", "environment")
+#: details whose new text is a number and a verb: how many of them change
+COUNTED = ("other labels", "expired retired keys")
 
 
 class Kind(str, Enum):

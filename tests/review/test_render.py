@@ -232,7 +232,7 @@ def test_a_key_in_words() -> None:
     one = updated("a", 1, {"credit_limit": 500, "expires_at": "2031-01-01T00:00:00Z"}, after)
     line = (
         "- `a` changed: limit 500.00 USD → 800.00 USD, expires 2031-01-01 → never, owner none → `berta`, "
-        "team none → `search`, other labels 1 changed"
+        "team none → `search`, 1 other label changed"
     )
     assert line in as_markdown(reviewed(preview(one))).splitlines()
 
@@ -270,4 +270,4 @@ def test_expired_retired_keys(expires_at: str, shown: bool) -> None:
     both = {"every": "30d", "generation": 1, "reason": "first key"}
     old, new = state("a", 1, ROTATING, outputs=retired, **both), state("a", None, ROTATING, **both)
     text = as_text(reviewed(preview(step("update", "a", old, new))))
-    assert ("a changed: expired retired keys 1 deleted" in text) == shown
+    assert ("a changed: 1 expired retired key deleted" in text) == shown
