@@ -79,7 +79,7 @@ def test_a_refusal(shell: Shell, emulator: Emulator, write: Write) -> None:
     done = shell("review", write(_delete(emulator)), "--format", "json")
     assert (done.status, emulator.calls.operations) == (0, ["get_balance"])
     (problem,) = done.json["problems"]
-    assert problem.startswith("not known: the account's balance and keys and use. ")
+    assert problem.startswith("not known: the account's balance, keys and use. ")
     assert done.json["balance"] is None
 
 
