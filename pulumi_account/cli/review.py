@@ -226,7 +226,7 @@ def _commit(given: str | None) -> str | None:
 
 def _read(previews: Sequence[str], stacks: Sequence[str]) -> tuple[list[Preview], list[StackState]]:
     if [*previews, *stacks].count("-") > 1:
-        raise typer.BadParameter("stdin has one preview or export")
+        raise typer.BadParameter("stdin can have only one preview or export")
     read = [read_preview(name) for name in previews]
     for number, one in enumerate(read):
         if one.stack in [other.stack for other in read[:number]]:

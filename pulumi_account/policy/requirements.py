@@ -18,7 +18,7 @@ __all__ = ["OF_STACK", "Requirements", "sample_name", "words"]
 
 #: the rules about all keys of a stack together; each other rule is about one key
 OF_STACK = ("over-budget",)
-#: stand for what an automatic name ends with: nobody chooses it
+#: placeholders for the end of an automatic name, which no program chooses
 _DIGITS, _GENERATION = "0a1b2c3", "1"
 
 

@@ -106,11 +106,11 @@ def _expires_too_late(keys: Sequence[KeyFacts], settings: Settings, now: datetim
         if isinstance(life, Unknown):
             yield _unchecked(key, "expires-too-late", "the expiry is not known")
         elif life is not None and life > most:
-            until = (
-                format_instant(key.expires) if isinstance(key.expires, datetime) else format_duration(life)
-            )
-            verb = "rotates every" if key.rotates else "expires"
-            yield _of(key, "expires-too-late", f"{verb} {until}; at most {format_duration(most)} are allowed")
+            period = format_duration(life)
+            text = f"rotates every {period}" if key.rotates else f"expires {period} after its creation"
+            if isinstance(key.expires, datetime):
+                text = f"expires {format_instant(key.expires)}"
+            yield _of(key, "expires-too-late", f"{text}; at most {format_duration(most)} are allowed")
 
 
 def _no_owner(keys: Sequence[KeyFacts], _: Settings, __: datetime) -> Iterator[Finding]:

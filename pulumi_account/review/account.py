@@ -119,8 +119,8 @@ def ask(client: AccountClient) -> AccountFacts:
         facts = replace(facts, keys={str(key.id): key for key in client.list_keys()})
         facts = _with_activity(facts, client.get_activity())
     except AccountError as error:
-        parts = {"balance": "balance", "keys": "keys", "usage": "use"}
-        missing = " and ".join(part for name, part in parts.items() if getattr(facts, name) is None)
+        missing = "use" if facts.keys is not None else "keys and use"
+        missing = "balance, keys and use" if facts.balance is None else missing
         facts = replace(facts, problems=(f"not known: the account's {missing}. {error}",))
     return replace(facts, now=client.now())  # the client knows the account's clock from an answer
 

@@ -16,10 +16,12 @@ from pulumi_account.policy.facts import UNKNOWN, Expiry, KeyFacts, Unknown
 from pulumi_account.stacks.previews import Preview, Step
 from pulumi_account.stacks.resources import KeyState, Urn
 
-__all__ = ["Detail", "KeyChange", "Kind", "key_changes", "limit_text"]
+__all__ = ["COUNTED", "SHOWN_LABELS", "Detail", "KeyChange", "Kind", "key_changes", "limit_text"]
 
 #: labels whose values a review shows; of others it shows only how many change
 SHOWN_LABELS = ("owner", "team", "environment")
+#: details whose new text is a number and a verb: how many of them change
+COUNTED = ("other labels", "expired retired keys")
 
 
 class Kind(str, Enum):
@@ -229,6 +231,8 @@ def _shown(state: KeyState) -> dict[str, str]:
         shown["generation"] = "unknown" if state.generation is None else str(state.generation)
     else:
         shown["expires"] = "never" if facts.expires is None else _text(facts.expires)
+        if isinstance(facts.expires, timedelta):
+            shown["expires"] += " after its creation"
     shown |= {
         name: "none" if value is None else "not shown" if isinstance(value, Unknown) else value
         for name, value in labels.items()

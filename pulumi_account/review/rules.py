@@ -154,9 +154,11 @@ def _limit_raised(situation: Situation) -> Iterator[Finding]:
         factor = situation.thresholds.raised
         if before is None or isinstance(before, Unknown) or isinstance(after, Unknown):
             unknown += change.sets("credit_limit")
-        elif after is None or (isinstance(after, Decimal) and after > max(before * factor, before)):
-            text = f"the limit rises {limit_text(before)} → {limit_text(after)}, more than {factor.normalize():f} times"
-            yield _of(change, "limit-raised", text)
+        elif after is None:
+            yield _of(change, "limit-raised", f"the limit of {limit_text(before)} is removed")
+        elif after > max(before * factor, before):
+            text = f"the limit rises {limit_text(before)} → {limit_text(after)}"
+            yield _of(change, "limit-raised", f"{text}, more than {factor.normalize():f} times as high")
     if unknown:
         yield _unchecked("limit-raised", f"the changed limit of {_keys(unknown)} is not known")
 

@@ -1,4 +1,4 @@
-"""A review as sections of lines, for every renderer. A `Name` is text of strangers, which the renderer escapes."""
+"""A review as sections of lines, for every renderer. A `Name` is untrusted text, which the renderer escapes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pulumi_account.common.money import usd
 from pulumi_account.common.text import count
 from pulumi_account.policy.rules import Finding
 from pulumi_account.review.account import use_text
-from pulumi_account.review.changes import SHOWN_LABELS, Detail, KeyChange
+from pulumi_account.review.changes import COUNTED, SHOWN_LABELS, Detail, KeyChange
 from pulumi_account.review.downstream import Consumer
 from pulumi_account.review.exposure import Exposure
 from pulumi_account.review.review import Review
@@ -131,6 +131,9 @@ def _change(review: Review, change: KeyChange, several: bool) -> Line:
 
 
 def _detail(detail: Detail) -> Line:
+    if detail.what in COUNTED:
+        number, _, verb = detail.new.partition(" ")
+        return (f"{number} {detail.what.removesuffix('s') if number == '1' else detail.what} {verb}",)
     strange = detail.what in (*SHOWN_LABELS, "name")
     old, new = (
         Name(text) if strange and text not in ("none", "not shown") else text

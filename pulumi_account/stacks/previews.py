@@ -143,7 +143,11 @@ def _document(content: bytes) -> dict[str, Any]:
     document = _json(content)
     if isinstance(document, dict) and "deployment" in document:
         raise _RefusalError("an export of a stack, not a preview: give it with --stack")
-    if not isinstance(document, dict) or not {"steps", "changeSummary"} & document.keys():
+    if not isinstance(document, dict):
+        raise _RefusalError("not what `pulumi preview --json` prints")
+    if any(one.get("severity") == "error" for one in objects_of(document.get("diagnostics"))):
+        raise _RefusalError(_failure(objects_of(document.get("steps"))))
+    if not {"steps", "changeSummary"} & document.keys():
         raise _RefusalError("not what `pulumi preview --json` prints")
     return document
 
@@ -161,8 +165,6 @@ def _json(content: bytes) -> object:
 
 
 def _preview(document: Mapping[str, Any]) -> Preview:
-    if any(one.get("severity") == "error" for one in objects_of(document.get("diagnostics"))):
-        raise _RefusalError(_failure(objects_of(document.get("steps"))))
     steps = tuple(_logical(list(_steps(objects_of(document.get("steps"))))))
     stacks = {step.resource.stack for step in steps}
     if len(stacks) > 1:
@@ -189,7 +191,9 @@ def _failure(entries: list[dict[str, Any]]) -> str:
         and object_of(entry.get("oldState")).get("protect") is True
     ]
     if not names:
-        return "the preview failed, so it does not show every change"
+        return (
+            "the preview failed, so it does not show every change; `pulumi preview` without --json shows why"
+        )
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return f"the preview failed, because it deletes or replaces protected resources: {', '.join(names[:5])}{more}"
 

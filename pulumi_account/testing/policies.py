@@ -135,7 +135,7 @@ class PolicyPack:
         return list(self._violations(self._stub.Analyze, request, declared.new.urn))
 
     def stack(self, declared: Sequence[Declared]) -> list[Violation]:
-        """What the resources break together; where a policy names none, the stack does."""
+        """What the resources break together. A violation that names no resource is the stack's."""
         found = [analyzer_pb2.AnalyzerResource(**one.message, **one.relations) for one in declared]
         root = next((one.new.urn for one in declared if one.new.type == STACK), "")
         request = analyzer_pb2.AnalyzeStackRequest(resources=found)

@@ -79,7 +79,7 @@ def test_a_refusal(shell: Shell, emulator: Emulator, write: Write) -> None:
     done = shell("review", write(_delete(emulator)), "--format", "json")
     assert (done.status, emulator.calls.operations) == (0, ["get_balance"])
     (problem,) = done.json["problems"]
-    assert problem.startswith("not known: the account's balance and keys and use. ")
+    assert problem.startswith("not known: the account's balance, keys and use. ")
     assert done.json["balance"] is None
 
 
@@ -199,7 +199,8 @@ def test_a_preview_that_failed(alone: Shell) -> None:
     """One line, and no comment that a reviewer could take for complete."""
     done = alone("review", str(HOME / "failed.json"))
     assert (done.status, done.out) == (1, "")
-    assert done.err.endswith("failed.json: the preview failed, so it does not show every change\n")
+    reason = "so it does not show every change; `pulumi preview` without --json shows why"
+    assert done.err.endswith(f"failed.json: the preview failed, {reason}\n")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import socket
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -17,7 +20,7 @@ from pulumi_account.review.render import SCHEMA
 from pulumi_account.review.rules import DESCRIPTIONS
 from tests.review.documents import ROTATING, created, deleted, rotated, step, updated, urn
 from tests.support.canaries import PROVISIONING_KEY
-from tests.support.pages import Page
+from tests.support.pages import ROOT, Page
 from tests.support.shell import environment, run
 
 PAGE = Page("docs/reviews.md")
@@ -86,9 +89,27 @@ def test_the_commands(path: str, emulator: Emulator, tmp_path: Path) -> None:
 
 def test_the_json(path: str, emulator: Emulator, tmp_path: Path) -> None:
     """The last command writes a document of the schema."""
-    run(emulator, "bash", "-c", f"cd {tmp_path}\n{COMMANDS[0]}\n{COMMANDS[3]}", PATH=path)
+    run(emulator, "bash", "-c", f"cd {tmp_path}\n{COMMANDS[0]}\n{COMMANDS[-1]}", PATH=path)
     document = json.loads((tmp_path / "review.json").read_text())
     jsonschema_rs.validator_for(json.loads(SCHEMA.read_text())).validate(document)
+
+
+def test_trying_it(emulator: Emulator, tmp_path: Path) -> None:
+    """Someone without an account or the CLI gets a comment with a balance."""
+    project = Path("examples/environments")
+    shutil.copytree(ROOT / project, tmp_path / project)
+    shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    start, settings, review = (command.replace("8000", port) for command in COMMANDS[4:7])
+    start = start.replace("emulator", f"emulator --port {port}")
+    script = "\n".join([f"cd {tmp_path}", "set -m", start, "trap 'kill %1' EXIT", settings, review])
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    done = run(emulator, "bash", "-c", script, PATH=path)
+    assert re.search(
+        r"^\*\*3 keys created · exposure .* USD \(\+80\.00\).*, balance .* USD\*\*$", done.out, re.MULTILINE
+    )
+    assert done.status == 0
 
 
 def test_every_rule_is_described() -> None:

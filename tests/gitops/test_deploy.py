@@ -55,7 +55,7 @@ def test_a_late_approval_deploys_no_older_keys(runner: Runner, stack: str) -> No
 
 @pytest.mark.parametrize("stack", ["staging", "production"])
 def test_the_policy_pack_stops_a_deployment(runner: Runner, stack: str) -> None:
-    """A key that breaks a rule is not made, whoever has merged it."""
+    """A key that breaks a rule is not made, no matter who merged it."""
     (runner.clone / "teams/search.yaml").write_text(SEARCH.removeprefix("owner: search@example.com\n"))
     (runner.clone / "teams/customers.yaml").unlink()
     runner.commit("main")

@@ -1,4 +1,4 @@
-"""`examples/gitops`: what its README says for the case that something goes wrong."""
+"""`examples/gitops`: what its README says to do if something goes wrong."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def deploy_and_kill(runner: Runner, access: dict[str, str]) -> None:
         process.wait()
 
 
-def test_a_job_that_dies_half_way(deployed: Runner) -> None:
+def test_a_job_that_dies_halfway(deployed: Runner) -> None:
     """The commands unlock the stack and list no key of another stack; then the key is deployed."""
     access = {**SECRETS["production"], "PULUMI_BACKEND_URL": deployed.backend}
     (deployed.clone / "teams/support.yaml").write_text("owner: support@example.com\nkeys: {bot: {}}\n")

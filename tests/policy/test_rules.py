@@ -60,7 +60,10 @@ def test_a_key_that_keeps_every_rule(one: KeyFacts) -> None:
             ("limit-too-high", "may spend 100.01 USD; at most 100.00 USD are allowed"),
         ),
         (key(expires_in=None), ("no-expiry", "never expires")),
-        (key(expires_in="91d"), ("expires-too-late", "expires 91d; at most 90d are allowed")),
+        (
+            key(expires_in="91d"),
+            ("expires-too-late", "expires 91d after its creation; at most 90d are allowed"),
+        ),
         (
             key(expires_in=None, expires_at="2031-01-01T00:00:00Z"),
             ("expires-too-late", "expires 2031-01-01T00:00:00Z; at most 90d are allowed"),

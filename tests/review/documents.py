@@ -7,8 +7,11 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
+import jsonschema_rs
+
 from pulumi_account.api.models import Key
 from pulumi_account.review.account import AccountFacts
+from pulumi_account.review.render import SCHEMA
 from pulumi_account.review.review import Options, Review, review
 from pulumi_account.review.rules import Thresholds
 from pulumi_account.spend.usage import Usage
@@ -136,3 +139,18 @@ def found(review: Review, rule: str) -> list[tuple[str, str]]:
         for finding in review.findings
         if finding.rule == rule
     ]
+
+
+def validate(document: Any) -> None:
+    """Check a review in JSON against its schema, and that the schema has all of its properties."""
+    jsonschema_rs.validator_for(_closed(json.loads(SCHEMA.read_text()))).validate(document)
+
+
+def _closed(schema: Any) -> Any:
+    """A schema that refuses the properties that it does not have."""
+    if isinstance(schema, list):
+        return [_closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: _closed(one) for name, one in schema.items()}
+    return {"additionalProperties": False, **closed} if schema.get("type") == "object" else closed

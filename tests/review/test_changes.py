@@ -101,6 +101,12 @@ def test_a_key_that_another_resource_of_the_stack_adopts() -> None:
     assert kinds(own) == ["adopted"]
 
 
+def test_an_expiry_as_a_duration() -> None:
+    """That of a new key counts from a creation that is still to come."""
+    (change,) = key_changes(preview(created("a", expires_in="180d")))
+    assert ("expires", "180d after its creation") in [(detail.what, detail.new) for detail in change.details]
+
+
 def test_only_the_protection_changes() -> None:
     """The engine writes a step "same" then, with and without `--show-sames`."""
     one = step("same", "a", state("a", 1, protect=True), state("a", 1))

@@ -28,7 +28,7 @@ ROTATED_URN = urn("r", "pulumi-python:dynamic/account:RotatingApiKey")
 
 
 def names(*steps: dict[str, Any]) -> tuple[list[str], list[str], list[str]]:
-    """The names of the resources that change, that only seem to, and that have nothing to do with keys."""
+    """The names of the resources that change, that only seem to change, and that have nothing to do with keys."""
     got = reviewed(preview(*steps)).downstream
     return tuple([one.resource.name for one in some] for some in (got.changed, got.unchanged, got.rest))  # type: ignore[return-value]
 

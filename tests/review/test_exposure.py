@@ -109,7 +109,7 @@ def test_keys_of_another_account() -> None:
 
 
 def test_a_key_that_stays_on_the_server() -> None:
-    """It spends on, whether no resource has it any more, another one adopts it, or it was replaced."""
+    """It can still spend, whether no resource has it, another one adopts it, or it was replaced."""
     kept = {**state("a", 1, credit_limit=5), "retainOnDelete": True}
     assert amounts(step("delete", "a", kept)) == ("5", "5")
     adopted = step("create", "b", None, state("a", credit_limit=7, adopt_key_id=1))

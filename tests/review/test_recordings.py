@@ -68,7 +68,7 @@ def test_changes(name: str) -> None:
 
 
 def test_drift() -> None:
-    """A preview with `--refresh` compares with what the server has: somebody had raised a limit by hand."""
+    """A preview with `--refresh` compares with what the server has: a limit was raised by hand."""
     drift = "disabled changed: limit 70.00 USD → 7.00 USD, state"
     assert CHANGES.replace("disabled changed: state", drift) in text("refresh")
 

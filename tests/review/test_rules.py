@@ -218,8 +218,14 @@ def test_an_adoption_of_a_key_in_use() -> None:
     assert found(got, "expires-soon") == [("a", f"expires earlier, 2026-06-20, but is in use: {USE}")]
     raised = reviewed(preview(created("a", adopt_key_id=1, credit_limit=101)), facts=OWN)
     assert found(raised, "limit-raised") == [
-        ("a", "the limit rises 50.00 USD → 101.00 USD, more than 2 times")
+        ("a", "the limit rises 50.00 USD → 101.00 USD, more than 2 times as high")
     ]
+
+
+def test_a_limit_that_is_removed() -> None:
+    """No factor describes it."""
+    one = preview(updated("a", 1, {"credit_limit": 50}, {}))
+    assert found(reviewed(one), "limit-raised") == [("a", "the limit of 50.00 USD is removed")]
 
 
 def test_an_adoption_without_an_account() -> None:
@@ -239,7 +245,7 @@ def test_a_duration_counts_from_the_creation() -> None:
 
 
 def test_protection_is_removed() -> None:
-    """The resource was protected and is not any more."""
+    """The resource was protected, and no longer is."""
     one = preview(updated("a", 1, {"protect": True}, {}))
     assert found(reviewed(one), "protection-removed") == [("a", "the resource is no longer protected")]
     only = step("same", "a", state("a", 1, protect=True), state("a", 1))

@@ -16,6 +16,7 @@ from tests.recordings import HOME, recorded
 
 STEP = {"op": "create", "urn": "urn:pulumi:dev::keys::a:b:C::name", "newState": {"type": "a:b:C"}}
 NOT_A_PREVIEW = "not what `pulumi preview --json` prints"
+FAILED = "the preview failed, so it does not show every change; `pulumi preview` without --json shows why"
 
 
 def document(**more: Any) -> bytes:
@@ -51,10 +52,10 @@ def document(**more: Any) -> bytes:
         (document(steps=[{**STEP, "urn": "name"}]), NOT_A_PREVIEW),
         (document(steps=[{**STEP, "newState": []}]), NOT_A_PREVIEW),
         (document(steps=[{**STEP, "newState": {"inputs": "x"}}]), NOT_A_PREVIEW),
-        (
-            document(diagnostics=[{"severity": "error"}]),
-            "the preview failed, so it does not show every change",
-        ),
+        (document(diagnostics=[{"severity": "error"}]), FAILED),
+        # the program has failed before the first resource
+        (b'{"config": {}, "diagnostics": [{"severity": "error", "message": "x"}], "duration": 1}', FAILED),
+        (b'{"diagnostics": [{"severity": "warning", "message": "x"}]}', NOT_A_PREVIEW),
         (
             document(steps=[STEP, {**STEP, "urn": "urn:pulumi:prod::keys::a:b:C::name"}]),
             "the steps belong to several stacks",
