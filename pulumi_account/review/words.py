@@ -93,7 +93,8 @@ def _attention(review: Review, several: bool) -> Iterator[Line]:
         yield from _findings("⛔ " if fails else "⚠️ ", chosen, several)
     unknown = dict.fromkeys(finding.rule for finding in review.findings if not finding.checked)
     if unknown:
-        yield (f"❔ not checked, or not in full: {', '.join(unknown)}",)
+        commas = (part for rule in unknown for part in (", ", Name(rule)))
+        yield ("❔ not checked, or not in full: ", *list(commas)[1:])
 
 
 def _findings(sign: str, findings: Iterable[Finding], several: bool) -> Iterator[Line]:
@@ -106,7 +107,8 @@ def _findings(sign: str, findings: Iterable[Finding], several: bool) -> Iterator
         for (text, stack), subjects in list(lines.items())[:_MOST_OF_RULE]:
             where: Line = (" in ", Name(stack)) if stack else ()
             names = (*_names("", subjects), *where, ": ") if subjects else ()
-            yield (sign, *names, _prose(text), f" · {rule}")
+            each = "each " if len(subjects) > 1 and not text.startswith("the ") else ""
+            yield (sign, *names, _prose(f"{each}{text}"), f" · {rule}")
         if len(lines) > _MOST_OF_RULE:
             rest = sum(len(subjects) for subjects in list(lines.values())[_MOST_OF_RULE:])
             yield (f"{sign}and {count(rest)} more · {rule}",)

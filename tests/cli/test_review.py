@@ -60,7 +60,7 @@ def test_a_review_with_an_account(shell: Shell, emulator: Emulator, write: Write
     )
     day = emulator.clock.now().date()
     text = f"is deleted, but in use: 3 requests, 1.50 USD in the last 30 days, last on {day} or before"
-    assert f"- ⚠️ `a`, `b`: {text} · `delete-in-use`" in done.lines
+    assert f"- ⚠️ `a`, `b`: each {text} · `delete-in-use`" in done.lines
     assert done.status == 0
 
 
