@@ -61,14 +61,24 @@ PROMISES = (
         ),
     ),
     Promise(
-        "Another key in an answer is left alone",
-        "If the answer to a POST is about another person's key, the provider does not mistake that "
-        "key for the one that it created, and does not write to it.",
+        "A rotation leaves no consumer without a key",
+        "A consumer that has read the key at any moment within the last overlap holds a working key, "
+        "whether runs were missed, late, repeated, failed or killed; the next run completes a rotation "
+        "that was cut off. There are two exceptions: the provider is killed, or the engine is "
+        "interrupted twice, after the old key has got its expiry and before the engine has recorded "
+        "the new key.",
         (
-            "core/keys/test_doubt::test_an_answer_about_another_key_is_not_believed",
-            "core/keys/test_doubt::test_an_answer_about_a_known_key_is_not_believed",
-            "core/keys/test_doubt::test_two_answers_about_two_keys",
+            "faults/test_rotation",
+            "faults/test_matrix_rotate",
+            "faults/test_kill_rotation",
+            "end_to_end/test_rotating",
         ),
+    ),
+    Promise(
+        "A guarded key in use is not deleted",
+        "A key with a `delete_guard` that the activity shows as used within its days, or whose use is "
+        "not known, stays, also after a replacement. The run fails, and says how and when the key was used.",
+        ("core/test_delete_guard", "end_to_end/test_delete_guard"),
     ),
     Promise(
         "Concurrent runs do not interfere",
@@ -77,10 +87,14 @@ PROMISES = (
         ("faults/test_others",),
     ),
     Promise(
-        "A recovery deletes only its own keys",
-        "A recovery deletes no key that it cannot prove to be its own. If it has no proof, it names "
-        "the keys in question.",
+        "Only the provider's own keys are touched",
+        "If the answer to a POST is about another person's key, the provider does not mistake that "
+        "key for the one that it created, and does not write to it. A recovery deletes no key that it "
+        "cannot prove to be its own. If it has no proof, it names the keys in question.",
         (
+            "core/keys/test_doubt::test_an_answer_about_another_key_is_not_believed",
+            "core/keys/test_doubt::test_an_answer_about_a_known_key_is_not_believed",
+            "core/keys/test_doubt::test_two_answers_about_two_keys",
             "core/keys/test_doubt::test_several_candidates_are_all_named",
             "core/keys/test_doubt::test_a_name_alone_is_no_proof",
             "core/keys/test_doubt::test_other_keys_are_left_alone",
