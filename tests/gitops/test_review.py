@@ -65,7 +65,7 @@ def policy(runner: Runner, commit: str, stack: str = "production") -> JobResult:
 
 
 def test_the_policy_pack_stops_keys_without_an_owner(deployed: Runner) -> None:
-    """Its job names each key and its breach, and fails; the comment is written beside it."""
+    """Its job names each key and its breach, and fails; the review still writes its comment."""
     commit = deployed.pull_request(
         **{"teams/search.yaml": SEARCH.removeprefix("owner: search@example.com\n")}
     )
