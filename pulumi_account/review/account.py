@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_account.common.instants import same_instant
 from pulumi_account.common.money import usd
-from pulumi_account.common.text import count
+from pulumi_account.common.text import count, several
 from pulumi_account.exceptions import AccountError
 from pulumi_account.spend.usage import Usage, total, usage_by_key, usage_in_all, usage_on
 from pulumi_account.stacks.resources import KeyState
@@ -144,6 +144,5 @@ def _with_activity(facts: AccountFacts, activity: Activity) -> AccountFacts:
 
 def use_text(use: Usage, account: AccountFacts) -> str:
     """How much a key was used, in words."""
-    plural = "" if use.requests == 1 else "s"
     last = f", last on {account.last_day} or before" if account.last_day else ""
-    return f"{count(use.requests)} request{plural}, {usd(use.cost)} USD in the last {account.days} days{last}"
+    return f"{several(use.requests, 'request')}, {usd(use.cost)} USD in the last {account.days} days{last}"

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from pulumi_account.common.instants import format_instant
 from pulumi_account.common.money import usd
-from pulumi_account.common.text import count
+from pulumi_account.common.text import count, several
 from pulumi_account.policy import rules as policy
 from pulumi_account.policy.facts import KeyFacts, Unknown
 from pulumi_account.policy.rules import Finding
@@ -95,8 +95,7 @@ def _delete_in_use(situation: Situation) -> Iterator[Finding]:
             if use is not None and use.is_used:
                 text = f"is {verbs[change.kind]}, but in use: {use_text(use, situation.account)}"
                 yield _of(change, "delete-in-use", text, change.old.facts.title)
-    if unknown:
-        yield _unchecked("delete-in-use", f"the use of {_keys(unknown)} is not known")
+    yield from _unknown("delete-in-use", unknown, "the use of {} is not known")
 
 
 def _disable_in_use(situation: Situation) -> Iterator[Finding]:
@@ -114,10 +113,8 @@ def _disable_in_use(situation: Situation) -> Iterator[Finding]:
             yield _of(change, "disable-in-use", text, (old or new).facts.title)
         elif use is not None and use.is_used:
             undecided += 1
-    if unknown:
-        yield _unchecked("disable-in-use", f"the use of {_keys(unknown)} is not known")
-    if undecided:
-        yield _unchecked("disable-in-use", f"the new state of {_keys(undecided)} in use is not known")
+    yield from _unknown("disable-in-use", unknown, "the use of {} is not known")
+    yield from _unknown("disable-in-use", undecided, "the new state of {} in use is not known")
 
 
 def _limit_below_spent(situation: Situation) -> Iterator[Finding]:
@@ -132,10 +129,8 @@ def _limit_below_spent(situation: Situation) -> Iterator[Finding]:
             text = f"the limit {usd(after)} USD is below what the key has spent: {use_text(use, situation.account)}"
             yield _of(change, "limit-below-spent", text)
         undecided += isinstance(after, Unknown) and use is not None and use.is_used
-    if unknown:
-        yield _unchecked("limit-below-spent", f"what {_keys(unknown)} spent is not known")
-    if undecided:
-        yield _unchecked("limit-below-spent", f"the new limit of {_keys(undecided)} in use is not known")
+    yield from _unknown("limit-below-spent", unknown, "what {} spent is not known")
+    yield from _unknown("limit-below-spent", undecided, "the new limit of {} in use is not known")
 
 
 def _may_fall(change: KeyChange) -> bool:
@@ -159,8 +154,7 @@ def _limit_raised(situation: Situation) -> Iterator[Finding]:
         elif after > max(before * factor, before):
             text = f"the limit rises {limit_text(before)} → {limit_text(after)}"
             yield _of(change, "limit-raised", f"{text}, more than {factor.normalize():f} times as high")
-    if unknown:
-        yield _unchecked("limit-raised", f"the changed limit of {_keys(unknown)} is not known")
+    yield from _unknown("limit-raised", unknown, "the changed limit of {} is not known")
 
 
 def _limits(change: KeyChange) -> tuple[Decimal | Unknown | None, Decimal | Unknown | None]:
@@ -183,12 +177,8 @@ def _expires_soon(situation: Situation) -> Iterator[Finding]:
             yield _of(change, "expires-soon", f"expires {_day(expires)}")
         elif shortened:
             unknown_use += use is None
-    if unknown:
-        yield _unchecked("expires-soon", f"the expiry of {_keys(unknown)} is not known")
-    if unknown_use:
-        yield _unchecked(
-            "expires-soon", f"the use of {_keys(unknown_use)} that may expire earlier is not known"
-        )
+    yield from _unknown("expires-soon", unknown, "the expiry of {} is not known")
+    yield from _unknown("expires-soon", unknown_use, "the use of {} that may expire earlier is not known")
 
 
 def _may_shorten(change: KeyChange, expires: datetime, now: datetime) -> bool:
@@ -278,8 +268,10 @@ def _day(instant: datetime) -> str:
     return format_instant(instant.replace(microsecond=0)).removesuffix("T00:00:00Z")
 
 
-def _keys(number: int) -> str:
-    return "1 key" if number == 1 else f"{count(number)} keys"
+def _unknown(rule: str, number: int, text: str) -> Iterator[Finding]:
+    """What a rule could not check for a number of keys, which the text has in place of its braces."""
+    if number:
+        yield _unchecked(rule, text.format(several(number, "key")))
 
 
 def _of(change: KeyChange, rule: str, text: str, subject: str | None = None) -> Finding:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from pulumi_account.common.money import usd
-from pulumi_account.common.text import count
+from pulumi_account.common.text import count, several
 from pulumi_account.policy.rules import Finding
 from pulumi_account.review.account import use_text
 from pulumi_account.review.changes import COUNTED, SHOWN_LABELS, Detail, KeyChange
@@ -44,10 +44,10 @@ class Section:
 
 def headline(review: Review) -> str:
     """What happens, in one line: ``2 keys created, 1 rotated · exposure 540.00 → 820.00 USD (+280.00), …``."""
-    counts = [f"{count(number)} {kind.value}" for kind, number in review.counts.items()]
-    if counts:
-        number, _, rest = counts[0].partition(" ")
-        counts[0] = f"{number} key{'' if number == '1' else 's'} {rest}"
+    counts = [
+        f"{count(number) if place else several(number, 'key')} {kind.value}"
+        for place, (kind, number) in enumerate(review.counts.items())
+    ]
     return f"{', '.join(counts) or 'no key changes'} · {_exposure(review.exposure)}{_balance(review)}"
 
 
@@ -70,7 +70,7 @@ def sections(review: Review) -> list[Section]:
 
 def _exposure(exposure: Exposure) -> str:
     before, after, unlimited = exposure.before, exposure.after, len(exposure.unlimited)
-    more = f" and {count(unlimited)} key{'' if unlimited == 1 else 's'} without a limit" if unlimited else ""
+    more = f" and {several(unlimited, 'key')} without a limit" if unlimited else ""
     if before == after:
         return f"exposure {usd(after)} USD{more}"
     sign = "+" if after > before else ""

@@ -18,7 +18,7 @@ from tests.support import ROOT
 from tests.support.canaries import PROVISIONING_KEY, assert_clean
 from tests.support.environment import pulumi_environment, python_path
 
-__all__ = ["EXAMPLE", "PASSPHRASE", "WORKFLOWS", "JobResult", "Runner"]
+__all__ = ["EXAMPLE", "PASSPHRASE", "WORKFLOWS", "JobResult", "Runner", "event"]
 
 EXAMPLE = ROOT / "examples" / "gitops"
 PASSPHRASE = "passphrase-canary"
@@ -52,6 +52,11 @@ class JobResult:
     log: str
     outputs: dict[str, str]
     summary: str
+
+
+def event(commit: str) -> dict[str, Any]:
+    """What an event of pull request 1 holds."""
+    return {"event": {"pull_request": {"number": 1, "head": {"sha": commit}}}}
 
 
 @dataclass

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from tests.gitops.runner import EXAMPLE, Runner
+from tests.gitops.runner import EXAMPLE, Runner, event
 
 pytestmark = pytest.mark.timeout(400)
 
 SEARCH = (EXAMPLE / "teams/search.yaml").read_text(encoding="utf-8")
+PRODUCTION = {"stack": "production"}
 
 
 def names(runner: Runner) -> set[str]:
@@ -82,7 +81,7 @@ def test_a_production_key_goes_in_two_steps(deployed: Runner) -> None:
     name = "search-indexer-production"
     gone = SEARCH[: SEARCH.index("  indexer")] + SEARCH[SEARCH.index("  reranker") :]
     commit = deployed.pull_request(**{"teams/search.yaml": gone})
-    refused = deployed.job("review.yml", "preview", **pull_request(commit))
+    refused = deployed.job("review.yml", "preview", github=event(commit), matrix=PRODUCTION)
     assert not refused.ok
     assert "cannot be deleted" in refused.log
     comments: list[str] = []
@@ -93,7 +92,7 @@ def test_a_production_key_goes_in_two_steps(deployed: Runner) -> None:
         assert name in names(deployed)
         commit = deployed.pull_request(**{"teams/search.yaml": text})
         for job in ("policy", "preview", "review"):
-            result = deployed.job("review.yml", job, **pull_request(commit))
+            result = deployed.job("review.yml", job, github=event(commit), matrix=PRODUCTION)
             assert result.ok, result.log
         assert result.outputs == {"status": "0"}
         comments.append((deployed.artifacts / "comment" / "comment.md").read_text())
@@ -104,9 +103,3 @@ def test_a_production_key_goes_in_two_steps(deployed: Runner) -> None:
     assert name not in names(deployed)
     assert f"⚠️ `{name}`: the resource is no longer protected · `protection-removed`" in comments[0]
     assert f"`{name}` deleted" in comments[1]
-
-
-def pull_request(commit: str) -> dict[str, Any]:
-    """The contexts of a job on pull request 1, for production."""
-    event = {"pull_request": {"number": 1, "head": {"sha": commit}}}
-    return {"github": {"event": event}, "matrix": {"stack": "production"}}

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 
-from tests.gitops.runner import EXAMPLE, JobResult, Runner
+from tests.gitops.runner import EXAMPLE, JobResult, Runner, event
 
 pytestmark = pytest.mark.timeout(400)
 
 SEARCH = (EXAMPLE / "teams/search.yaml").read_text(encoding="utf-8")
 RAISED = SEARCH.replace("credit_limit: 300", "credit_limit: 350")
-
-
-def event(commit: str) -> dict[str, Any]:
-    """What an event of pull request 1 holds."""
-    return {"event": {"pull_request": {"number": 1, "head": {"sha": commit}}}}
 
 
 def preview(runner: Runner, commit: str, stack: str = "production") -> JobResult:
